@@ -1,0 +1,78 @@
+"""Ringwall: stackable security layers for any ASGI or WSGI app.
+
+Names load on first use (PEP 562): importing the package loads no layer and no dependency.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._boundary import TrustedProxies as TrustedProxies
+    from ._errors import ConfigurationError as ConfigurationError
+    from ._exchange import Decision as Decision
+    from ._exchange import Exchange as Exchange
+    from ._exchange import Outcome as Outcome
+    from ._layer import Layer as Layer
+    from ._layer import ResponseHead as ResponseHead
+    from ._pending import Call as Call
+    from ._pending import Pending as Pending
+    from ._pending import perform as perform
+    from .audit import Audit as Audit
+    from .authn import JWT as JWT
+    from .authn import APIKey as APIKey
+    from .authn import Authentication as Authentication
+    from .authn import generate_api_key as generate_api_key
+    from .authz import Authorization as Authorization
+    from .authz import allow as allow
+    from .authz import forbid as forbid
+    from .authz import owner as owner
+    from .authz import public as public
+    from .authz import role as role
+    from .authz import scope as scope
+    from .context import decisions_of as decisions_of
+    from .context import principal_of as principal_of
+    from .https import HSTS as HSTS
+    from .https import HTTPS as HTTPS
+    from .principal import Principal as Principal
+    from .problem import Response as Response
+    from .ratelimit import RateLimit as RateLimit
+    from .stack import Stack as Stack
+    from .validation import BodyValidation as BodyValidation
+
+_EXPORTS = {
+    "stack": ("Stack",),
+    "https": ("HTTPS", "HSTS"),
+    "authn": ("Authentication", "JWT", "APIKey", "generate_api_key"),
+    "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),
+    "validation": ("BodyValidation",),
+    "ratelimit": ("RateLimit",),
+    "audit": ("Audit",),
+    "context": ("principal_of", "decisions_of"),
+    "principal": ("Principal",),
+    "problem": ("Response",),
+    "_boundary": ("TrustedProxies",),
+    "_errors": ("ConfigurationError",),
+    "_exchange": ("Exchange", "Decision", "Outcome"),
+    "_layer": ("Layer", "ResponseHead"),
+    "_pending": ("Call", "Pending", "perform"),
+}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'ringwall' has no attribute {name!r}")
+    value = getattr(import_module(f"ringwall.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

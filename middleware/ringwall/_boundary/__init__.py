@@ -1,0 +1,112 @@
+"""The boundary: the one place where host, scheme, client and path are judged, once per request.
+
+A refusal by the boundary is a verdict like a layer's. It stands right before the first layer that
+relies on what it checks, so that layers which can do without (audit, rate limits) still see the
+request: it is counted and recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .._exchange import Decision, Exchange
+from ..problem import Response, problem
+from .address import canonical_address
+from .host import Host, parse_host
+from .path import PathCheck
+from .proxies import Malformed, TrustedProxies
+
+__all__ = ["Boundary", "Host", "TrustedProxies", "parse_host"]
+
+_COMMON_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WEBSOCKET"}
+)
+# Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
+# for "GET" must not be passed by "get".
+_METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}\Z")
+
+BAD_HOST = problem(400, "The Host header is malformed.", code="malformed-host")
+BAD_METHOD = problem(400, "The request method is malformed.", code="malformed-method")
+BAD_PROXY_HEADERS = problem(
+    400, "The proxy headers are malformed or contradict each other.", code="malformed-forwarding"
+)
+BAD_PATH = problem(
+    400,
+    "The path is ambiguous: it must begin with '/' and hold no empty or dot segments, no"
+    " backslashes, semicolons, control characters, encoded slashes or percent signs.",
+    code="ambiguous-path",
+)
+_DECISIONS = {
+    refusal: Decision("boundary", "deny", "strict", code)
+    for refusal, code in (
+        (BAD_HOST, "malformed-host"),
+        (BAD_METHOD, "malformed-method"),
+        (BAD_PROXY_HEADERS, "malformed-forwarding"),
+        (BAD_PATH, "ambiguous-path"),
+    )
+}
+
+
+class Boundary:
+    """Derives host, scheme and client of an exchange, and judges its path on demand.
+
+    Parameters:
+        proxies: whose proxy headers count; None: nobody's.
+        relax: names of path refusals to lift, see `PathCheck`.
+    """
+
+    canonical_address = staticmethod(canonical_address)
+
+    def __init__(
+        self, proxies: TrustedProxies | None = None, relax: Iterable[str] = frozenset()
+    ) -> None:
+        self.proxies = proxies
+        self.wants = frozenset({b"host"}) | (proxies.wants if proxies else frozenset())
+        self._path_is_plain = PathCheck(relax)
+
+    def derive(self, exchange: Exchange) -> None:
+        """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""
+        parent = exchange.parent
+        if parent is not None and self.proxies is None:
+            # A stack wrapped around this one has derived them already, perhaps from a proxy.
+            exchange.host, exchange.scheme = parent.host, parent.scheme
+            exchange.client, exchange.malformed = parent.client, parent.malformed
+            return
+        if exchange.method not in _COMMON_METHODS and not _METHOD.match(exchange.method):
+            exchange.malformed = BAD_METHOD
+        value = exchange.headers.get(b"host")
+        if value is not None:
+            exchange.host = parse_host(value)
+            if exchange.host is None:
+                exchange.malformed = BAD_HOST
+        if self.proxies is not None and self.proxies.trusts(exchange.peer):
+            self._derive_forwarded(exchange, self.proxies)
+
+    def _derive_forwarded(self, exchange: Exchange, proxies: TrustedProxies) -> None:
+        try:
+            said = proxies.read(exchange.headers)
+        except Malformed:
+            exchange.malformed = BAD_PROXY_HEADERS
+            return
+        if said.client is not None:
+            exchange.client = said.client
+        if said.scheme is not None:
+            exchange.scheme = said.scheme
+        if said.host is not None:
+            exchange.host = said.host
+
+    def judge_target(self, exchange: Exchange) -> Response | None:
+        """Refuse a request whose host, method or proxy headers are malformed."""
+        if exchange.malformed is not None:
+            exchange.decisions.append(_DECISIONS[exchange.malformed])
+        return exchange.malformed
+
+    def judge_path(self, exchange: Exchange) -> Response | None:
+        """Refuse a path that two readers could read differently."""
+        # The root of a mounted app is empty; an empty target outside a mount is not a path.
+        path = exchange.path or (exchange.root and "/")
+        if self._path_is_plain(path, exchange.raw_path):
+            return None
+        exchange.decisions.append(_DECISIONS[BAD_PATH])
+        return BAD_PATH

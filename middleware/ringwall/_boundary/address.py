@@ -1,0 +1,46 @@
+"""Network addresses in one canonical form."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LONGEST = 64
+
+
+def parse_address(text: str) -> Address | None:
+    """An address without its zone, IPv4-mapped IPv6 as IPv4; None where it is none.
+
+    >>> parse_address("::ffff:192.0.2.1")
+    IPv4Address('192.0.2.1')
+    """
+    return _parse(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def canonical_address(text: str | None) -> str | None:
+    """One spelling for one address, so that no client has two; None where it is none.
+
+    >>> canonical_address("2001:DB8:0::1")
+    '2001:db8::1'
+    """
+    return _canonical(text) if text is not None and len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str | None:
+    address = _parse(text)
+    return None if address is None else address.compressed

@@ -1,0 +1,64 @@
+"""Paths that a router, a proxy and a rule could read differently are refused.
+
+The decision path is the decoded path that the server hands to the router. The raw path only adds
+refusals: it is optional in ASGI and not a standard in WSGI.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .._errors import ConfigurationError, did_you_mean
+
+# What a named option relaxes, for the few APIs that carry such characters in a path segment.
+RELAXATIONS = frozenset(
+    {
+        "double-slash",
+        "semicolon",
+        "backslash",
+        "encoded-slash",
+        "encoded-backslash",
+        "encoded-percent",
+    }
+)
+
+
+class PathCheck:
+    """Tells whether a path has one reading only.
+
+    Parameters:
+        relaxed: names of what to let through, of `RELAXATIONS`.
+
+    Raises:
+        ConfigurationError: a name is unknown.
+
+    >>> check = PathCheck()
+    >>> check("/v1/orders", b"/v1/orders"), check("/a//b", None), check("/a/b", b"/a%2fb")
+    (True, False, False)
+    """
+
+    def __init__(self, relaxed: Iterable[str] = ()) -> None:
+        allowed = frozenset(relaxed)
+        for name in allowed - RELAXATIONS:
+            raise ConfigurationError(
+                f"unknown relaxation {name!r} in relax=" + did_you_mean(name, RELAXATIONS)
+            )
+        # C0 and C1 controls, and what a lenient decoder makes of bad UTF-8.
+        refused = r"\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff"
+        refused += "" if "semicolon" in allowed else ";"
+        refused += "" if allowed & {"backslash", "encoded-backslash"} else r"\\"
+        many = "*" if "double-slash" in allowed else "+"
+        self._path = re.compile(rf"/(?:(?!\.\.?(?:/|\Z))[^/{refused}]{many}(?:/|\Z))*\Z")
+        encoded = ["00"]
+        encoded += [] if "encoded-slash" in allowed else ["2[fF]"]
+        encoded += [] if "encoded-backslash" in allowed else ["5[cC]"]
+        encoded += [] if "encoded-percent" in allowed else ["25"]
+        self._raw = re.compile("(?:#|%(?:" + "|".join(encoded) + "))")
+
+    def __call__(self, path: str, raw_path: bytes | None) -> bool:
+        if self._path.match(path) is None:
+            return False
+        if raw_path is None:
+            return True
+        return self._raw.search(raw_path.decode("latin-1")) is None

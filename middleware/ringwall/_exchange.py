@@ -1,0 +1,216 @@
+"""One request and its response, independent of ASGI and WSGI, with the state of all layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from ._pending import Call, Pending
+
+if TYPE_CHECKING:
+    from ._boundary import Boundary, Host
+    from .principal import Principal
+    from .problem import Response
+
+# The key under which the exchange lies in an ASGI scope and a WSGI environ. No client can write
+# it: headers live in `scope["headers"]` and under `HTTP_*`.
+KEY = "ringwall.exchange"
+
+
+class Decision(NamedTuple):
+    """What one layer decided, for audit. It holds names from the configuration, never input.
+
+    layer: the layer's name. outcome: "allow", "deny", or "error" where the layer itself failed.
+    rule: which rule of the layer. reason: why, in the words of the problem's `code`.
+    """
+
+    layer: str
+    outcome: Literal["allow", "deny", "error"]
+    rule: str
+    reason: str
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the limit given to `read_body`."""
+
+
+class BodyIncomplete(Exception):
+    """The body is not as long as Content-Length declares, or that header is malformed."""
+
+
+class ClientDisconnected(Exception):
+    """The client went away. There is nobody to answer: layers let it pass."""
+
+
+class BodyReader(Protocol):
+    """The adapter's end of the request body, in one colour."""
+
+    def call(self, limit: int) -> Call[bytes]: ...
+
+
+def declared_length(value: bytes | None) -> int | None:
+    """Content-Length by its grammar (RFC 9110 section 8.6): ASCII digits and nothing else.
+
+    Raises:
+        BodyIncomplete: the header is malformed. `int()` would take `+5`, `1_0` and other digits.
+    """
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        raise BodyIncomplete
+    return int(value)
+
+
+class Exchange:
+    """One request and what is known of its response.
+
+    Attributes that layers read:
+        interface: "asgi" or "wsgi".
+        kind: "http" or "websocket".
+        method: the method, or "WEBSOCKET" for a websocket handshake.
+        scheme: "http" or "https" (`ws` counts as the first, `wss` as the second).
+        path: the decoded path as the app's router sees it, below the mount point.
+        root: the mount point (ASGI `root_path`, WSGI `SCRIPT_NAME`).
+        raw_path: the path as it was sent, undecoded, mount point included; None where the server
+            does not tell.
+        query: the raw query string.
+        headers: the request headers that some layer declared in `wants`; repeated ones are joined
+            with a comma (RFC 9110 section 5.3), as WSGI servers do.
+        host: the parsed Host, or None where the request has none.
+        peer: the address of the socket's other end, as the server tells it; None: unix socket.
+        client: the address of the client in canonical form, behind trusted proxies the forwarded
+            one; None where unknown.
+        principal: who the request speaks for, once a layer said so.
+        decisions: what the layers decided so far, outermost first.
+        route: the template of the rule that matched, such as `/v1/orders/{order_id:int}`.
+        params: the typed parameters of that template.
+        body: the whole request body, once a layer has read it.
+        state: a place for each layer's own per-request state, by layer instance.
+        malformed: the boundary's refusal, if the request's host, method or proxy headers are bad.
+    """
+
+    # Defaults on the class keep construction cheap: most requests set few of these.
+    kind: Literal["http", "websocket"] = "http"
+    host: Host | None = None
+    malformed: Response | None = None
+    principal: Principal | None = None
+    identified: bool = False
+    route: str | None = None
+    params: dict[str, Any] | None = None
+    body: bytes | None = None
+    parent: Exchange | None = None
+    reader: BodyReader | None = None
+    _client: str | None = None
+    _client_known: bool = False
+    _state: dict[object, Any] | None = None
+
+    def __init__(
+        self,
+        interface: Literal["asgi", "wsgi"],
+        method: str,
+        scheme: str,
+        root: str,
+        path: str,
+        raw_path: bytes | None,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        peer: str | None,
+        boundary: Boundary,
+    ) -> None:
+        self.interface = interface
+        self.method = method
+        self.scheme = scheme
+        self.root = root
+        self.path = path
+        self.raw_path = raw_path
+        self.query = query
+        self.headers = headers
+        self.peer = peer
+        self.boundary = boundary
+        self.decisions: list[Decision] = []
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.interface} {self.kind}>"
+
+    @property
+    def secure(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def client(self) -> str | None:
+        if not self._client_known:
+            self._client = self.boundary.canonical_address(self.peer)
+            self._client_known = True
+        return self._client
+
+    @client.setter
+    def client(self, address: str | None) -> None:
+        self._client = address
+        self._client_known = True
+
+    @property
+    def state(self) -> dict[object, Any]:
+        if self._state is None:
+            self._state = {}
+        return self._state
+
+    def join(self, parent: Exchange) -> None:
+        """Share identity and decisions with the exchange of a stack wrapped around this one."""
+        self.parent = parent
+        self.decisions = parent.decisions
+        self.principal, self.identified = parent.principal, parent.identified
+        self.peer = parent.peer
+
+    def authenticate(self, principal: Principal | None) -> None:
+        """Say who the request speaks for, to this stack and to those wrapped around it."""
+        exchange: Exchange | None = self
+        while exchange is not None:
+            exchange.principal = principal
+            exchange.identified = True
+            exchange = exchange.parent
+
+    def found_route(self, template: str, params: dict[str, Any]) -> None:
+        """Tell outer layers (audit) which template the path matched."""
+        exchange: Exchange | None = self
+        while exchange is not None:
+            exchange.route = template
+            exchange.params = params
+            exchange = exchange.parent
+
+    def read_body(self, limit: int) -> Pending[bytes]:
+        """Read the whole request body, at most `limit` bytes; the app gets it replayed.
+
+        Raises (into the policy): BodyTooLarge, BodyIncomplete, ClientDisconnected.
+        """
+        if self.body is not None:
+            if len(self.body) > limit:
+                raise BodyTooLarge
+            return self.body
+        if self.reader is None:
+            return b""  # a websocket handshake has no body
+        body: bytes = yield self.reader.call(limit)
+        self.body = body
+        return body
+
+
+class Outcome:
+    """How an exchange ended, given to `on_complete`.
+
+    status: the status that was sent; 101 for an accepted websocket; None if none was sent.
+    error: the exception that ended it (the app's, or `ClientDisconnected`), or None.
+    close_code: the close code of a websocket, if known.
+    """
+
+    __slots__ = ("close_code", "error", "status")
+
+    def __init__(
+        self,
+        status: int | None = None,
+        error: BaseException | None = None,
+        close_code: int | None = None,
+    ) -> None:
+        self.status = status
+        self.error = error
+        self.close_code = close_code
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.status}>"

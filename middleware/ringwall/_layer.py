@@ -1,0 +1,121 @@
+"""The contract of a layer: one security concern, immutable after construction, with sync hooks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._exchange import Exchange, Outcome
+from ._pending import Pending
+from .problem import Header, Response
+
+if TYPE_CHECKING:
+    from .asgi import ASGIApp
+    from .wsgi import WSGIApp
+
+Verdict: TypeAlias = Response | Pending[Response | None] | None
+
+
+class ResponseHead(ABC):
+    """The status and headers of a response on its way out. Names are lower-case bytes."""
+
+    __slots__ = ("status",)
+
+    status: int
+
+    @abstractmethod
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a header, or None."""
+
+    @abstractmethod
+    def add(self, name: bytes, value: bytes) -> None:
+        """Append a header line beside those that are there (lists, cookies).
+
+        Raises:
+            ValueError: the name or value holds a character that HTTP forbids.
+        """
+
+    @abstractmethod
+    def remove(self, name: bytes) -> None:
+        """Take every line of this name away."""
+
+    @abstractmethod
+    def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
+        """Append those lines whose name is not there yet. `names` are the names of `lines`."""
+
+    @abstractmethod
+    def replace(self, response: Response) -> None:
+        """Become the head of another response."""
+
+    def set(self, name: bytes, value: bytes) -> None:
+        """Replace every line of this name by one."""
+        self.remove(name)
+        self.add(name, value)
+
+    def setdefault(self, name: bytes, value: bytes) -> None:
+        """Add a line unless one of this name is there."""
+        if self.get(name) is None:
+            self.add(name, value)
+
+
+class Layer:
+    """Base of every layer. Override only the hooks you need: an unset hook costs nothing.
+
+    Class or instance attributes that tell the compiler what it must know:
+        name: the layer's name in decisions and messages.
+        wants: request headers it reads (lower-case); the adapters scan for the union once.
+        constant_headers: response headers that never change; set unless the app set them.
+        sets: names of response headers that `on_response` may write or remove.
+        observes: True: a failure of this layer never reaches the request. False: it is a 500.
+        tolerant: True: it can judge a request whose host or target the boundary refuses
+            (audit must record it, a rate limit must count it).
+        by_path: True: it decides by path, so that odd paths are refused before it.
+        inside: names of layers that, where present, must stand outside this one.
+        colours: the interfaces its ports can serve, of "asgi" and "wsgi".
+
+    >>> class Teapot(Layer):
+    ...     name = "teapot"
+    ...     def on_request(self, exchange):
+    ...         return Response(418)
+    >>> app = Teapot().wsgi(lambda environ, start_response: [b"never reached"])
+    """
+
+    name: str = "layer"
+    wants: frozenset[bytes] = frozenset()
+    constant_headers: tuple[Header, ...] = ()
+    sets: frozenset[bytes] = frozenset()
+    observes: bool = False
+    tolerant: bool = False
+    by_path: bool = False
+    inside: frozenset[str] = frozenset()
+    colours: frozenset[str] = frozenset({"asgi", "wsgi"})
+
+    def on_request(self, exchange: Exchange) -> Verdict:
+        """Judge a request: None lets it pass, a Response ends it, a Pending does I/O first."""
+        return None
+
+    def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
+        """Edit the head of a response before it leaves. Not called for this layer's own refusal."""
+
+    def on_complete(self, exchange: Exchange, outcome: Outcome) -> Pending[None] | None:
+        """Observe the end, exactly once for each request that `on_request` saw."""
+        return None
+
+    def asgi(self, app: ASGIApp) -> ASGIApp:
+        """This layer alone around an ASGI app."""
+        from .stack import Stack
+
+        return Stack(self).asgi(app)
+
+    def wsgi(self, app: WSGIApp) -> WSGIApp:
+        """This layer alone around a WSGI app."""
+        from .stack import Stack
+
+        return Stack(self).wsgi(app)
+
+    def __call__(self, app: Callable[..., Any]) -> Callable[..., Any]:
+        """This layer alone around an app whose interface is told from its signature."""
+        from .stack import Stack
+
+        return Stack(self)(app)

@@ -1,0 +1,110 @@
+"""Refusals: every one is a problem document (RFC 9457), made once and sent as bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+Header = tuple[bytes, bytes]
+
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+\Z")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\Z")
+
+
+def reason_phrase(status: int) -> str:
+    """The reason phrase of a status code (RFC 9110 section 15); "Unknown" where it has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def check_header(name: bytes, value: bytes) -> None:
+    """Raise ValueError for a header that could split a response (RFC 9110 section 5.5).
+
+    >>> check_header(b"location", b"https://a/\\r\\nset-cookie: x=1")
+    Traceback (most recent call last):
+    ValueError: a response header holds a character that HTTP forbids
+    """
+    if not _NAME.match(name) or not _VALUE.match(value):
+        raise ValueError("a response header holds a character that HTTP forbids")
+
+
+class Response:
+    """A complete answer given by a layer instead of the app. Immutable, safe to send many times.
+
+    Parameters:
+        status: the status code.
+        headers: pairs of lower-case name and value; `content-length` is added.
+        body: the whole body.
+
+    Raises:
+        ValueError: a header holds a character that HTTP forbids.
+
+    >>> Response(204, [(b"cache-control", b"no-store")]).headers
+    ((b'cache-control', b'no-store'), (b'content-length', b'0'))
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        pairs = (*headers, (b"content-length", b"%d" % len(body)))
+        for name, value in pairs:
+            check_header(name, value)
+        self.status = status
+        self.headers = pairs
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}>"
+
+    def with_headers(self, headers: Iterable[Header]) -> Response:
+        """The same answer with further headers."""
+        return Response(self.status, (*self.headers[:-1], *headers), self.body)
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    code: str,
+    type: str = "about:blank",  # the member's name in RFC 9457
+    title: str | None = None,
+    headers: Iterable[Header] = (),
+    **members: Any,
+) -> Response:
+    """A refusal as `application/problem+json` (RFC 9457), never cached.
+
+    Parameters:
+        status: the status code.
+        detail: what to do about it, for a person; never holds input.
+        code: one short word for programs, such as "missing-credentials".
+        type: URI of the problem type.
+        title: short summary; by default the reason phrase of the status.
+        headers: further headers, such as `www-authenticate`.
+        members: extension members of the document.
+
+    >>> json.loads(problem(403, "The role 'admin' is needed.", code="role").body)["title"]
+    'Forbidden'
+    """
+    document = {
+        "type": type,
+        "title": title or reason_phrase(status),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **members,
+    }
+    body = json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return Response(
+        status,
+        (
+            (b"content-type", b"application/problem+json"),
+            (b"cache-control", b"no-store"),
+            *headers,
+        ),
+        body,
+    )

@@ -1,0 +1,126 @@
+"""Several layers around one app, compiled into one callable."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ._boundary import Boundary, TrustedProxies
+from ._compile import check_colours, check_order, compile_plan, innermost_plan
+from ._errors import ConfigurationError
+from ._layer import Layer
+from .asgi import ASGIApp, build_asgi
+from .wsgi import WSGIApp, build_wsgi
+
+
+class Stack:
+    """Layers in order, the outermost first.
+
+    Parameters:
+        layers: the layers; a Stack among them counts as its layers.
+        proxies: whose proxy headers tell scheme and client; None: nobody's.
+        paths: "auto": ambiguous paths are refused before the first layer that decides by path;
+            "strict": always.
+        relax: path refusals to lift, of "double-slash", "semicolon", "backslash",
+            "encoded-slash", "encoded-backslash", "encoded-percent".
+
+    Raises:
+        ConfigurationError: something that is no layer, or an order that cannot work.
+
+    >>> from ringwall import HTTPS, RateLimit
+    >>> stack = Stack(HTTPS(hosts=["api.example.com"]), RateLimit("100/15 minutes"))
+    >>> app = stack.wsgi(lambda environ, start_response: [])
+    """
+
+    def __init__(
+        self,
+        *layers: Layer | Stack,
+        proxies: TrustedProxies | None = None,
+        paths: str = "auto",
+        relax: Iterable[str] = (),
+    ) -> None:
+        flat: list[Layer] = []
+        for layer in layers:
+            if isinstance(layer, Stack):
+                flat += layer.layers
+            elif isinstance(layer, Layer):
+                flat.append(layer)
+            else:
+                raise ConfigurationError(_not_a_layer(layer))
+        if proxies is not None and not isinstance(proxies, TrustedProxies):
+            raise ConfigurationError("proxies= takes TrustedProxies(['10.0.0.0/8'])")
+        if paths not in ("auto", "strict"):
+            raise ConfigurationError(f"paths={paths!r} is unknown; use 'auto' or 'strict'")
+        check_order(flat)
+        self.layers: tuple[Layer, ...] = tuple(flat)
+        self._boundary = Boundary(proxies, relax)
+        self._strict_paths = paths == "strict"
+
+    def __repr__(self) -> str:
+        return f"<Stack {' > '.join(layer.name for layer in self.layers)}>"
+
+    def asgi(self, app: ASGIApp) -> ASGIApp:
+        """Wrap an ASGI app. Usable as a factory: `api.add_middleware(stack.asgi)`.
+
+        Raises:
+            ConfigurationError: a layer cannot serve ASGI, or cannot stand outside one that the
+                app is wrapped in already.
+        """
+        return build_asgi(app, self._plan("asgi", app))
+
+    def wsgi(self, app: WSGIApp) -> WSGIApp:
+        """Wrap a WSGI app.
+
+        Raises:
+            ConfigurationError: a layer cannot serve WSGI, or cannot stand outside one that the
+                app is wrapped in already.
+        """
+        return build_wsgi(app, self._plan("wsgi", app))
+
+    def __call__(self, app: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap an app whose interface is told from its signature.
+
+        Raises:
+            ConfigurationError: it cannot be told; write `.asgi(app)` or `.wsgi(app)`.
+        """
+        return self.asgi(app) if _interface(app) == "asgi" else self.wsgi(app)
+
+    def _plan(self, interface: str, app: Any) -> Any:
+        if not callable(app):
+            raise ConfigurationError(f"{type(app).__name__!r} is not an app: it cannot be called")
+        check_colours(self.layers, interface)
+        inner = innermost_plan(app)
+        if inner is not None:
+            check_order((*self.layers, *inner.layers))
+        return compile_plan(self.layers, self._boundary, self._strict_paths, inner)
+
+
+def _interface(app: Any) -> str:
+    """By the rule of uvicorn: a coroutine function is ASGI 3; two plain arguments are WSGI."""
+    target = app
+    while isinstance(target, functools.partial):
+        target = target.func
+    if not inspect.isfunction(target) and not inspect.isclass(target):
+        target = getattr(target, "__call__", target)  # noqa: B004  the bound method is wanted
+    if inspect.iscoroutinefunction(target):
+        return "asgi"
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) == 2 and not inspect.isclass(app):
+        return "wsgi"
+    raise ConfigurationError(
+        "cannot tell whether this app speaks ASGI or WSGI; write stack.asgi(app) or stack.wsgi(app)"
+    )
+
+
+def _not_a_layer(given: object) -> str:
+    if inspect.isclass(given) and issubclass(given, Layer):
+        return f"{given.__name__} is a class; write {given.__name__}(...)"
+    if callable(given):
+        return "a Stack takes layers; write Stack(...).asgi(app) or Stack(...).wsgi(app)"
+    return f"{type(given).__name__!r} is not a layer"
