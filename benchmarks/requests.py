@@ -1,0 +1,87 @@
+"""Realistic requests: ten headers, GET of one order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEADERS = [
+    (b"host", b"api.example.com"),
+    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0"),
+    (b"accept", b"application/json"),
+    (b"accept-language", b"en-GB,en;q=0.8"),
+    (b"accept-encoding", b"gzip, deflate, br"),
+    (b"authorization", b"Bearer z"),
+    (b"cookie", b"session=abc; theme=dark"),
+    (b"x-request-id", b"0f8fad5b-d9cb-469f-a165-70867728950e"),
+    (b"sec-fetch-mode", b"cors"),
+    (b"connection", b"keep-alive"),
+]
+RESPONSE_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+START = {"type": "http.response.start", "status": 200, "headers": RESPONSE_HEADERS}
+BODY = {"type": "http.response.body", "body": b"{}"}
+NATIVE_HEADERS = [("Content-Type", "application/json"), ("Content-Length", "2")]
+
+
+def asgi_scope() -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "https",
+        "path": "/v1/orders/1001",
+        "raw_path": b"/v1/orders/1001",
+        "query_string": b"",
+        "root_path": "",
+        "headers": HEADERS,
+        "client": ("192.0.2.7", 51000),
+        "server": ("127.0.0.1", 8000),
+        "state": {},
+    }
+
+
+def wsgi_environ() -> dict[str, Any]:
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": None,
+        "wsgi.errors": None,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/v1/orders/1001",
+        "QUERY_STRING": "",
+        "RAW_URI": "/v1/orders/1001",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "8000",
+        "REMOTE_ADDR": "192.0.2.7",
+        **{
+            "HTTP_" + name.decode().upper().replace("-", "_"): value.decode()
+            for name, value in HEADERS
+        },
+    }
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+    await send(START)
+    await send(BODY)
+
+
+def wsgi_app(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", NATIVE_HEADERS)
+    return [b"{}"]
+
+
+async def receive() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def send(message: Any) -> None:
+    return None
+
+
+def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+    return None

@@ -1,0 +1,7 @@
+"""`python -m ringwall.cli`."""
+
+import sys
+
+from . import main
+
+sys.exit(main())
