@@ -20,7 +20,7 @@ from .proxies import Malformed, TrustedProxies
 __all__ = ["Boundary", "Host", "TrustedProxies", "parse_host"]
 
 _COMMON_METHODS = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WEBSOCKET"}
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 # Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
 # for "GET" must not be passed by "get".
@@ -73,7 +73,7 @@ class Boundary:
             exchange.host, exchange.scheme = parent.host, parent.scheme
             exchange.client, exchange.malformed = parent.client, parent.malformed
             return
-        if exchange.method not in _COMMON_METHODS and not _METHOD.match(exchange.method):
+        if exchange.method not in _COMMON_METHODS and not _is_method(exchange):
             exchange.malformed = BAD_METHOD
         value = exchange.headers.get(b"host")
         if value is not None:
@@ -110,3 +110,10 @@ class Boundary:
             return None
         exchange.decisions.append(_DECISIONS[BAD_PATH])
         return BAD_PATH
+
+
+def _is_method(exchange: Exchange) -> bool:
+    # WEBSOCKET is our name for a handshake: no HTTP request may pass for one.
+    if exchange.kind == "websocket" or exchange.method == "WEBSOCKET":
+        return exchange.kind == "websocket"
+    return _METHOD.match(exchange.method) is not None
