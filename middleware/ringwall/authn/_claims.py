@@ -1,0 +1,215 @@
+"""The claims of a JWT (RFC 7519, RFC 8725, RFC 9068): what must hold, and what they grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from .._errors import ConfigurationError
+from ._failure import Failure, Refused
+
+BAD_CLAIMS = Failure("invalid-claims", "A claim of the token has the wrong type or value.")
+MISSING_CLAIM = Failure("missing-claim", "The token lacks a claim that this service needs.")
+BAD_TYPE = Failure("invalid-type", "The token is of another type than this service accepts.")
+BAD_ISSUER = Failure("invalid-issuer", "The token comes from another issuer.")
+BAD_AUDIENCE = Failure("invalid-audience", "The token is meant for another service.")
+EXPIRED = Failure("token-expired", "The token has expired; get a new one.")
+NOT_YET = Failure("token-not-yet-valid", "The token is not valid yet.")
+TOO_LONG_LIVED = Failure("excessive-lifetime", "The token lives longer than is accepted here.")
+
+CLAIM_FAILURES = (
+    *(BAD_CLAIMS, MISSING_CLAIM, BAD_TYPE, BAD_ISSUER, BAD_AUDIENCE),
+    *(EXPIRED, NOT_YET, TOO_LONG_LIVED),
+)
+
+# A claim's name, or the path to one inside objects: ("realm_access", "roles").
+Claim: TypeAlias = "str | tuple[str, ...]"
+
+# NumericDate is a number of seconds. Beyond this it is no date; NaN and infinity fail the
+# comparison too, and an integer of a thousand digits never meets float arithmetic.
+_LATEST = 2**53
+
+
+class ClaimsPolicy:
+    """Judges the header's `typ` and the claims of a token whose signature is valid.
+
+    Parameters: as of `JWT`. All are checked here.
+    """
+
+    __slots__ = (
+        *("_audiences", "_issuer", "_lifetime", "_required", "_roles", "_scopes"),
+        *("_subject", "_types", "leeway"),
+    )
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str | Iterable[str],
+        *,
+        leeway: float,
+        typ: str | Iterable[str] | None,
+        max_lifetime: float | None,
+        required: Iterable[str],
+        subject: str,
+        scopes: Claim | list[Claim],
+        roles: Claim | list[Claim],
+    ) -> None:
+        self._issuer = _text("issuer", issuer)
+        audiences = [audience] if isinstance(audience, str) else list(audience or ())
+        if not audiences:
+            raise ConfigurationError(
+                "audience is missing: without it a token made for another service would open"
+                " this one. Write audience='https://api.example.com', as the issuer knows it"
+            )
+        self._audiences = frozenset(_text("audience", name) for name in audiences)
+        if not 0 <= leeway <= 300:
+            raise ConfigurationError("leeway is in seconds, from 0 to 300 (RFC 7519 section 4.1.4)")
+        self.leeway = leeway
+        if max_lifetime is not None and not max_lifetime > 0:
+            raise ConfigurationError("max_lifetime is a number of seconds above 0, or None")
+        self._lifetime = max_lifetime
+        # Without `typ=` a JWT for another purpose (a logout token, a DPoP proof, a signed
+        # request) must still not pass for an access token (RFC 8725 section 3.11).
+        self._types: frozenset[str | None]
+        if typ is None:
+            self._types = frozenset((None, "jwt", "at+jwt"))
+        else:
+            names = [typ] if isinstance(typ, str) else list(typ)
+            self._types = frozenset(_media_type(_text("typ", name)) for name in names)
+        self._required = frozenset(_text("required", name) for name in required)
+        self._subject = _text("subject", subject)
+        self._scopes = _claims("scopes", scopes)
+        self._roles = _claims("roles", roles)
+
+    def check_type(self, typ: str | None) -> None:
+        if (None if typ is None else _media_type(typ)) not in self._types:
+            raise Refused(BAD_TYPE)
+
+    def check(self, claims: object, now: float) -> tuple[float, float]:
+        """Judge all claims; return the time from which and until which they hold, leeway included.
+
+        Raises:
+            Refused: with the Failure that tells why.
+        """
+        if type(claims) is not dict:
+            raise Refused(BAD_CLAIMS)
+        get = claims.get
+        if get("iss") != self._issuer:
+            raise Refused(MISSING_CLAIM if "iss" not in claims else BAD_ISSUER)
+        audience = get("aud")
+        if type(audience) is str:
+            if audience not in self._audiences:
+                raise Refused(BAD_AUDIENCE)
+        elif audience is None:
+            raise Refused(MISSING_CLAIM)
+        else:
+            self._check_audiences(audience)
+
+        expires = get("exp")
+        if expires is None:
+            raise Refused(MISSING_CLAIM)
+        # "On or after" is too late (RFC 7519 section 4.1.4).
+        until = _date(expires) + self.leeway
+        if now >= until:
+            raise Refused(EXPIRED)
+        since = 0.0
+        issued = None
+        if "nbf" in claims:
+            since = _date(claims["nbf"]) - self.leeway
+        if "iat" in claims:
+            issued = _date(claims["iat"])
+            since = max(since, issued - self.leeway)
+        if now < since:
+            raise Refused(NOT_YET)
+        if self._lifetime is not None:
+            if issued is None:
+                raise Refused(MISSING_CLAIM)
+            if _date(expires) - issued > self._lifetime:
+                raise Refused(TOO_LONG_LIVED)
+        if not self._required <= claims.keys():
+            raise Refused(MISSING_CLAIM)
+        return since, until
+
+    def _check_audiences(self, audience: object) -> None:
+        if type(audience) is not list or not audience:
+            raise Refused(BAD_CLAIMS)
+        if not all(type(name) is str for name in audience):
+            raise Refused(BAD_CLAIMS)
+        if self._audiences.isdisjoint(audience):
+            raise Refused(BAD_AUDIENCE)
+
+    def subject(self, claims: Mapping[str, Any]) -> str:
+        subject = claims.get(self._subject)
+        if subject is None:
+            raise Refused(MISSING_CLAIM)
+        if type(subject) is not str or not subject:
+            raise Refused(BAD_CLAIMS)
+        return subject
+
+    def scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """Granted scopes: a string separated by spaces (RFC 8693 section 4.2), or a list."""
+        return _names(claims, self._scopes, split=True)
+
+    def roles(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """Granted roles: a list; a string is one role, whatever spaces it holds."""
+        return _names(claims, self._roles, split=False)
+
+
+def freeze(value: Any) -> Any:
+    """The same JSON value, unchangeable: a verified token is shared by many requests.
+
+    >>> freeze({"roles": ["a"]})
+    mappingproxy({'roles': ('a',)})
+    """
+    if type(value) is dict:
+        return MappingProxyType({name: freeze(member) for name, member in value.items()})
+    if type(value) is list:
+        return tuple([freeze(member) for member in value])
+    return value
+
+
+def _date(value: object) -> float:
+    if type(value) is not int and type(value) is not float:  # a bool is an int to isinstance
+        raise Refused(BAD_CLAIMS)
+    if not 0 <= value <= _LATEST:
+        raise Refused(BAD_CLAIMS)
+    return value
+
+
+def _names(
+    claims: Mapping[str, Any], sources: tuple[tuple[str, ...], ...], *, split: bool
+) -> frozenset[str]:
+    granted: list[str] = []
+    for path in sources:
+        value: Any = claims
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if type(value) is str:
+            granted.extend(value.split(" ") if split else (value,))
+        elif type(value) is list:
+            # What is no name grants nothing.
+            granted.extend(name for name in value if type(name) is str)
+    return frozenset(granted) - {""}
+
+
+def _media_type(typ: str) -> str:
+    """RFC 7515 section 4.1.9: compared without regard to case, "application/" may be left out."""
+    return typ.lower().removeprefix("application/")
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{name} must be a string that is not empty")
+    return value
+
+
+def _claims(name: str, value: Claim | list[Claim]) -> tuple[tuple[str, ...], ...]:
+    sources = value if isinstance(value, list) else [value]
+    paths = [(source,) if isinstance(source, str) else tuple(source) for source in sources]
+    for path in paths:
+        for part in path:
+            _text(name, part)
+        if not path:
+            raise ConfigurationError(f"{name} holds an empty path")
+    return tuple(paths)

@@ -1,0 +1,43 @@
+"""Why a credential is refused: a closed set of constants, so that no answer can echo input."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class Failure:
+    """One reason to refuse. Compared by identity; the layer makes its answer at construction.
+
+    Parameters:
+        code: one short word for programs, such as "token-expired".
+        detail: what to do about it, for a person.
+        error: the error code of RFC 6750 section 3.1; None where the request held no credential
+            (the RFC forbids an error code there).
+        status: 401, 400 for a malformed request, 503 where the layer cannot judge.
+    """
+
+    __slots__ = ("code", "detail", "error", "status")
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        error: Literal["invalid_token", "invalid_request"] | None = "invalid_token",
+        status: Literal[400, 401, 503] = 401,
+    ) -> None:
+        self.code = code
+        self.detail = detail
+        self.error = error
+        self.status = status
+
+    def __repr__(self) -> str:
+        return f"<Failure {self.code}>"
+
+
+class Refused(Exception):
+    """Carries a Failure out of a parser. It never holds a part of what was parsed."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure

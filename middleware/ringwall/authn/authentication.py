@@ -1,0 +1,270 @@
+"""The layer: one scan for credentials, one scheme to judge them, one correct challenge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from .._errors import ConfigurationError
+from .._exchange import Decision, Exchange
+from .._layer import Layer, Verdict
+from .._pending import Pending
+from ..principal import Principal
+from ..problem import Header, Response, problem
+from ._failure import Failure
+from ._scheme import Scheme
+
+MISSING = Failure(
+    "missing-credentials", "This needs credentials; see the header WWW-Authenticate.", error=None
+)
+UNSUPPORTED = Failure(
+    "unsupported-scheme",
+    "These credentials are of a kind that is not accepted here; see the header WWW-Authenticate.",
+    error=None,
+)
+MALFORMED = Failure(
+    "malformed-credentials",
+    "Send one credential: the name of the scheme, a space and the credential.",
+    error="invalid_request",
+    status=400,
+)
+SEVERAL = Failure(
+    "multiple-credentials", "Send one credential only.", error="invalid_request", status=400
+)
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*\Z")  # RFC 6750 section 3
+
+
+class Authentication(Layer):
+    """Establish who speaks, by the first scheme whose name the credential bears.
+
+    Parameters:
+        schemes: `JWT`, `APIKey`, or others that follow `Scheme`; their names must differ.
+        optional: True lets a request without credentials pass as anonymous. A bad credential is
+            refused all the same.
+        exempt: paths that stay anonymous whatever they carry: exact ("/healthz"), or everything
+            below one ("/static/**"). Matched against the decoded path below the mount point.
+        realm: the protection space named in the challenge (RFC 9110 section 11.5).
+
+    A refusal is 401 with the challenges of all schemes, 400 for a malformed or ambiguous request
+    (RFC 6750 section 3.1), or 503 where nothing can be judged: keys or store out of reach.
+
+    Raises:
+        ConfigurationError: an argument cannot work; the message says what to write instead.
+
+    >>> from ringwall.authn import APIKey, Authentication, generate_api_key
+    >>> key, record = generate_api_key("alice", scopes=["orders:read"])
+    >>> layer = Authentication(APIKey([record]), exempt=["/healthz"])
+    >>> app = layer.wsgi(lambda environ, start_response: [b"only for alice"])
+    """
+
+    name = "authentication"
+    inside = frozenset({"https"})
+
+    def __init__(
+        self,
+        *schemes: Scheme,
+        optional: bool = False,
+        exempt: Iterable[str] = (),
+        realm: str = "api",
+    ) -> None:
+        if not schemes:
+            raise ConfigurationError(
+                "Authentication needs a scheme: Authentication(JWT(issuer=..., audience=...))"
+            )
+        for scheme in schemes:
+            if not isinstance(scheme, Scheme):
+                raise ConfigurationError(
+                    f"{scheme!r} is no scheme: give JWT(...), APIKey(...) or a subclass of Scheme"
+                )
+        if not realm or not _QUOTABLE.match(realm):
+            raise ConfigurationError("realm must be printable ASCII without quotes and backslashes")
+        self._by_name, self._by_header = _index(schemes)
+        self._exact, self._below = _paths(exempt)
+        self.by_path = bool(self._exact or self._below)
+        self.wants = frozenset(
+            (
+                *((b"authorization",) if self._by_name else ()),
+                *(header for header, _ in self._by_header),
+                *(want for scheme in schemes for want in scheme.wants),
+            )
+        )
+        self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
+        if not self.colours:
+            raise ConfigurationError(
+                "one scheme works under ASGI only and another under WSGI only: their ports lack"
+                " a colour"
+            )
+
+        self._allowed = {s: self._decision("allow", _rule(s), "authenticated") for s in schemes}
+        self._exempted = self._decision("allow", "exempt", "anonymous")
+        self._anonymous = self._decision("allow", "optional", "anonymous") if optional else None
+        self._general = {
+            failure: self._answer(failure, schemes, None, realm)
+            for failure in (MISSING, UNSUPPORTED, MALFORMED, SEVERAL)
+        }
+        self._refused = {
+            (scheme, failure): self._answer(failure, schemes, scheme, realm)
+            for scheme in schemes
+            for failure in scheme.failures
+        }
+
+    def on_request(self, exchange: Exchange) -> Verdict:
+        if self.by_path:
+            path = exchange.path
+            if path in self._exact or path.startswith(self._below):
+                exchange.authenticate(None)
+                exchange.decisions.append(self._exempted)
+                return None
+        headers = exchange.headers
+        value = headers.get(b"authorization")
+        for header, scheme in self._by_header:
+            bare = headers.get(header)
+            if bare is not None:
+                if value is not None or self._several(headers):
+                    return self._refuse(exchange, SEVERAL)
+                return self._judge(exchange, scheme, bare)
+        if value is None:
+            return self._nobody(exchange)
+
+        name, _, credential = value.partition(b" ")
+        found = self._by_name.get(name) or self._by_name.get(name.lower())
+        if found is None:
+            # A list of parameters after an unknown scheme is nothing to take apart here.
+            known = _TOKEN.match(name.decode("latin-1"))
+            return self._refuse(exchange, UNSUPPORTED if known else MALFORMED)
+        if credential.startswith(b" "):
+            credential = credential.lstrip(b" ")  # RFC 9110 section 11.4 allows several
+        return self._judge(exchange, found, credential)
+
+    def _judge(self, exchange: Exchange, scheme: Scheme, credential: bytes) -> Verdict:
+        if b"," in credential:  # repeated headers come joined with a comma
+            return self._refuse(exchange, SEVERAL)
+        if not credential or b" " in credential:
+            return self._refuse(exchange, MALFORMED)
+        judgement = scheme.authenticate(credential, exchange)
+        if type(judgement) is Principal or isinstance(judgement, Failure):
+            return self._conclude(exchange, scheme, judgement)
+        return self._await(exchange, scheme, judgement)  # type: ignore[arg-type]
+
+    def _await(
+        self, exchange: Exchange, scheme: Scheme, pending: Pending[Principal | Failure]
+    ) -> Pending[Response | None]:
+        return self._conclude(exchange, scheme, (yield from pending))
+
+    def _conclude(
+        self, exchange: Exchange, scheme: Scheme, judgement: Principal | Failure
+    ) -> Response | None:
+        if isinstance(judgement, Principal):
+            exchange.authenticate(judgement)
+            exchange.decisions.append(self._allowed[scheme])
+            return None
+        # A failure that the scheme did not declare is a bug there: the KeyError becomes a 500.
+        response, decision = self._refused[scheme, judgement]
+        exchange.decisions.append(decision)
+        return response
+
+    def _nobody(self, exchange: Exchange) -> Response | None:
+        if self._anonymous is None:
+            return self._refuse(exchange, MISSING)
+        exchange.authenticate(None)
+        exchange.decisions.append(self._anonymous)
+        return None
+
+    def _several(self, headers: dict[bytes, bytes]) -> bool:
+        return sum(header in headers for header, _ in self._by_header) > 1
+
+    def _refuse(self, exchange: Exchange, failure: Failure) -> Response:
+        response, decision = self._general[failure]
+        exchange.decisions.append(decision)
+        return response
+
+    # At construction
+
+    def _decision(
+        self, outcome: Literal["allow", "deny", "error"], rule: str, reason: str
+    ) -> Decision:
+        return Decision(self.name, outcome, rule, reason)
+
+    def _answer(
+        self, failure: Failure, schemes: tuple[Scheme, ...], failed: Scheme | None, realm: str
+    ) -> tuple[Response, Decision]:
+        """What a failure is answered with; `failed` is the scheme it belongs to, if to one."""
+        headers: list[Header] = []
+        if failure.status == 503:
+            headers.append((b"retry-after", b"5"))
+        else:
+            challenges = [_challenge(s, failure, failed in (None, s), realm) for s in schemes]
+            headers.append((b"www-authenticate", ", ".join(challenges).encode("ascii")))
+        response = problem(failure.status, failure.detail, code=failure.code, headers=headers)
+        outcome: Literal["deny", "error"] = "error" if failure.status == 503 else "deny"
+        rule = "required" if failed is None else _rule(failed)
+        return response, self._decision(outcome, rule, failure.code)
+
+
+def _challenge(scheme: Scheme, failure: Failure, failed: bool, realm: str) -> str:
+    """One challenge (RFC 9110 section 11.3, RFC 6750 section 3)."""
+    parameters = [("realm", realm), *scheme.parameters]
+    if failed and failure.error is not None:
+        parameters += [("error", failure.error), ("error_description", failure.detail)]
+    for name, value in parameters:
+        if not _TOKEN.match(name) or not _QUOTABLE.match(value):
+            raise ConfigurationError(
+                f"the challenge of {scheme.name} holds a parameter that needs quoting"
+            )
+    return f"{scheme.name} " + ", ".join(f'{name}="{value}"' for name, value in parameters)
+
+
+def _index(
+    schemes: tuple[Scheme, ...],
+) -> tuple[dict[bytes, Scheme], tuple[tuple[bytes, Scheme], ...]]:
+    by_name: dict[bytes, Scheme] = {}
+    by_header: dict[bytes, Scheme] = {}
+    for scheme in schemes:
+        if not _TOKEN.match(scheme.name):
+            raise ConfigurationError("the name of a scheme is one word (RFC 9110 section 11.1)")
+        name = scheme.name.encode("ascii")
+        if scheme.header is not None:
+            if scheme.header in by_header:
+                raise ConfigurationError(
+                    f"two schemes read the header {scheme.header.decode('latin-1')!r}"
+                )
+            by_header[scheme.header] = scheme
+        elif name.lower() in by_name:
+            raise ConfigurationError(f"two schemes answer to {scheme.name!r}; keep one of them")
+        else:
+            by_name[name.lower()] = scheme
+            by_name[name] = scheme  # the usual spelling is found at once
+    return by_name, tuple(by_header.items())
+
+
+def _paths(exempt: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    if isinstance(exempt, str):
+        raise ConfigurationError(f"exempt is a list of paths: write exempt=[{exempt!r}]")
+    exact: set[str] = set()
+    below: list[str] = []
+    for path in exempt:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ConfigurationError(f"exempt holds {path!r}: a path begins with '/'")
+        prefix = path.removesuffix("**")
+        if "*" in prefix or "{" in prefix or (prefix != path and not prefix.endswith("/")):
+            raise ConfigurationError(
+                f"exempt holds {path!r}: write an exact path ('/healthz') or everything below one"
+                " ('/static/**')"
+            )
+        if prefix == "/" != path:
+            raise ConfigurationError(
+                "exempt=['/**'] would switch authentication off; leave the layer out instead, or"
+                " write optional=True"
+            )
+        if prefix == path:
+            exact.add(path)
+        else:
+            below.append(prefix)
+    return frozenset(exact), tuple(below)
+
+
+def _rule(scheme: Scheme) -> str:
+    return scheme.name.lower()

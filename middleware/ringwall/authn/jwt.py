@@ -1,0 +1,205 @@
+"""`Authorization: Bearer <JWT>`: access tokens as JSON Web Tokens (RFC 7519, RFC 6750, RFC 9068).
+
+Threats and what holds against them: RFC 8725. The token says what it likes; what counts is the
+configuration and the issuer's keys.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from .._errors import MissingDependency
+from .._exchange import Exchange
+from .._pending import Pending
+from ..principal import Principal
+from ._algorithms import check_algorithms
+from ._cache import Verified, VerifiedTokens
+from ._claims import BAD_CLAIMS, CLAIM_FAILURES, Claim, ClaimsPolicy, freeze
+from ._failure import Failure, Refused
+from ._scheme import Judgement, Scheme
+
+if TYPE_CHECKING:
+    from ._fetch import Fetcher
+    from ._keys import KeySet
+    from ._sources import Keys, KeySource
+
+KEYS_UNAVAILABLE = Failure(
+    "keys-unavailable",
+    "The keys of the token issuer cannot be had at the moment; try again later.",
+    error=None,
+    status=503,
+)
+
+
+class JWT(Scheme):
+    """Accept JSON Web Tokens of one issuer as Bearer tokens.
+
+    Parameters:
+        issuer: the exact `iss`, such as "https://id.example.com".
+        audience: the name or names of this service; a token must hold one of them in `aud`.
+        keys: the issuer's public keys: a JWK Set or single JWK as a mapping, a URL (https) of a JWK
+            Set, a PEM text (public keys or certificates), or the path of a JWK Set or PEM file,
+            read again when it changes. None: the URL is found through OpenID Connect Discovery,
+            at `<issuer>/.well-known/openid-configuration`. An HMAC secret is given as a JWK:
+            `{"kty": "oct", "alg": "HS256", "k": "..."}`.
+        algorithms: the allow-list, such as `["RS256", "ES256"]`. Default: everything the keys can
+            do; the algorithm always comes from the key's type, never from the token.
+        leeway: how far clocks may differ, in seconds, at most 300.
+        typ: the accepted `typ` or types, such as "at+jwt" (RFC 9068). Default: none, "JWT" or
+            "at+jwt", so that a token for another purpose does not pass for an access token.
+        max_lifetime: the longest accepted `exp - iat`, in seconds; makes `iat` mandatory.
+        required: names of further claims that must be there.
+        subject: the claim that names who speaks.
+        scopes, roles: the claims that grant scopes and roles. A tuple is a path into objects:
+            `roles=("realm_access", "roles")`; a list is several claims together.
+        max_length: the longest accepted token, in bytes.
+        cache_size: how many verified tokens are remembered; 0: none.
+        cache_ttl: after how many seconds a remembered token is verified again. `exp` and `nbf` are
+            checked at every use.
+        refresh_every: how often a key URL is fetched again, in seconds.
+        max_stale: for how long fetched keys are good beyond that, if the issuer is away.
+        cooldown: the least time between two fetches, in seconds, whatever tokens come.
+        fetcher: the port that fetches: an object with `fetch(url) -> bytes` for WSGI and/or
+            `async afetch(url) -> bytes` for ASGI. Default: httpx with limits.
+        clock: seconds since the epoch.
+        monotonic: seconds that only grow.
+
+    Raises:
+        ConfigurationError: an argument cannot work; the message says what to write instead.
+        MissingDependency: the extra `jwt` is not installed.
+
+    >>> JWT(issuer="https://id.example.com", audience="", keys={"keys": []})
+    Traceback (most recent call last):
+    ringwall._errors.ConfigurationError: audience is missing: without it a token made for another service would open this one. Write audience='https://api.example.com', as the issuer knows it
+    """  # noqa: E501 - a message in full
+
+    name = "Bearer"
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str | Iterable[str],
+        *,
+        keys: Keys | None = None,
+        algorithms: Iterable[str] | None = None,
+        leeway: float = 10.0,
+        typ: str | Iterable[str] | None = None,
+        max_lifetime: float | None = None,
+        required: Iterable[str] = (),
+        subject: str = "sub",
+        scopes: Claim | list[Claim] = ["scope", "scp"],  # noqa: B006 - read only
+        roles: Claim | list[Claim] = "roles",
+        max_length: int = 8192,
+        cache_size: int = 4096,
+        cache_ttl: float = 60.0,
+        refresh_every: float = 600.0,
+        max_stale: float = 86400.0,
+        cooldown: float = 30.0,
+        fetcher: Fetcher | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._policy = ClaimsPolicy(
+            issuer,
+            audience,
+            leeway=leeway,
+            typ=typ,
+            max_lifetime=max_lifetime,
+            required=required,
+            subject=subject,
+            scopes=scopes,
+            roles=roles,
+        )
+        self._issuer = issuer
+        try:
+            from . import _json, _jws, _sources
+        except ModuleNotFoundError as error:
+            raise MissingDependency(error.name or "?", "jwt", "JWT") from None
+        self._verify_compact = _jws.verify_compact
+        self._unknown_key = _jws.UNKNOWN_KEY
+        self._strict_json = _json.strict_json
+        self._not_json = _json.NotJSON
+        self._too_long = _jws.TOO_LONG
+        self.failures = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
+
+        self._max_length = max_length
+        self._cache = VerifiedTokens(cache_size)
+        self._cache_ttl = cache_ttl
+        self._clock = clock
+        allowed = None if algorithms is None else check_algorithms(algorithms)
+        self._source: KeySource = _sources.make_source(
+            keys,
+            issuer,
+            allowed,
+            fetcher=fetcher,
+            ttl=refresh_every,
+            max_stale=max_stale,
+            cooldown=cooldown,
+            clock=monotonic,
+        )
+        self.colours = self._source.colours
+
+    def __repr__(self) -> str:
+        return "<JWT>"
+
+    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
+        if len(credential) > self._max_length:
+            return self._too_long
+        digest = sha256(credential).digest()
+        now = self._clock()
+        entry = self._cache.get(digest)
+        if (
+            entry is not None
+            and entry.keys is self._source.keys
+            and entry.since <= now < entry.until
+        ):
+            return entry.principal
+        if not self._source.ready():
+            return self._refresh_and_judge(credential, digest, now)
+        judgement = self._judge(credential, digest, now)
+        if judgement is self._unknown_key and self._source.may_have_more():
+            return self._refresh_and_judge(credential, digest, now)
+        return judgement
+
+    def _refresh_and_judge(
+        self, credential: bytes, digest: bytes, now: float
+    ) -> Pending[Principal | Failure]:
+        yield from self._source.refresh()
+        return self._judge(credential, digest, now)
+
+    def _judge(self, token: bytes, digest: bytes, now: float) -> Principal | Failure:
+        keys = self._source.keys
+        if keys is None:
+            return KEYS_UNAVAILABLE
+        try:
+            return self._verify(token, digest, now, keys)
+        except Refused as refused:
+            return refused.failure
+
+    def _verify(self, token: bytes, digest: bytes, now: float, keys: KeySet) -> Principal:
+        policy = self._policy
+        header, payload = self._verify_compact(token, keys, self._max_length)
+        policy.check_type(header.typ)
+        try:
+            claims = self._strict_json(payload)
+        except self._not_json:
+            raise Refused(BAD_CLAIMS) from None
+        since, until = policy.check(claims, now)
+        principal = Principal(
+            policy.subject(claims),
+            scheme="bearer",
+            issuer=self._issuer,
+            scopes=policy.scopes(claims),
+            roles=policy.roles(claims),
+            claims={name: freeze(value) for name, value in claims.items()},
+            # Names the token for audit; `jti` is a claim, and claims stay out of logs.
+            credential_id=digest[:16].hex(),
+        )
+        # The limit makes even a token in constant use be verified again now and then, and with it
+        # the age of the keys looked at.
+        until = min(until, now + self._cache_ttl)
+        self._cache.put(digest, Verified(keys, since, until, principal))
+        return principal
