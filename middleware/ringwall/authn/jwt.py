@@ -114,32 +114,34 @@ class JWT(Scheme):
             roles=roles,
         )
         self._issuer = issuer
+        allowed = None if algorithms is None else check_algorithms(algorithms)
+        self._source: KeySource
         try:
             from . import _json, _jws, _sources
+
+            self._source = _sources.make_source(
+                keys,
+                issuer,
+                allowed,
+                fetcher=fetcher,
+                ttl=refresh_every,
+                max_stale=max_stale,
+                cooldown=cooldown,
+                clock=monotonic,
+            )
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "JWT") from None
         self._verify_compact = _jws.verify_compact
         self._unknown_key = _jws.UNKNOWN_KEY
+        self._too_long = _jws.TOO_LONG
         self._strict_json = _json.strict_json
         self._not_json = _json.NotJSON
-        self._too_long = _jws.TOO_LONG
         self.failures = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
 
         self._max_length = max_length
         self._cache = VerifiedTokens(cache_size)
         self._cache_ttl = cache_ttl
         self._clock = clock
-        allowed = None if algorithms is None else check_algorithms(algorithms)
-        self._source: KeySource = _sources.make_source(
-            keys,
-            issuer,
-            allowed,
-            fetcher=fetcher,
-            ttl=refresh_every,
-            max_stale=max_stale,
-            cooldown=cooldown,
-            clock=monotonic,
-        )
         self.colours = self._source.colours
 
     def __repr__(self) -> str:
@@ -158,17 +160,15 @@ class JWT(Scheme):
         ):
             return entry.principal
         if not self._source.ready():
-            return self._refresh_and_judge(credential, digest, now)
+            return self._refresh_and_judge(credential, digest)
         judgement = self._judge(credential, digest, now)
         if judgement is self._unknown_key and self._source.may_have_more():
-            return self._refresh_and_judge(credential, digest, now)
+            return self._refresh_and_judge(credential, digest)
         return judgement
 
-    def _refresh_and_judge(
-        self, credential: bytes, digest: bytes, now: float
-    ) -> Pending[Principal | Failure]:
+    def _refresh_and_judge(self, credential: bytes, digest: bytes) -> Pending[Principal | Failure]:
         yield from self._source.refresh()
-        return self._judge(credential, digest, now)
+        return self._judge(credential, digest, self._clock())
 
     def _judge(self, token: bytes, digest: bytes, now: float) -> Principal | Failure:
         keys = self._source.keys
