@@ -32,17 +32,17 @@ from authn_support import (
     vectors,
 )
 from ringwall._errors import ConfigurationError
-from ringwall.authn import _keys
+from ringwall.authn import _signatures, _strength
 from ringwall.authn._algorithms import ASYMMETRIC as ALL_ASYMMETRIC
 from ringwall.authn._algorithms import KNOWN, check_algorithms
 from ringwall.authn._failure import Failure, Refused
 from ringwall.authn._json import NotJSON, strict_json
 from ringwall.authn._jws import decode_segment, verify_compact
 from ringwall.authn._keys import (
-    UnusableKey,
     keys_from_jwks,
     keys_from_pem,
 )
+from ringwall.authn._strength import UnusableKey
 
 CAP = 100_000
 
@@ -544,7 +544,7 @@ def test_wycheproof_signatures(name):
     document = json.loads(vectors("wycheproof", name + ".json").read_text())
     checked = 0
     for group in document["testGroups"]:
-        verify = _keys._verifiers(public_of(group))[PRIMITIVES[name]]
+        verify = _signatures.verifiers_of(public_of(group))[PRIMITIVES[name]]
         for test in group["tests"]:
             result = verify(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
             if test["result"] != "acceptable":
@@ -564,7 +564,7 @@ def test_wycheproof_hmac(bits):
     checked = 0
     for group in document["testGroups"]:
         for test in group["tests"]:
-            verify = _keys._hmac(bytes.fromhex(test["key"]), f"sha{bits}")
+            verify = _signatures._hmac(bytes.fromhex(test["key"]), f"sha{bits}")
             result = verify(bytes.fromhex(test["tag"]), bytes.fromhex(test["msg"]))
             expected = test["result"] == "valid" and group["tagSize"] == bits
             assert result is expected
@@ -753,7 +753,7 @@ def test_points_of_small_order_are_refused(curve, point):
 
 def test_honest_edwards_keys_have_full_order():
     assert len(keyset("ed25519", "ed448")) == 2
-    assert len(_keys._SMALL_25519) == 5
+    assert len(_strength._SMALL_25519) == 5
 
 
 def test_hmac_secrets_are_as_long_as_the_hash():

@@ -801,6 +801,12 @@ def test_discovery_checks_the_issuer(metadata):
     assert JWKS_URL not in port.urls
 
 
+def test_the_default_fetcher_is_httpx_with_limits():
+    source = JWT(ISSUER, AUDIENCE)._source
+    assert source.colours == {"asgi", "wsgi"}
+    assert source._url == CONFIGURATION
+
+
 def test_without_keys_the_issuer_must_be_a_url():
     with pytest.raises(ConfigurationError, match="without keys"):
         JWT("accounts", AUDIENCE)
@@ -914,6 +920,13 @@ def test_only_plain_https_urls(url):
 
 
 # Files
+
+
+def test_given_keys_have_nothing_to_fetch():
+    source = scheme()._source
+    assert source.ready()
+    assert not source.may_have_more()
+    assert list(source.refresh()) == []
 
 
 def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path):

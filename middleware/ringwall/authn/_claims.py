@@ -56,7 +56,7 @@ class ClaimsPolicy:
         roles: Claim | list[Claim],
     ) -> None:
         self._issuer = _text("issuer", issuer)
-        audiences = [audience] if isinstance(audience, str) else list(audience or ())
+        audiences = [audience] if isinstance(audience, str) and audience else list(audience or ())
         if not audiences:
             raise ConfigurationError(
                 "audience is missing: without it a token made for another service would open"
@@ -180,17 +180,18 @@ def _date(value: object) -> float:
 def _names(
     claims: Mapping[str, Any], sources: tuple[tuple[str, ...], ...], *, split: bool
 ) -> frozenset[str]:
-    granted: list[str] = []
+    granted: set[str] = set()
     for path in sources:
-        value: Any = claims
-        for name in path:
+        value: Any = claims.get(path[0])
+        for name in path[1:]:
             value = value.get(name) if isinstance(value, Mapping) else None
         if type(value) is str:
-            granted.extend(value.split(" ") if split else (value,))
+            granted.update(value.split(" ") if split else (value,))
         elif type(value) is list:
             # What is no name grants nothing.
-            granted.extend(name for name in value if type(name) is str)
-    return frozenset(granted) - {""}
+            granted.update([name for name in value if type(name) is str])
+    granted.discard("")
+    return frozenset(granted)
 
 
 def _media_type(typ: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+_log = logging.getLogger("ringwall.authn")
 
 # No configuration is larger, and a file that grows without bound must not fill the memory.
 _LARGEST = 64 * 1024 * 1024
@@ -79,6 +82,7 @@ class WatchedFile(Generic[T]):
             self._seen = None if isinstance(error, OSError) else self._seen
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._problem = f"{self.path}: {reason}"
+            _log.error("%s", self._problem)
 
     def _read(self, status: os.stat_result) -> bytes:
         if not stat.S_ISREG(status.st_mode):

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
@@ -15,7 +15,8 @@ from .._pending import Call, Pending, perform
 from ._algorithms import ASYMMETRIC, HMAC, KNOWN
 from ._files import FileUnusable, WatchedFile
 from ._json import NotJSON, strict_json
-from ._keys import KeySet, UnusableKey, keys_from_jwks, keys_from_pem
+from ._keys import KeySet, keys_from_jwks, keys_from_pem
+from ._strength import UnusableKey
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
@@ -26,8 +27,8 @@ _log = logging.getLogger("ringwall.authn")
 Keys: TypeAlias = "Mapping[str, Any] | str | bytes | os.PathLike[str]"
 
 
-class KeySource(Protocol):
-    """A port to the issuer's keys.
+class KeySource:
+    """A port to the issuer's keys; as it is, to keys given in the configuration.
 
     Attributes:
         keys: the keys of now; None while there are none.
@@ -35,40 +36,26 @@ class KeySource(Protocol):
     """
 
     keys: KeySet | None
-    colours: frozenset[str]
+    colours = frozenset({"asgi", "wsgi"})
+
+    def __init__(self, keys: KeySet | None) -> None:
+        self.keys = keys
 
     def ready(self) -> bool:
         """Whether `keys` may be used at once; if not, `refresh` comes first."""
-
-    def may_have_more(self) -> bool:
-        """Whether a `refresh` could find a key that is unknown so far."""
-
-    def refresh(self) -> Pending[None]:
-        """Get the keys anew. Raises nothing: after a failure `keys` is as it was, or None."""
-
-
-class StaticKeys:
-    """Keys given in the configuration."""
-
-    colours = frozenset({"asgi", "wsgi"})
-
-    def __init__(self, keys: KeySet) -> None:
-        self.keys: KeySet | None = keys
-
-    def ready(self) -> bool:
         return True
 
     def may_have_more(self) -> bool:
+        """Whether a `refresh` could find a key that is unknown so far."""
         return False
 
     def refresh(self) -> Pending[None]:
+        """Get the keys anew. Raises nothing: after a failure `keys` is as it was, or None."""
         yield from ()
 
 
-class FileKeys:
+class FileKeys(KeySource):
     """Keys in a PEM or JWKS file, read again when it changes."""
-
-    colours = frozenset({"asgi", "wsgi"})
 
     def __init__(
         self,
@@ -77,9 +64,8 @@ class FileKeys:
         clock: Callable[[], float],
     ) -> None:
         self._file = WatchedFile(path, lambda data: parse_keys(data, algorithms), clock=clock)
-        self.keys: KeySet | None = None
         try:
-            self.keys = self._file.get()
+            super().__init__(self._file.get())
         except FileUnusable as error:
             raise ConfigurationError(f"keys: {error}") from None
 
@@ -90,14 +76,8 @@ class FileKeys:
             self.keys = None
         return True
 
-    def may_have_more(self) -> bool:
-        return False
 
-    def refresh(self) -> Pending[None]:
-        yield from ()
-
-
-class RemoteKeys:
+class RemoteKeys(KeySource):
     """The issuer's JWK Set, fetched when it is needed and kept when the issuer is away.
 
     One fetch at a time, and at most one per `cooldown`, whatever `kid`s strangers invent. While
@@ -125,7 +105,7 @@ class RemoteKeys:
         cooldown: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.keys: KeySet | None = None
+        super().__init__(None)
         self.colours = frozenset(
             colour
             for colour, method in (("wsgi", "fetch"), ("asgi", "afetch"))
@@ -301,7 +281,7 @@ def make_source(
             return FileKeys(keys, allowed, clock)
     except UnusableKey as error:
         raise ConfigurationError(f"keys: {error}") from None
-    return StaticKeys(found)
+    return KeySource(found)
 
 
 def _remote(

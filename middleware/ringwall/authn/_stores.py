@@ -118,7 +118,7 @@ def _records(document: Mapping[str, Any]) -> dict[str, APIKeyRecord]:
 def _toml() -> Callable[[bytes], Mapping[str, Any]]:
     if sys.version_info >= (3, 11):
         import tomllib
-    else:
+    else:  # pragma: no cover - Python 3.10 alone comes here
         try:
             import tomli as tomllib
         except ModuleNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -14,6 +15,7 @@ from .._exchange import Exchange
 from .._pending import Call, Pending, perform
 from ..principal import Principal
 from ._failure import Failure
+from ._files import FileUnusable
 from ._records import APIKeyRecord, key_id
 from ._scheme import Judgement, Scheme
 from ._stores import AFind, AsyncKeyStore, FileStore, Find, KeyStore, MemoryStore, ports
@@ -29,6 +31,7 @@ STORE_UNAVAILABLE = Failure(
     status=503,
 )
 
+_log = logging.getLogger("ringwall.authn")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 # Compared with where there is no record. No key has this hash: it would be a preimage of zeros.
 _NO_DIGEST = bytes(32)
@@ -52,6 +55,7 @@ class APIKey(Scheme):
     Raises:
         ConfigurationError: an argument cannot work; the message says what to write instead.
 
+    >>> from ringwall import generate_api_key
     >>> key, record = generate_api_key("alice")
     >>> APIKey([record])
     <APIKey>
@@ -111,15 +115,15 @@ class APIKey(Scheme):
             return self._ask(id, credential)
         try:
             record = self._now(id)
-        except Exception:  # noqa: BLE001 - whatever a store throws, the key is not known good
-            return STORE_UNAVAILABLE
+        except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
+            return _unavailable(error)
         return self._judge(record, credential)
 
     def _ask(self, id: str, credential: bytes) -> Pending[Principal | Failure]:
         try:
             record = yield from perform(Call(self._find, self._afind, id))
-        except Exception:  # noqa: BLE001 - whatever a store throws, the key is not known good
-            return STORE_UNAVAILABLE
+        except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
+            return _unavailable(error)
         return self._judge(record, credential)
 
     def _judge(self, record: APIKeyRecord | None, credential: bytes) -> Principal | Failure:
@@ -133,3 +137,10 @@ class APIKey(Scheme):
         if now < record.since:
             return NOT_YET
         return record.principal
+
+
+def _unavailable(error: Exception) -> Failure:
+    # The kind of error only: a message could quote the query. A file has told its own already.
+    if not isinstance(error, FileUnusable):
+        _log.error("the store of API keys failed: %s", type(error).__name__)
+    return STORE_UNAVAILABLE

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange
@@ -13,7 +13,7 @@ from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header, Response, problem
 from ._failure import Failure
-from ._scheme import Scheme
+from ._scheme import Judgement, Scheme
 
 MISSING = Failure(
     "missing-credentials", "This needs credentials; see the header WWW-Authenticate.", error=None
@@ -33,8 +33,18 @@ SEVERAL = Failure(
     "multiple-credentials", "Send one credential only.", error="invalid_request", status=400
 )
 
+# A byte is found in bytes five times as fast by its number as by its character.
+_COMMA, _SPACE = b", "
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*\Z")  # RFC 6750 section 3
+
+
+class _Chosen(NamedTuple):
+    """One scheme with everything that is said for it, made at construction."""
+
+    authenticate: Callable[[bytes, Exchange], Judgement]
+    allowed: Decision
+    answers: dict[Failure, tuple[Response, Decision]]
 
 
 class Authentication(Layer):
@@ -81,13 +91,13 @@ class Authentication(Layer):
                 )
         if not realm or not _QUOTABLE.match(realm):
             raise ConfigurationError("realm must be printable ASCII without quotes and backslashes")
-        self._by_name, self._by_header = _index(schemes)
+        by_name, by_header = _index(schemes)
         self._exact, self._below = _paths(exempt)
         self.by_path = bool(self._exact or self._below)
         self.wants = frozenset(
             (
-                *((b"authorization",) if self._by_name else ()),
-                *(header for header, _ in self._by_header),
+                *((b"authorization",) if by_name else ()),
+                *by_header,
                 *(want for scheme in schemes for want in scheme.wants),
             )
         )
@@ -98,18 +108,25 @@ class Authentication(Layer):
                 " a colour"
             )
 
-        self._allowed = {s: self._decision("allow", _rule(s), "authenticated") for s in schemes}
         self._exempted = self._decision("allow", "exempt", "anonymous")
         self._anonymous = self._decision("allow", "optional", "anonymous") if optional else None
         self._general = {
             failure: self._answer(failure, schemes, None, realm)
             for failure in (MISSING, UNSUPPORTED, MALFORMED, SEVERAL)
         }
-        self._refused = {
-            (scheme, failure): self._answer(failure, schemes, scheme, realm)
+        chosen = {
+            scheme: _Chosen(
+                scheme.authenticate,
+                self._decision("allow", _rule(scheme), "authenticated"),
+                {
+                    failure: self._answer(failure, schemes, scheme, realm)
+                    for failure in scheme.failures
+                },
+            )
             for scheme in schemes
-            for failure in scheme.failures
         }
+        self._by_name = {name: chosen[scheme] for name, scheme in by_name.items()}
+        self._by_header = tuple((header, chosen[scheme]) for header, scheme in by_header.items())
 
     def on_request(self, exchange: Exchange) -> Verdict:
         if self.by_path:
@@ -120,49 +137,52 @@ class Authentication(Layer):
                 return None
         headers = exchange.headers
         value = headers.get(b"authorization")
-        for header, scheme in self._by_header:
+        for header, found in self._by_header:
             bare = headers.get(header)
             if bare is not None:
                 if value is not None or self._several(headers):
                     return self._refuse(exchange, SEVERAL)
-                return self._judge(exchange, scheme, bare)
+                return self._judge(exchange, found, bare)
         if value is None:
             return self._nobody(exchange)
 
         name, _, credential = value.partition(b" ")
-        found = self._by_name.get(name) or self._by_name.get(name.lower())
-        if found is None:
+        chosen = self._by_name.get(name) or self._by_name.get(name.lower())
+        if chosen is None:
             # A list of parameters after an unknown scheme is nothing to take apart here.
             known = _TOKEN.match(name.decode("latin-1"))
             return self._refuse(exchange, UNSUPPORTED if known else MALFORMED)
-        if credential.startswith(b" "):
-            credential = credential.lstrip(b" ")  # RFC 9110 section 11.4 allows several
-        return self._judge(exchange, found, credential)
+        if _SPACE in credential:
+            credential = credential.lstrip(b" ")  # RFC 9110 section 11.4 allows several before it
+        return self._judge(exchange, chosen, credential)
 
-    def _judge(self, exchange: Exchange, scheme: Scheme, credential: bytes) -> Verdict:
-        if b"," in credential:  # repeated headers come joined with a comma
+    def _judge(self, exchange: Exchange, chosen: _Chosen, credential: bytes) -> Verdict:
+        if _COMMA in credential:  # repeated headers come joined with a comma
             return self._refuse(exchange, SEVERAL)
-        if not credential or b" " in credential:
+        if not credential or _SPACE in credential:
             return self._refuse(exchange, MALFORMED)
-        judgement = scheme.authenticate(credential, exchange)
-        if type(judgement) is Principal or isinstance(judgement, Failure):
-            return self._conclude(exchange, scheme, judgement)
-        return self._await(exchange, scheme, judgement)  # type: ignore[arg-type]
-
-    def _await(
-        self, exchange: Exchange, scheme: Scheme, pending: Pending[Principal | Failure]
-    ) -> Pending[Response | None]:
-        return self._conclude(exchange, scheme, (yield from pending))
-
-    def _conclude(
-        self, exchange: Exchange, scheme: Scheme, judgement: Principal | Failure
-    ) -> Response | None:
+        judgement = chosen.authenticate(credential, exchange)
         if isinstance(judgement, Principal):
             exchange.authenticate(judgement)
-            exchange.decisions.append(self._allowed[scheme])
+            exchange.decisions.append(chosen.allowed)
             return None
+        if isinstance(judgement, Failure):
+            return self._fail(exchange, chosen, judgement)
+        return self._await(exchange, chosen, judgement)
+
+    def _await(
+        self, exchange: Exchange, chosen: _Chosen, pending: Pending[Principal | Failure]
+    ) -> Pending[Response | None]:
+        judgement = yield from pending
+        if isinstance(judgement, Principal):
+            exchange.authenticate(judgement)
+            exchange.decisions.append(chosen.allowed)
+            return None
+        return self._fail(exchange, chosen, judgement)
+
+    def _fail(self, exchange: Exchange, chosen: _Chosen, failure: Failure) -> Response:
         # A failure that the scheme did not declare is a bug there: the KeyError becomes a 500.
-        response, decision = self._refused[scheme, judgement]
+        response, decision = chosen.answers[failure]
         exchange.decisions.append(decision)
         return response
 
@@ -219,7 +239,7 @@ def _challenge(scheme: Scheme, failure: Failure, failed: bool, realm: str) -> st
 
 def _index(
     schemes: tuple[Scheme, ...],
-) -> tuple[dict[bytes, Scheme], tuple[tuple[bytes, Scheme], ...]]:
+) -> tuple[dict[bytes, Scheme], dict[bytes, Scheme]]:
     by_name: dict[bytes, Scheme] = {}
     by_header: dict[bytes, Scheme] = {}
     for scheme in schemes:
@@ -237,7 +257,7 @@ def _index(
         else:
             by_name[name.lower()] = scheme
             by_name[name] = scheme  # the usual spelling is found at once
-    return by_name, tuple(by_header.items())
+    return by_name, by_header
 
 
 def _paths(exempt: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -153,12 +153,10 @@ class JWT(Scheme):
         digest = sha256(credential).digest()
         now = self._clock()
         entry = self._cache.get(digest)
-        if (
-            entry is not None
-            and entry.keys is self._source.keys
-            and entry.since <= now < entry.until
-        ):
-            return entry.principal
+        if entry is not None:
+            keys, since, until, principal = entry
+            if keys is self._source.keys and since <= now < until:
+                return principal
         if not self._source.ready():
             return self._refresh_and_judge(credential, digest)
         judgement = self._judge(credential, digest, now)
