@@ -1,0 +1,610 @@
+"""One SERVER span by the HTTP semantic conventions for each exchange, and one measurement."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.context import attach, get_current, set_value
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
+from opentelemetry.trace import SpanKind, StatusCode
+
+from audit_support import (
+    ASGIApp,
+    Gate,
+    Lines,
+    WSGIApp,
+    call_asgi,
+    call_wsgi,
+    environ,
+    scope,
+)
+from ringwall import Stack
+from ringwall.audit import Audit
+from ringwall.audit.telemetry import redact_query
+
+SECRET = "s3cret-t0ken"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
+
+class Recorder:
+    """A provider with an exporter in memory, and an audit on it."""
+
+    def __init__(self, sampler: Sampler | None = None) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.reader = InMemoryMetricReader()
+        self.meters = MeterProvider([self.reader], shutdown_on_exit=False)
+        self.lines = Lines()
+
+    def audit(self, **more: Any) -> Audit:
+        return Audit(self.lines, tracer_provider=self.provider, meter_provider=self.meters, **more)
+
+    @property
+    def spans(self) -> tuple[ReadableSpan, ...]:
+        return self.exporter.get_finished_spans()
+
+    @property
+    def only(self) -> ReadableSpan:
+        (span,) = self.spans
+        return span
+
+    @property
+    def points(self) -> list[Any]:
+        data = self.reader.get_metrics_data()
+        if data is None:
+            return []
+        (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
+        assert (metric.name, metric.unit) == ("http.server.request.duration", "s")
+        return list(metric.data.data_points)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    before = get_current()
+    yield recorder
+    assert get_current() is before
+    recorder.provider.shutdown()
+    recorder.meters.shutdown()
+
+
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_a_span_tells_request_answer_and_decisions(recorder: Recorder, interface: str) -> None:
+    stack = Stack(recorder.audit(), Gate())
+    if interface == "wsgi":
+        call_wsgi(stack.wsgi(WSGIApp()), environ(QUERY_STRING="page=2", HTTP_USER_AGENT="curl/8.1"))
+    else:
+        given = scope(query_string=b"page=2", headers=[(b"user-agent", b"curl/8.1")])
+        call_asgi(stack.asgi(ASGIApp()), given)
+    span = recorder.only
+    assert (span.name, span.kind) == ("GET /{name}", SpanKind.SERVER)
+    assert (span.status.status_code, span.events, span.parent) == (StatusCode.UNSET, (), None)
+    assert attributes(span) == {
+        "http.request.method": "GET",
+        "url.path": "/yes",
+        "url.query": "page=REDACTED",
+        "url.scheme": "https",
+        "server.address": "api.example.com",
+        "server.port": 443,
+        "client.address": "192.0.2.1",
+        "network.peer.address": "192.0.2.1",
+        "user_agent.original": "curl/8.1",
+        "http.route": "/{name}",
+        "http.response.status_code": 200,
+        "ringwall.decisions": ("gate allow list listed",),
+    }
+    context = span.context
+    assert context is not None
+    record = recorder.lines.only
+    assert record["trace_id"] == f"{context.trace_id:032x}"
+    assert record["span_id"] == f"{context.span_id:016x}"
+
+
+def test_what_samplers_need_is_there_at_the_start() -> None:
+    class Watching(Sampler):
+        seen: Any = None
+
+        def should_sample(self, *args: Any, **more: Any) -> Any:
+            arguments = dict(zip(("parent", "trace_id", "name", "kind", "attributes"), args,
+                                 strict=False), **more)  # fmt: skip
+            Watching.seen = arguments["attributes"]
+            return ALWAYS_OFF.should_sample(*args, **more)
+
+        def get_description(self) -> str:
+            return "watching"
+
+    recorder = Recorder(Watching())
+    call_wsgi(recorder.audit().wsgi(WSGIApp()), environ(HTTP_USER_AGENT="curl/8.1"))
+    assert set(Watching.seen) == {
+        "http.request.method",
+        "url.path",
+        "url.scheme",
+        "server.address",
+        "server.port",
+        "client.address",
+        "network.peer.address",
+        "user_agent.original",
+    }
+
+
+def test_a_refusal_tells_who_refused(recorder: Recorder) -> None:
+    app = WSGIApp()
+    call_wsgi(Stack(recorder.audit(), Gate()).wsgi(app), environ("/no"))
+    assert app.calls == 0
+    span = recorder.only
+    told = attributes(span)
+    assert told["ringwall.refused_by"] == "gate"
+    assert (told["ringwall.rule"], told["ringwall.reason"]) == ("list", "forbidden")
+    assert told["http.response.status_code"] == 403
+    # A 4xx is the client's failure: no error of the server (conventions, "Status").
+    assert span.status.status_code is StatusCode.UNSET
+    assert "error.type" not in told
+
+
+def test_a_request_without_anything_optional(recorder: Recorder) -> None:
+    given = scope("/a", client=None, scheme="http")
+    given["headers"] = []
+    call_asgi(recorder.audit().asgi(ASGIApp()), given)
+    assert recorder.only.name == "GET"
+    assert attributes(recorder.only) == {
+        "http.request.method": "GET",
+        "url.path": "/a",
+        "url.scheme": "http",
+        "http.response.status_code": 200,
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "port"), [("a:8443", "https", 8443), ("a", "http", 80), ("a", "https", 443)]
+)
+def test_the_port_is_told_with_the_host(
+    recorder: Recorder, host: str, scheme: str, port: int
+) -> None:
+    given = environ(HTTP_HOST=host, **{"wsgi.url_scheme": scheme})
+    call_wsgi(recorder.audit().wsgi(WSGIApp()), given)
+    assert attributes(recorder.only)["server.port"] == port
+
+
+class TestFailure:
+    @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+    def test_an_exception_is_named_and_its_message_is_not(
+        self, recorder: Recorder, interface: str
+    ) -> None:
+        error = ZeroDivisionError(SECRET)
+        with pytest.raises(ZeroDivisionError):
+            if interface == "wsgi":
+                call_wsgi(recorder.audit().wsgi(WSGIApp(error=error)))
+            else:
+                call_asgi(recorder.audit().asgi(ASGIApp(error=error)))
+        span = recorder.only
+        assert span.status.status_code is StatusCode.ERROR
+        assert span.status.description is None
+        assert attributes(span)["error.type"] == "ZeroDivisionError"
+        assert "http.response.status_code" not in attributes(span)
+        assert SECRET not in span.to_json()
+
+    def test_a_5xx_is_an_error(self, recorder: Recorder) -> None:
+        call_wsgi(recorder.audit().wsgi(WSGIApp("503 Busy")))
+        assert attributes(recorder.only)["error.type"] == "503"
+        assert recorder.only.status.status_code is StatusCode.ERROR
+
+    def test_a_cancellation_is_an_error(self, recorder: Recorder) -> None:
+        with pytest.raises(asyncio.CancelledError):
+            call_asgi(recorder.audit().asgi(ASGIApp(error=asyncio.CancelledError())))
+        assert attributes(recorder.only)["error.type"] == "asyncio.exceptions.CancelledError"
+
+    def test_no_answer_is_an_error(self, recorder: Recorder) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            pass
+
+        call_asgi(recorder.audit().asgi(app))
+        assert attributes(recorder.only)["error.type"] == "no_response"
+
+    @pytest.mark.parametrize(("code", "error"), [(1000, None), (1011, "1011")])
+    def test_a_websocket_tells_its_close_code(
+        self, recorder: Recorder, code: int, error: str | None
+    ) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": code})
+
+        given = scope(type="websocket", scheme="wss")
+        call_asgi(recorder.audit().asgi(app), given, {"type": "websocket.connect"})
+        told = attributes(recorder.only)
+        assert told["http.request.method"] == "GET"
+        assert told["network.protocol.name"] == "websocket"
+        assert told["http.response.status_code"] == 101
+        assert told["ringwall.websocket.close_code"] == code
+        assert told.get("error.type") == error
+        assert recorder.points == []
+
+    def test_a_processor_that_raises_breaks_nothing(
+        self, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Raising(SpanProcessor):
+            def on_end(self, span: ReadableSpan) -> None:
+                raise RuntimeError(SECRET)
+
+        recorder.provider.add_span_processor(Raising())
+        assert call_wsgi(recorder.audit().wsgi(WSGIApp()))[0] == "200 OK"
+        assert recorder.lines.only["status"] == 200
+        assert "tracing failed with RuntimeError; this is told once" in caplog.messages
+        assert SECRET not in caplog.text
+
+
+class TestTrust:
+    """An inbound traceparent is a claim: nobody joins, splits or switches off a trace by it."""
+
+    @pytest.mark.parametrize("flags", ["00", "01"])
+    def test_an_untrusted_parent_is_linked_only(self, flags: str) -> None:
+        recorder = Recorder()
+        value = TRACEPARENT[:-2] + flags
+        given = environ(HTTP_TRACEPARENT=value, HTTP_TRACESTATE=f"a={SECRET}")
+        call_wsgi(recorder.audit().wsgi(WSGIApp()), given)
+        span = recorder.only
+        assert span.parent is None
+        assert span.context is not None
+        assert f"{span.context.trace_id:032x}" != TRACE_ID
+        (link,) = span.links
+        assert f"{link.context.trace_id:032x}" == TRACE_ID
+        assert SECRET not in span.to_json()
+
+    def test_a_trusted_parent_is_continued(self, recorder: Recorder) -> None:
+        app = recorder.audit(trust_traceparent=True).asgi(ASGIApp())
+        headers = [(b"traceparent", TRACEPARENT.encode()), (b"tracestate", b"a=b")]
+        call_asgi(app, scope(headers=headers))
+        span = recorder.only
+        assert span.context is not None
+        assert span.parent is not None
+        assert f"{span.context.trace_id:032x}" == TRACE_ID
+        assert span.context.trace_state == {"a": "b"}
+        assert span.links == ()
+
+    @pytest.mark.parametrize("trusting", [False, True])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            "00-" + "0" * 32 + "-00f067aa0ba902b7-01",
+            f"{TRACEPARENT}, {TRACEPARENT}",
+            "ff-" + TRACEPARENT[3:],
+            TRACEPARENT.upper(),
+            "x" * 100_000,
+            "\xff\xfe",
+        ],
+    )
+    def test_a_malformed_parent_is_ignored(
+        self,
+        recorder: Recorder,
+        caplog: pytest.LogCaptureFixture,
+        value: str,
+        trusting: bool,
+    ) -> None:
+        """W3C Trace Context section 3.2.2.2: restart the trace. Nor may it flood the log."""
+        app = recorder.audit(trust_traceparent=trusting).wsgi(WSGIApp())
+        call_wsgi(app, environ(HTTP_TRACEPARENT=value))
+        assert (recorder.only.parent, recorder.only.links) == (None, ())
+        assert caplog.messages == []
+
+    def test_a_repeated_header_restarts_the_trace(self, recorder: Recorder) -> None:
+        headers = [(b"traceparent", TRACEPARENT.encode())] * 2
+        call_asgi(recorder.audit(trust_traceparent=True).asgi(ASGIApp()), scope(headers=headers))
+        assert recorder.only.parent is None
+
+
+class TestCurrent:
+    """The app's own spans are children of the exchange's, and nothing stays behind."""
+
+    def test_spans_of_a_wsgi_app_are_children(self, recorder: Recorder) -> None:
+        tracer = recorder.provider.get_tracer("app")
+
+        def app(environ: Any, start_response: Any) -> Any:
+            tracer.start_span("first").end()
+            start_response("200 OK", [])
+            yield b"a"
+            tracer.start_span("second").end()
+
+        call_wsgi(recorder.audit().wsgi(app))
+        first, second, server = recorder.spans
+        assert first.parent == second.parent == server.context
+
+    def test_spans_of_an_asgi_app_are_children(self, recorder: Recorder) -> None:
+        tracer = recorder.provider.get_tracer("app")
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.sleep(0)
+            tracer.start_span("child").end()
+            await ASGIApp()(scope, receive, send)
+
+        async def both() -> None:
+            wrapped = recorder.audit().asgi(app)
+
+            async def send(message: Any) -> None:
+                pass
+
+            await asyncio.gather(
+                wrapped(scope(), None, send),  # type: ignore[arg-type]
+                wrapped(scope(), None, send),  # type: ignore[arg-type]
+            )
+
+        asyncio.run(both())
+        children = [span for span in recorder.spans if span.name == "child"]
+        servers = [span for span in recorder.spans if span.name == "GET"]
+        assert len(children) == 2
+        assert {str(child.parent) for child in children} == {str(one.context) for one in servers}
+        assert all(server.parent is None for server in servers)
+
+    def test_an_audit_within_is_a_child(self, recorder: Recorder) -> None:
+        given = environ(HTTP_TRACEPARENT=TRACEPARENT)
+        call_wsgi(Stack(recorder.audit(), recorder.audit()).wsgi(WSGIApp()), given)
+        inner, outer = recorder.spans
+        assert inner.parent == outer.context
+        assert outer.parent is None
+        assert (len(inner.links), len(outer.links)) == (0, 1)
+
+    def test_an_unsampled_exchange_has_unsampled_children_and_a_record(self) -> None:
+        recorder = Recorder(ParentBased(ALWAYS_OFF))
+        tracer = recorder.provider.get_tracer("app")
+
+        def app(environ: Any, start_response: Any) -> Any:
+            tracer.start_span("child").end()
+            start_response("200 OK", [])
+            return []
+
+        call_wsgi(recorder.audit().wsgi(app))
+        assert recorder.spans == ()
+        assert len(recorder.lines.only["trace_id"]) == 32
+
+    def test_an_end_in_another_thread_is_no_failure(
+        self, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Some WSGI servers close bodies elsewhere. No «Failed to detach context»."""
+
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response("200 OK", [])
+            yield b"a"
+
+        wrapped: Any = recorder.audit().wsgi(app)
+        seen: list[Any] = []
+
+        def begin() -> None:
+            seen.append(wrapped(environ(), lambda *args: None))
+
+        def end() -> None:
+            own = set_value("own", 1)
+            attach(own)
+            seen[0].close()
+            seen.append(get_current() is own)
+
+        for target in (begin, end):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+        assert seen[1] is True
+        assert len(recorder.spans) == 1
+        assert caplog.messages == []
+
+    def test_a_span_left_current_by_a_request_before_is_no_parent(self, recorder: Recorder) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response("200 OK", [])
+            yield b"a"
+
+        wrapped: Any = recorder.audit().wsgi(app)
+
+        def requests() -> None:
+            bodies = [wrapped(environ(), lambda *args: None)]
+            threading.Thread(target=bodies[0].close).start()  # ended, but current here
+            while len(recorder.spans) < 1:
+                pass
+            call_wsgi(recorder.audit().wsgi(WSGIApp()))
+
+        thread = threading.Thread(target=requests)
+        thread.start()
+        thread.join()
+        assert [span.parent for span in recorder.spans] == [None, None]
+
+    def test_a_provider_set_later_is_used(self, recorder: Recorder) -> None:
+        """Audits are made when modules load, SDKs are often set up after that."""
+
+        class Late:
+            tracer: Any = trace.NoOpTracer()
+
+            def get_tracer(self, *args: Any, **more: Any) -> Any:
+                return self
+
+            def start_span(self, *args: Any, **more: Any) -> Any:
+                return self.tracer.start_span(*args, **more)
+
+        late = Late()
+        app = Audit(recorder.lines, tracer_provider=late).wsgi(WSGIApp())
+        call_wsgi(app)
+        assert recorder.lines.only["trace_id"] is None
+        late.tracer = recorder.provider.get_tracer("late")
+        call_wsgi(app)
+        call_wsgi(app)
+        first, second = recorder.spans
+        assert attributes(first) == attributes(second)
+        assert attributes(first)["url.path"] == "/yes"
+
+
+class TestHostileInput:
+    """What a client sends reaches neither a name nor a series, and breaks nothing."""
+
+    @pytest.mark.parametrize("method", ["BREW", "get", "G" * 500, "A\r\nB"])
+    def test_unknown_methods_are_one(self, recorder: Recorder, method: str) -> None:
+        call_wsgi(recorder.audit().wsgi(WSGIApp()), environ(REQUEST_METHOD=method))
+        span = recorder.only
+        assert span.name == "HTTP"
+        told = attributes(span)
+        assert told["http.request.method"] == "_OTHER"
+        assert told["http.request.method_original"].isprintable()
+        assert len(told["http.request.method_original"]) <= 33
+        (point,) = recorder.points
+        assert point.attributes["http.request.method"] == "_OTHER"
+
+    def test_an_unknown_method_on_a_known_route(self, recorder: Recorder) -> None:
+        call_wsgi(
+            Stack(recorder.audit(), Gate()).wsgi(WSGIApp()), environ(REQUEST_METHOD="PROPFIND")
+        )
+        assert recorder.only.name == "HTTP /{name}"
+
+    @pytest.mark.parametrize("agent", [b"\xff\\x", b"a\\nb", b"a\x1b[2Jb", b"x" * 9000])
+    def test_user_agents_are_text_and_nothing_more(self, recorder: Recorder, agent: bytes) -> None:
+        app = ASGIApp()
+        call_asgi(recorder.audit().asgi(app), scope(headers=[(b"user-agent", agent)]))
+        assert app.calls == 1
+        told = attributes(recorder.only)["user_agent.original"]
+        assert told.isprintable()
+        assert len(told) <= 257
+
+    def test_no_secret_reaches_a_span(self, recorder: Recorder) -> None:
+        names = (b"authorization", b"cookie", b"x-api-key", b"referer", b"baggage", b"tracestate")
+        headers = [(name, SECRET.encode()) for name in names]
+        query = f"token={SECRET}&X-Amz-Signature={SECRET}&{SECRET}".encode()
+        given = scope(query_string=query, headers=headers)
+        call_asgi(
+            recorder.audit().asgi(ASGIApp()),
+            given,
+            {"type": "http.request", "body": SECRET.encode()},
+        )
+        assert SECRET not in recorder.only.to_json()
+        assert SECRET not in str(recorder.points)
+
+    @given(
+        st.text(st.characters(codec=None)),
+        st.text(st.characters(codec=None)),
+        st.binary(),
+        st.lists(st.tuples(st.sampled_from([b"traceparent", b"user-agent", b"host"]),
+                           st.binary())),
+    )  # fmt: skip
+    @settings(max_examples=200, deadline=None)
+    def test_nothing_a_client_sends_breaks_a_span(
+        self, path: str, method: str, query: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        recorder = Recorder()
+        given = scope("/" + path, method=method, query_string=query)
+        given["headers"] = headers
+        call_asgi(recorder.audit(trust_traceparent=True).asgi(ASGIApp()), given)
+        assert len(recorder.spans) == len(recorder.lines.lines) == 1
+        for value in attributes(recorder.only).values():
+            if isinstance(value, str):
+                assert value.isprintable()
+                value.encode("utf-8")  # else an exporter would lose the whole batch
+        assert recorder.only.name in {"HTTP", "GET", "HEAD", "POST", "PUT", "DELETE"}
+
+    def test_query_values_are_not_told(self) -> None:
+        assert redact_query(b"a=1&b=&c&=d&a=e=f") == (
+            "a=REDACTED&b=REDACTED&REDACTED&=REDACTED&a=REDACTED"
+        )
+        assert redact_query(b"a;b=1;c=2") == "a;b=REDACTED"
+        assert redact_query(b"\x1b=1") == r"\x1b=REDACTED"
+        assert redact_query(b"&".join([b"a=1"] * 1000)).count("a=") == 32
+        assert len(redact_query(b"n" * 9000 + b"=1")) == 513
+
+
+class TestMeasurement:
+    def test_requests_are_measured_by_template(self, recorder: Recorder) -> None:
+        app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp())
+        for n in range(20):
+            call_wsgi(app, environ(f"/{n}", HTTP_HOST=f"h{n}", HTTP_USER_AGENT=f"{n}"))
+        call_wsgi(app, environ("/no"))
+        served, refused = recorder.points
+        assert served.count == 20
+        assert dict(served.attributes) == {
+            "http.request.method": "GET",
+            "url.scheme": "https",
+            "http.route": "/{name}",
+            "http.response.status_code": 200,
+        }
+        assert served.explicit_bounds[:3] == (0.005, 0.01, 0.025)
+        assert refused.attributes["http.response.status_code"] == 403
+
+    def test_a_failure_is_measured_with_its_type(self, recorder: Recorder) -> None:
+        with pytest.raises(ValueError, match=SECRET):
+            call_wsgi(recorder.audit().wsgi(WSGIApp(error=ValueError(SECRET))))
+        (point,) = recorder.points
+        assert dict(point.attributes) == {
+            "http.request.method": "GET",
+            "url.scheme": "https",
+            "error.type": "ValueError",
+        }
+
+    def test_a_measurement_is_linked_to_its_trace(self, recorder: Recorder) -> None:
+        call_wsgi(recorder.audit().wsgi(WSGIApp()))
+        (point,) = recorder.points
+        (exemplar,) = point.exemplars
+        assert recorder.only.context is not None
+        assert exemplar.trace_id == recorder.only.context.trace_id
+
+
+def vectors() -> Path:
+    told = os.environ.get("RINGWALL_VECTORS")
+    path = Path(told) if told else Path(__file__).parents[3] / "shared" / "vectors"
+    if not path.is_dir():
+        pytest.skip("no test vectors: set RINGWALL_VECTORS")
+    return path
+
+
+def test_attributes_are_stable_ones_of_the_conventions(recorder: Recorder) -> None:
+    model = vectors() / "otel" / "semconv-1.44" / "model"
+    stable: set[str] = set()
+    for file in model.glob("*/registry.yaml"):
+        # Two formats: attributes stand under a group, or at the top.
+        parts = re.split(r"^(?: {6}- id|  - key): ", file.read_text(), flags=re.MULTILINE)
+        stable |= {
+            part.partition("\n")[0].strip()
+            for part in parts[1:]
+            if re.search(r"^(?: {8}| {4})stability: stable", part, flags=re.MULTILINE)
+        }
+    assert "http.request.method" in stable
+    assert "http.request.body.size" not in stable
+    app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp("500 Broken"))
+    call_wsgi(app, environ(QUERY_STRING="a=1", HTTP_USER_AGENT="x"))
+    call_wsgi(app, environ("/no", REQUEST_METHOD="BREW"))
+    used = {name for span in recorder.spans for name in attributes(span)}
+    used |= {name for point in recorder.points for name in point.attributes}
+    assert {name for name in used if not name.startswith("ringwall.")} <= stable
+    assert {"http.request.method", "url.path", "url.scheme"} <= used
+
+
+def test_the_conformance_exchanges_give_what_is_expected(recorder: Recorder) -> None:
+    """The attributes that the conformance suite expects of a server, but those that neither
+    interface tells a layer."""
+    root = vectors() / "otel" / "semconv-http-conformance"
+    contract = json.loads((root / "tools/http/test-client/contract.json").read_text())
+    expected = json.loads(
+        (root / "scenarios/http/java/armeria/opentelemetry-library/server/data.json").read_text()
+    )
+    for request in contract["requests"]:
+        path, _, query = request["path"].partition("?")
+        app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp(f"{request['status']} X"))
+        call_wsgi(app, environ(path, QUERY_STRING=query, REQUEST_METHOD=request["method"],
+                               HTTP_USER_AGENT="conformance"))  # fmt: skip
+    assert len(recorder.spans) == len(contract["requests"])
+    span_names = {name for span in recorder.spans for name in attributes(span)}
+    untold = {"network.peer.port", "network.protocol.version"}
+    assert set(expected["spans"]["http.server"]) - untold <= span_names
+    point_names = {name for point in recorder.points for name in point.attributes}
+    assert set(expected["metrics"]["http.server.request.duration"]) - untold == point_names
