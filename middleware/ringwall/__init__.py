@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .authz import scope as scope
     from .context import decisions_of as decisions_of
     from .context import principal_of as principal_of
+    from .https import ANY_HOST as ANY_HOST
     from .https import HSTS as HSTS
     from .https import HTTPS as HTTPS
     from .principal import Principal as Principal
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "stack": ("Stack",),
-    "https": ("HTTPS", "HSTS"),
+    "https": ("HTTPS", "HSTS", "ANY_HOST"),
     "authn": ("Authentication", "JWT", "APIKey", "generate_api_key"),
     "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),
     "validation": ("BodyValidation",),

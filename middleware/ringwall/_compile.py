@@ -117,7 +117,9 @@ def check_colours(layers: Sequence[Layer], interface: str) -> None:
 
 
 def _is_set(layer: Layer, hook: str) -> bool:
-    return getattr(type(layer), hook) is not getattr(Layer, hook)
+    # Asked of the instance: its configuration may choose another hook, or the base's empty one.
+    bound = getattr(layer, hook)
+    return getattr(bound, "__func__", bound) is not getattr(Layer, hook)
 
 
 def _steps(

@@ -7,12 +7,8 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..._errors import MissingDependency
-
-if TYPE_CHECKING:
-    from .session import Session
 
 
 def run(*, tour: bool, port: int) -> int:

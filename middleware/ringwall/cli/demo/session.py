@@ -63,6 +63,10 @@ class Session:
     ) -> None:
         self._servers.__exit__(kind, error, trace)
 
+    @property
+    def wsgi_port(self) -> int:
+        return self._ports[1]
+
     def explain(self) -> None:
         """Print what runs where and lines to paste."""
         https, wsgi, http = self._ports
