@@ -11,6 +11,7 @@ These make the fused stack equal to the same layers wrapped one by one (see `rin
 
 from __future__ import annotations
 
+import inspect
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from ._errors import ConfigurationError
 from ._exchange import Decision, Exchange, Outcome
 from ._layer import Layer, ResponseHead, Verdict
 from ._pending import Pending
-from .problem import Header, Response, problem
+from .problem import Header, Response, check_header, problem
 
 logger = logging.getLogger("ringwall")
 
@@ -61,9 +62,11 @@ class Plan(NamedTuple):
     wants: request headers to collect. steps: judgements in order.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
+    chain: these layers and those of every stack that the app is wrapped in directly.
     """
 
     layers: tuple[Layer, ...]
+    chain: tuple[Layer, ...]
     boundary: Boundary
     wants: frozenset[bytes]
     steps: tuple[Step, ...]
@@ -74,9 +77,16 @@ class Plan(NamedTuple):
 def compile_plan(
     layers: Sequence[Layer], boundary: Boundary, strict_paths: bool, inner: Plan | None
 ) -> Plan:
-    """Compile layers, outermost first. `inner` is the plan of a directly wrapped Ringwall app."""
+    """Compile layers, outermost first. `inner` is the plan of a directly wrapped Ringwall app.
+
+    Raises:
+        ConfigurationError: a layer breaks the contract of `Layer`, or the order cannot work.
+    """
+    chain = (*layers, *(inner.chain if inner else ()))
+    check_order(chain)
     return Plan(
         layers=tuple(layers),
+        chain=chain,
         boundary=boundary,
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
         steps=tuple(_steps(layers, boundary, strict_paths, inner)),
@@ -99,6 +109,31 @@ def check_order(layers: Sequence[Layer]) -> None:
                     f" result it needs; write {type(later).__name__}(...) before"
                     f" {type(layer).__name__}(...), outermost first"
                 )
+
+
+def check_contract(layer: Layer) -> None:
+    """Refuse a layer that could fail, or silently do nothing, on a request.
+
+    Raises:
+        ConfigurationError: a hook is no plain method, or a header it declares is malformed.
+    """
+    name = type(layer).__name__
+    for hook in ("on_request", "on_response", "on_complete"):
+        method = getattr(layer, hook)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            raise ConfigurationError(
+                f"{name}.{hook} is 'async def'; write 'def', and for I/O return a Pending"
+            )
+    if inspect.isgeneratorfunction(layer.on_response):
+        raise ConfigurationError(f"{name}.on_response cannot do I/O; do it in on_request")
+    declared = [*layer.constant_headers, *((want, b"") for want in (*layer.wants, *layer.sets))]
+    for header, value in declared:
+        try:
+            check_header(header, value)
+        except (ValueError, TypeError, AttributeError):
+            raise ConfigurationError(
+                f"{name} declares a malformed header {header!r}: names are lower-case bytes"
+            ) from None
 
 
 def check_colours(layers: Sequence[Layer], interface: str) -> None:
@@ -196,7 +231,7 @@ def _tolerating_pending(
     layer: Layer, pending: Pending[Response | None]
 ) -> Pending[Response | None]:
     try:
-        return (yield from pending)
+        return checked((yield from pending))
     except Exception as error:  # noqa: BLE001  an observer's failure is not the request's
         report(layer.name, error)
         return None
@@ -210,6 +245,17 @@ def _tolerating_edit(layer: Layer) -> Edit:
             report(layer.name, error)
 
     return tolerating
+
+
+def checked(verdict: object) -> Response | None:
+    """What a hook's I/O ended with.
+
+    Raises:
+        TypeError: it is no verdict. A truthy slip of the pen must not count as "let it pass".
+    """
+    if verdict is None or isinstance(verdict, Response):
+        return verdict
+    raise TypeError("a verdict is a Response or None")
 
 
 def report(where: str, error: BaseException) -> None:
@@ -259,18 +305,22 @@ def complete(
         try:
             pending = hook(exchange, outcome)
         except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
-            report("on_complete", error)
+            report(_name(hook), error)
             continue
         if pending is not None:
-            pendings.append(_reporting(pending))
+            pendings.append(_reporting(_name(hook), pending))
     return pendings
 
 
-def _reporting(pending: Pending[None]) -> Pending[None]:
+def _reporting(where: str, pending: Pending[None]) -> Pending[None]:
     try:
         yield from pending
     except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
-        report("on_complete", error)
+        report(where, error)
+
+
+def _name(hook: Complete) -> str:
+    return getattr(hook, "__qualname__", "on_complete")
 
 
 def innermost_plan(app: Any) -> Plan | None:

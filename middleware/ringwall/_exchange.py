@@ -83,9 +83,11 @@ class Exchange:
         decisions: what the layers decided so far, outermost first.
         route: the template of the rule that matched, such as `/v1/orders/{order_id:int}`.
         params: the typed parameters of that template.
-        body: the whole request body, once a layer has read it.
+        body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
+            lies here depends on who asked before.
         state: a place for each layer's own per-request state, by layer instance.
         malformed: the boundary's refusal, if the request's host, method or proxy headers are bad.
+        outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
     # Defaults on the class keep construction cheap: most requests set few of these.
@@ -127,6 +129,7 @@ class Exchange:
         self.peer = peer
         self.boundary = boundary
         self.decisions: list[Decision] = []
+        self.outcome = Outcome()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.interface} {self.kind}>"
@@ -154,9 +157,11 @@ class Exchange:
         return self._state
 
     def join(self, parent: Exchange) -> None:
-        """Share identity and decisions with the exchange of a stack wrapped around this one."""
+        """Share what is known with the exchange of a stack wrapped around this one."""
         self.parent = parent
         self.decisions = parent.decisions
+        self.outcome = parent.outcome
+        self.route, self.params = parent.route, parent.params
         self.principal, self.identified = parent.principal, parent.identified
         self.peer = parent.peer
 

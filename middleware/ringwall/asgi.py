@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
-from ._compile import FAILED, Plan, complete, edit, fail_at, refusal_body
+from ._asgi_response import (
+    ASGIApp,
+    Message,
+    Receive,
+    ResponseReplaced,
+    Scope,
+    Send,
+    refuse,
+    sender,
+)
+from ._compile import Plan, checked, complete, fail_at
 from ._exchange import (
     KEY,
     BodyIncomplete,
@@ -16,16 +26,12 @@ from ._exchange import (
     Outcome,
     declared_length,
 )
-from ._layer import ResponseHead, Verdict
-from ._pending import Call, asettle
+from ._layer import Verdict
+from ._pending import Call, Pending, asettle
 from .principal import ANONYMOUS
-from .problem import Header, Response, check_header
+from .problem import Response
 
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "build_asgi"]
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _MOST_EMPTY_CHUNKS = 1000
@@ -42,7 +48,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if kind != "http" and kind != "websocket":
             return await app(scope, receive, send)
         exchange, scope = _open(scope, plan)
-        outcome = Outcome()
+        outcome = exchange.outcome
         verdict: Verdict = None
         body: _Body | None = None
         depth = completes = everyone
@@ -53,8 +59,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                     if verdict is not None:
                         if verdict.__class__ is not Response:
                             if body is None and kind == "http":
-                                body = exchange.reader = _Body(exchange, receive)
-                            verdict = await asettle(cast("Any", verdict))
+                                body = exchange.reader = _Body(scope, receive)
+                            verdict = await _judged(verdict)
                         if verdict is not None:
                             break
             except ClientDisconnected as error:
@@ -63,8 +69,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             if verdict is not None:
-                out = _sender(exchange, plan, depth, outcome, send)
-                return await _refuse(exchange, cast("Response", verdict), scope, receive, out)
+                out = sender(exchange, plan, depth, outcome, send)
+                return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
             _hand_over(exchange, scope)
             if body is not None and body.was_read:
@@ -73,19 +79,37 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 return await app(scope, receive, send)
             if kind == "websocket" and completing:
                 receive = _watch_disconnect(receive, outcome)
-            out = _sender(exchange, plan, everyone, outcome, send)
-            return await app(scope, receive, out)
+            await app(scope, receive, sender(exchange, plan, everyone, outcome, send))
+            if outcome.error is not None and outcome.error.__class__ is not ClientDisconnected:
+                outcome.error = None  # raised inside an inner stack, answered between it and us
+        except ResponseReplaced:
+            return None  # the app was told to stop, and did
         except BaseException as error:
             outcome.error = error
             raise
         finally:
             if plan.completes[completes]:
-                for pending in complete(plan.completes[completes], exchange, outcome):
-                    await asettle(pending)
+                await _finish(complete(plan.completes[completes], exchange, outcome))
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
     ringwall.app = app  # type: ignore[attr-defined]
     return ringwall
+
+
+async def _judged(verdict: Any) -> Response | None:
+    return checked(verdict if isinstance(verdict, Response) else await asettle(verdict))
+
+
+async def _finish(pendings: Sequence[Pending[None]]) -> None:
+    """Settle each, even if the task is cancelled meanwhile."""
+    interrupt: BaseException | None = None
+    for pending in pendings:
+        try:
+            await asettle(pending)
+        except BaseException as error:  # noqa: BLE001  raised below
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def _open(scope: Scope, plan: Plan) -> tuple[Exchange, Scope]:
@@ -139,90 +163,6 @@ def _hand_over(exchange: Exchange, scope: Scope) -> None:
             scope["client"] = (exchange.client, 0)
 
 
-class _Head(ResponseHead):
-    """A response head over a list of byte pairs."""
-
-    __slots__ = ("headers",)
-
-    def __init__(self, status: int, headers: list[Header]) -> None:
-        self.status = status
-        self.headers = headers
-
-    def get(self, name: bytes) -> bytes | None:
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
-    def add(self, name: bytes, value: bytes) -> None:
-        check_header(name, value)
-        self.headers.append((name, value))
-
-    def remove(self, name: bytes) -> None:
-        self.headers = [line for line in self.headers if line[0].lower() != name]
-
-    def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
-        present = {name.lower() for name, _ in self.headers}
-        if names.isdisjoint(present):
-            self.headers += lines
-        else:
-            self.headers += [line for line in lines if line[0] not in present]
-
-    def replace(self, response: Response) -> None:
-        self.status, self.headers = response.status, list(response.headers)
-
-
-def _sender(exchange: Exchange, plan: Plan, depth: int, outcome: Outcome, send: Send) -> Send:
-    """The one wrapper around `send`: edits heads, notes the status.
-
-    A plain function that returns the inner awaitable costs half of an `async def`.
-    """
-    replaced = False
-
-    def out(message: Message) -> Awaitable[None]:
-        nonlocal replaced
-        kind = message["type"]
-        if kind == "http.response.start" or kind == "websocket.http.response.start":
-            head = _Head(message["status"], list(message.get("headers") or ()))
-            replaced = not edit(plan, depth, exchange, head)
-            outcome.status = head.status
-            if replaced:
-                return _send_response(send, head, refusal_body(exchange, FAILED), kind[:-6])
-            return send({**message, "status": head.status, "headers": head.headers})
-        if replaced:
-            return _swallow()
-        if kind == "websocket.accept":
-            outcome.status = 101
-        elif kind == "websocket.close":
-            outcome.status = outcome.status or 403
-            outcome.close_code = message.get("code", 1000)
-        return send(message)
-
-    return out
-
-
-async def _swallow() -> None:
-    """What becomes of the rest of a response that was replaced."""
-
-
-async def _send_response(send: Send, head: _Head, body: bytes, prefix: str) -> None:
-    await send({"type": f"{prefix}.start", "status": head.status, "headers": head.headers})
-    await send({"type": f"{prefix}.body", "body": body, "more_body": False})
-
-
-async def _refuse(
-    exchange: Exchange, response: Response, scope: Scope, receive: Receive, out: Send
-) -> None:
-    prefix = "http.response"
-    if exchange.kind == "websocket":
-        message = await receive()  # the connect event comes first
-        if message["type"] == "websocket.disconnect":
-            return
-        if "websocket.http.response" not in (scope.get("extensions") or ()):
-            await out({"type": "websocket.close", "code": 1008, "reason": ""})
-            return
-        prefix = "websocket.http.response"
-    head = _Head(response.status, list(response.headers))
-    await _send_response(out, head, refusal_body(exchange, response), prefix)
-
-
 def _watch_disconnect(receive: Receive, outcome: Outcome) -> Receive:
     async def watched() -> Message:
         message = await receive()
@@ -234,53 +174,70 @@ def _watch_disconnect(receive: Receive, outcome: Outcome) -> Receive:
 
 
 class _Body:
-    """Reads the request body before the app does, and gives it back in one message."""
+    """Reads the request body before the app does, and gives it back: the body, or as much of it
+    as was read, in one message, and the disconnect that ended it."""
 
-    __slots__ = ("_declared", "_message", "_receive")
+    __slots__ = ("_disconnect", "_message", "_receive", "_scope")
 
-    def __init__(self, exchange: Exchange, receive: Receive) -> None:
-        self._declared = exchange.headers.get(b"content-length")
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
         self._receive = receive
         self._message: Message | None = None
+        self._disconnect: Message | None = None
 
     @property
     def was_read(self) -> bool:
-        return self._message is not None
+        return self._message is not None or self._disconnect is not None
 
     def call(self, limit: int) -> Call[bytes]:
         return Call(None, self._read, limit)
 
     async def _read(self, limit: int) -> bytes:
-        declared = declared_length(self._declared)
+        lines = self._scope.get("headers") or ()
+        lengths = [value for name, value in lines if name.lower() == b"content-length"]
+        declared = declared_length(b",".join(lengths) if lengths else None)
         if declared is not None and declared > limit:
             raise BodyTooLarge
-        buffer = io.BytesIO()
-        empty = 0
-        more = True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnected
-            chunk = message.get("body", b"")
-            more = message.get("more_body", False)
-            if not more and self._message is None:
-                self._message = message  # the usual case: one message, handed on as it is
-                buffer = io.BytesIO(chunk)
-                break
-            empty += not chunk
-            buffer.write(chunk)
-            self._message = {"type": "http.request", "body": b"", "more_body": more}
-            if buffer.tell() > limit or empty > _MOST_EMPTY_CHUNKS:
-                break
-        body = buffer.getvalue()
-        if self._message is not None and self._message.get("body") != body:
-            self._message["body"] = body
+        message = self._message
+        if message is None:
+            message = self._message = await self._next()  # most often the one and only
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False) and len(body) <= limit:
+            body = await self._gather(body, limit)
         if len(body) > limit:
             raise BodyTooLarge
-        if empty > _MOST_EMPTY_CHUNKS or declared not in (None, len(body)):
+        if declared is not None and declared != len(body):
             raise BodyIncomplete
         return body
 
+    async def _gather(self, body: bytes, limit: int) -> bytes:
+        """Merge messages into one: small chunks in great number must not fill the memory."""
+        buffer = io.BytesIO()
+        buffer.write(body)
+        empty, more = 0, True
+        try:
+            while more and buffer.tell() <= limit:
+                message = await self._next()
+                chunk = message.get("body", b"")
+                more = message.get("more_body", False)
+                buffer.write(chunk)
+                empty += not chunk
+                if empty > _MOST_EMPTY_CHUNKS:
+                    raise BodyIncomplete
+        finally:
+            body = buffer.getvalue()
+            self._message = {"type": "http.request", "body": body, "more_body": more}
+        return body
+
+    async def _next(self) -> Message:
+        message = self._disconnect or await self._receive()
+        if message["type"] == "http.disconnect":
+            self._disconnect = message
+            raise ClientDisconnected
+        return message
+
     async def replay(self) -> Message:
         message, self._message = self._message, None
+        if message is None:
+            message, self._disconnect = self._disconnect, None
         return await self._receive() if message is None else message

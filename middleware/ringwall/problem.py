@@ -37,12 +37,13 @@ class Response:
     """A complete answer given by a layer instead of the app. Immutable, safe to send many times.
 
     Parameters:
-        status: the status code.
+        status: the status code, 200 to 599.
         headers: pairs of lower-case name and value; `content-length` is added.
         body: the whole body.
 
     Raises:
-        ValueError: a header holds a character that HTTP forbids.
+        ValueError: the status is none that ends an exchange, or a header holds a character that
+            HTTP forbids.
 
     >>> Response(204, [(b"cache-control", b"no-store")]).headers
     ((b'cache-control', b'no-store'), (b'content-length', b'0'))
@@ -51,6 +52,8 @@ class Response:
     __slots__ = ("body", "headers", "status")
 
     def __init__(self, status: int, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+        if not 200 <= status <= 599:
+            raise ValueError(f"status {status} cannot end an exchange; use 200 to 599")
         pairs = (*headers, (b"content-length", b"%d" % len(body)))
         for name, value in pairs:
             check_header(name, value)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ._boundary import Boundary, TrustedProxies
-from ._compile import check_colours, check_order, compile_plan, innermost_plan
+from ._compile import check_colours, check_contract, check_order, compile_plan, innermost_plan
 from ._errors import ConfigurationError
 from ._layer import Layer
 from .asgi import ASGIApp, build_asgi
@@ -19,7 +19,8 @@ class Stack:
     """Layers in order, the outermost first.
 
     Parameters:
-        layers: the layers; a Stack among them counts as its layers.
+        layers: the layers; a Stack among them counts as its layers, and must have no options of
+            its own.
         proxies: whose proxy headers tell scheme and client; None: nobody's.
         paths: "auto": ambiguous paths are refused before the first layer that decides by path;
             "strict": always.
@@ -27,7 +28,8 @@ class Stack:
             "encoded-slash", "encoded-backslash", "encoded-percent".
 
     Raises:
-        ConfigurationError: something that is no layer, or an order that cannot work.
+        ConfigurationError: something that is no layer, a layer that breaks the contract of
+            `Layer`, or an order that cannot work.
 
     >>> from ringwall import HTTPS, RateLimit
     >>> stack = Stack(HTTPS(hosts=["api.example.com"]), RateLimit("100/15 minutes"))
@@ -44,6 +46,11 @@ class Stack:
         flat: list[Layer] = []
         for layer in layers:
             if isinstance(layer, Stack):
+                if not layer._plain:
+                    raise ConfigurationError(
+                        "a Stack inside a Stack would lose its options; write proxies=, paths= and"
+                        " relax= on the outer one"
+                    )
                 flat += layer.layers
             elif isinstance(layer, Layer):
                 flat.append(layer)
@@ -53,10 +60,14 @@ class Stack:
             raise ConfigurationError("proxies= takes TrustedProxies(['10.0.0.0/8'])")
         if paths not in ("auto", "strict"):
             raise ConfigurationError(f"paths={paths!r} is unknown; use 'auto' or 'strict'")
+        for layer in flat:
+            check_contract(layer)
         check_order(flat)
+        relaxed = frozenset((relax,) if isinstance(relax, str) else relax)
         self.layers: tuple[Layer, ...] = tuple(flat)
-        self._boundary = Boundary(proxies, relax)
+        self._boundary = Boundary(proxies, relaxed)
         self._strict_paths = paths == "strict"
+        self._plain: bool = proxies is None and not relaxed and paths == "auto"
 
     def __repr__(self) -> str:
         return f"<Stack {' > '.join(layer.name for layer in self.layers)}>"
@@ -91,10 +102,7 @@ class Stack:
         if not callable(app):
             raise ConfigurationError(f"{type(app).__name__!r} is not an app: it cannot be called")
         check_colours(self.layers, interface)
-        inner = innermost_plan(app)
-        if inner is not None:
-            check_order((*self.layers, *inner.layers))
-        return compile_plan(self.layers, self._boundary, self._strict_paths, inner)
+        return compile_plan(self.layers, self._boundary, self._strict_paths, innermost_plan(app))
 
 
 def _interface(app: Any) -> str:

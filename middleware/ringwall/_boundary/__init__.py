@@ -67,12 +67,6 @@ class Boundary:
 
     def derive(self, exchange: Exchange) -> None:
         """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""
-        parent = exchange.parent
-        if parent is not None and self.proxies is None:
-            # A stack wrapped around this one has derived them already, perhaps from a proxy.
-            exchange.host, exchange.scheme = parent.host, parent.scheme
-            exchange.client, exchange.malformed = parent.client, parent.malformed
-            return
         if exchange.method not in _COMMON_METHODS and not _is_method(exchange):
             exchange.malformed = BAD_METHOD
         value = exchange.headers.get(b"host")
@@ -80,7 +74,15 @@ class Boundary:
             exchange.host = parse_host(value)
             if exchange.host is None:
                 exchange.malformed = BAD_HOST
-        if self.proxies is not None and self.proxies.trusts(exchange.peer):
+        parent = exchange.parent
+        if parent is not None and self.proxies is None:
+            # A stack wrapped around this one has derived them already, perhaps from a proxy. The
+            # host is its own again if something between the two has changed the header.
+            exchange.client, exchange.scheme = parent.client, parent.scheme
+            exchange.malformed = parent.malformed or exchange.malformed
+            if value == parent.headers.get(b"host"):
+                exchange.host = parent.host
+        elif self.proxies is not None and self.proxies.trusts(exchange.peer):
             self._derive_forwarded(exchange, self.proxies)
 
     def _derive_forwarded(self, exchange: Exchange, proxies: TrustedProxies) -> None:

@@ -48,8 +48,12 @@ class PathCheck:
         refused = r"\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff"
         refused += "" if "semicolon" in allowed else ";"
         refused += "" if allowed & {"backslash", "encoded-backslash"} else r"\\"
+        # A decoded path holds a percent sign only where one was encoded, or decoded to be decoded
+        # again: the raw path would tell, where there is one.
+        refused += "" if "encoded-percent" in allowed else "%"
         many = "*" if "double-slash" in allowed else "+"
-        self._path = re.compile(rf"/(?:(?!\.\.?(?:/|\Z))[^/{refused}]{many}(?:/|\Z))*\Z")
+        # "..;" and "..\\" are dot segments too, to those who read parameters and backslashes.
+        self._path = re.compile(rf"/(?:(?!\.\.?(?:[/;\\]|\Z))[^/{refused}]{many}(?:/|\Z))*\Z")
         encoded = ["00"]
         encoded += [] if "encoded-slash" in allowed else ["2[fF]"]
         encoded += [] if "encoded-backslash" in allowed else ["5[cC]"]
@@ -75,4 +79,5 @@ def _is_plain(path: str) -> bool:
         and "/." not in path
         and ";" not in path
         and "\\" not in path
+        and "%" not in path
     )

@@ -101,9 +101,9 @@ class TrustedProxies:
         Raises:
             Malformed: the headers break their grammar or contradict each other.
         """
-        hops = self._read(headers)
-        if len(hops) > _MOST_HOPS:
+        if any(headers.get(name, b"").count(b",") >= _MOST_HOPS for name in self.wants):
             raise Malformed
+        hops = self._read(headers)
         scheme: str | None = None
         host: Host | None = None
         client: str | None = None
@@ -139,12 +139,12 @@ def _network(name: str) -> Network:
         raise ConfigurationError(
             f"{name!r} is neither an address, a CIDR network like '10.0.0.0/8', nor 'unix'"
         ) from None
-    if network.prefixlen == 0:
-        raise ConfigurationError(f"{name!r} trusts every client; name your proxies' networks")
     if isinstance(network, ipaddress.IPv6Network):
         mapped = network.network_address.ipv4_mapped
         if mapped is not None and network.prefixlen >= 96:
-            return ipaddress.ip_network((mapped, network.prefixlen - 96))
+            network = ipaddress.ip_network((mapped, network.prefixlen - 96))
+    if network.prefixlen == 0:
+        raise ConfigurationError(f"{name!r} trusts every client; name your proxies' networks")
     return network
 
 

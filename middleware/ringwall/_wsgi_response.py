@@ -1,0 +1,227 @@
+"""The way out under WSGI: the response head, `start_response`, and the iterable."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
+
+from ._compile import FAILED, Complete, Plan, complete, edit, refusal_body
+from ._exchange import Exchange, Outcome
+from ._layer import ResponseHead
+from ._pending import settle
+from .problem import Header, Response, check_header, reason_phrase
+
+Environ: TypeAlias = dict[str, Any]
+ExcInfo: TypeAlias = (
+    "tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None"
+)
+Write: TypeAlias = Callable[[bytes], object]
+
+
+class StartResponse(Protocol):
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = ..., /
+    ) -> Write: ...
+
+
+WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class Head(ResponseHead):
+    """A response head over a list of pairs of native strings."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.status = status
+        self.headers = headers
+
+    def get(self, name: bytes) -> bytes | None:
+        key = name.decode("latin-1")
+        found = next((value for line, value in self.headers if line.lower() == key), None)
+        return None if found is None else found.encode("latin-1")
+
+    def add(self, name: bytes, value: bytes) -> None:
+        check_header(name, value)
+        self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def remove(self, name: bytes) -> None:
+        key = name.decode("latin-1")
+        self.headers = [line for line in self.headers if line[0].lower() != key]
+
+    def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
+        present = {name.lower() for name, _ in self.headers}
+        self.headers += [line for line in _native(lines) if line[0] not in present]
+
+    def replace(self, response: Response) -> None:
+        self.status, self.headers = response.status, [*_native(response.headers)]
+
+
+@functools.lru_cache(maxsize=256)
+def _native(lines: tuple[Header, ...]) -> tuple[tuple[str, str], ...]:
+    """Header lines as native strings, made once for each constant set of them."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
+
+
+class Start:
+    """The one wrapper around `start_response`: edits heads, notes the status."""
+
+    __slots__ = (
+        "_depth",
+        "_exchange",
+        "_outcome",
+        "_plan",
+        "_start_response",
+        "_started",
+        "replaced",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        plan: Plan,
+        depth: int,
+        outcome: Outcome,
+        start_response: StartResponse,
+    ) -> None:
+        self._exchange = exchange
+        self._plan = plan
+        self._depth = depth
+        self._outcome = outcome
+        self._start_response = start_response
+        self._started = False
+        self.replaced = False
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None, /
+    ) -> Write:
+        code = int(status[:3])
+        self._started = True
+        if self._plan.unwinds[self._depth]:
+            head = Head(code, [*headers])
+            self.replaced = not edit(self._plan, self._depth, self._exchange, head)
+            if head.status != code:
+                code, status = head.status, f"{head.status} {reason_phrase(head.status)}"
+            headers = head.headers
+        self._outcome.status = code
+        if exc_info is not None:
+            write = self._start_response(status, headers, exc_info)
+        else:
+            write = self._start_response(status, headers)
+        return _discard if self.replaced else write
+
+    def finish(
+        self, result: Iterable[bytes], completes: tuple[Complete, ...], file_wrapper: Any
+    ) -> Iterable[bytes]:
+        """The iterable to return, so that the end is noticed and nothing else changes."""
+        self._outcome.error = None  # raised inside an inner stack, answered between it and us
+        if self.replaced:
+            return _Result(result, self, completes, self._exchange, self._outcome)
+        if not completes and (self._started or not self._plan.unwinds[self._depth].edits):
+            return result
+        if type(result) in (list, tuple):
+            # Made already: the server may take its length and send it in one go.
+            finish(completes, self._exchange, self._outcome)
+            return result
+        watched = _Result(result, self, completes, self._exchange, self._outcome)
+        if isinstance(file_wrapper, type) and isinstance(result, file_wrapper):
+            # Servers send files by system call if they get back what they gave (PEP 3333).
+            watched.ride_on_close()
+            return result
+        return watched
+
+
+def _discard(data: bytes) -> None:
+    """`write()` for the rest of a response that was replaced."""
+
+
+class _Result:
+    """The app's iterable, chunk for chunk, with an end that is noticed exactly once.
+
+    A class, not a generator: closing a generator that never started skips its `finally`.
+    """
+
+    def __init__(
+        self,
+        result: Iterable[bytes],
+        start: Start,
+        completes: tuple[Complete, ...],
+        exchange: Exchange,
+        outcome: Outcome,
+    ) -> None:
+        self._closed = self._ended = False
+        self._result = result
+        self._close = getattr(result, "close", None)
+        self._iterator: Iterator[bytes] | None = None
+        self._start = start
+        self._completes = completes
+        self._exchange = exchange
+        self._outcome = outcome
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._ended:
+            raise StopIteration
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._result)
+            chunk = next(self._iterator)
+        except StopIteration:
+            self._ended = True
+            if not self._start.replaced:
+                raise
+            chunk = b""
+        except BaseException as error:
+            self._outcome.error = error
+            raise
+        if not self._start.replaced:
+            return chunk
+        self._ended = True  # a layer failed on the response head: send its 500, drop the rest
+        return refusal_body(self._exchange, FAILED)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._close is not None:
+                self._close()
+        except BaseException as error:
+            self._outcome.error = error
+            raise
+        finally:
+            finish(self._completes, self._exchange, self._outcome)
+
+    def ride_on_close(self) -> None:
+        """Notice the end through the `close` of the app's own object."""
+        try:
+            self._result.close = self.close  # type: ignore[attr-defined]
+        except (AttributeError, TypeError):  # an object of C without a __dict__
+            self._closed = True  # it stays open for the server: the end is now
+            finish(self._completes, self._exchange, self._outcome)
+
+    def __del__(self) -> None:
+        self.close()  # a server that drops the iterable without closing it
+
+
+def refuse(exchange: Exchange, response: Response, start: Start) -> list[bytes]:
+    head = [*_native(response.headers)]
+    start(f"{response.status} {reason_phrase(response.status)}", head)
+    body = refusal_body(exchange, FAILED if start.replaced else response)
+    return [body] if body else []
+
+
+def finish(hooks: tuple[Complete, ...], exchange: Exchange, outcome: Outcome) -> None:
+    """Run the hooks for the end, and settle each one's I/O, even if the worker is told to exit."""
+    interrupt: BaseException | None = None
+    for pending in complete(hooks, exchange, outcome):
+        try:
+            settle(pending)
+        except BaseException as error:  # noqa: BLE001  raised below
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
