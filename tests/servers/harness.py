@@ -1,0 +1,123 @@
+"""Real servers around the walled app, each on a free port of loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ringwall import generate_api_key
+
+ROOT = Path(__file__).parent
+
+# One worker each: the tests ask the app how often it was reached.
+COMMANDS: dict[str, tuple[str, list[str]]] = {
+    "uvicorn-h11": ("asgi", ["-m", "uvicorn", "app:asgi", "--http", "h11", "--port", "{port}"]),
+    "uvicorn-httptools": (
+        "asgi",
+        ["-m", "uvicorn", "app:asgi", "--http", "httptools", "--port", "{port}"],
+    ),
+    "hypercorn": ("asgi", ["-m", "hypercorn", "app:asgi", "--bind", "127.0.0.1:{port}"]),
+    "granian-asgi": (
+        "asgi",
+        ["-m", "granian", "app:asgi", "--interface", "asgi", "--port", "{port}"],
+    ),
+    "granian-wsgi": (
+        "wsgi",
+        ["-m", "granian", "app:wsgi", "--interface", "wsgi", "--port", "{port}"],
+    ),
+    "gunicorn": ("wsgi", ["-m", "gunicorn", "app:wsgi", "--bind", "127.0.0.1:{port}"]),
+    "waitress": (
+        "wsgi",
+        [
+            *("-m", "waitress", "--listen", "127.0.0.1:{port}"),
+            "--no-clear-untrusted-proxy-headers",
+            "app:wsgi",
+        ],
+    ),
+}
+
+
+class Server(NamedTuple):
+    """A running server; `key` is alice's API key, `audit` the audit file."""
+
+    name: str
+    interface: str
+    port: int
+    keys: dict[str, str]
+    audit: Path
+
+    def auth(self, who: str = "alice") -> bytes:
+        return b"Authorization: ApiKey " + self.keys[who].encode()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[Server]:
+    """A server of `COMMANDS` around the walled app, until the block ends."""
+    interface, arguments = COMMANDS[name]
+    keys = write_keys(folder / "keys.json")
+    port, audit = free_port(), folder / "audit.jsonl"
+    environment = {
+        **os.environ,
+        "RINGWALL_TEST_KEYS": str(folder / "keys.json"),
+        "RINGWALL_TEST_AUDIT": str(audit),
+        "PYTHONWARNINGS": "default",
+    }
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, *(argument.format(port=port) for argument in arguments)],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        _wait_for(port, process, folder / "log")
+        yield Server(name, interface, port, keys, audit)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def write_keys(path: Path) -> dict[str, str]:
+    """Keys for alice, bob and admin, and the file with their records."""
+    keys: dict[str, str] = {}
+    records: dict[str, Any] = {}
+    people: dict[str, list[str]] = {"alice": [], "bob": [], "admin": ["admin"]}
+    for who, roles in people.items():
+        key, record = generate_api_key(who, scopes=["orders:read", "orders:write"], roles=roles)
+        keys[who] = key
+        records[record.id] = record.as_dict()
+    path.write_text(json.dumps({"keys": records}))
+    return keys
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the server did not start:\n" + log.read_text(errors="replace"))

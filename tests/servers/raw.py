@@ -1,0 +1,79 @@
+"""Requests as bytes on a socket: no client library tidies them up."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """status 0: the server closed the connection without an answer."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def request(
+    port: int,
+    target: bytes,
+    *headers: bytes,
+    method: bytes = b"GET",
+    body: bytes = b"",
+    host: bytes | None = b"localhost",
+    secure: bool = True,
+) -> Answer:
+    """Send one request exactly as given and read the answer until the server closes.
+
+    secure: say, as a proxy would, that it came over TLS.
+    """
+    lines = [method + b" " + target + b" HTTP/1.1"]
+    if host is not None:
+        lines.append(b"Host: " + host)
+    if secure:
+        lines.append(b"X-Forwarded-Proto: https")
+    lines += [*headers, b"Connection: close"]
+    return exchange(port, b"\r\n".join(lines) + b"\r\n\r\n" + body)
+
+
+def exchange(port: int, data: bytes) -> Answer:
+    """Send bytes and parse what comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(data)
+        received = b""
+        try:
+            while chunk := connection.recv(65536):
+                received += chunk
+        except ConnectionResetError:
+            pass  # a server that did not read the whole request may reset after its answer
+    return parse(received)
+
+
+def parse(received: bytes) -> Answer:
+    head, _, body = received.partition(b"\r\n\r\n")
+    if not head:
+        return Answer(0, {}, b"")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.lower(), []).append(value.strip())
+    if headers.get("transfer-encoding") == ["chunked"]:
+        body = _dechunk(body)
+    return Answer(int(first.split(" ")[1]), headers, body)
+
+
+def _dechunk(data: bytes) -> bytes:
+    body = b""
+    while data:
+        size, _, rest = data.partition(b"\r\n")
+        count = int(size, 16)
+        if count == 0:
+            break
+        body += rest[:count]
+        data = rest[count + 2 :]
+    return body

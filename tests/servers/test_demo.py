@@ -1,0 +1,174 @@
+"""`ringwall demo`, as a user runs it: real servers, real TLS, in this process and in its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ringwall.cli import main
+from ringwall.cli.demo import session as demo_session
+from ringwall.cli.demo import tour as demo_tour
+from ringwall.cli.demo.servers import Servers
+from servers.harness import free_port
+
+
+def test_the_tour_gets_every_expected_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--tour"]) == 0
+    out = capsys.readouterr().out
+    total = re.search(r"(\d+) of (\d+) answers as expected", out)
+    assert total is not None
+    assert total[1] == total[2]
+    assert int(total[2]) > 40
+    for layer in (
+        "https",
+        "ratelimit",
+        "authentication",
+        "authorization",
+        "validation",
+        "boundary",
+        "app",
+    ):
+        assert f"  {layer} " in out
+    assert "WRONG" not in out
+
+
+def test_the_tour_fails_if_an_answer_is_not_the_expected_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = demo_session.make_stops
+
+    def spoilt(*arguments: object) -> list[demo_tour.Stop]:
+        stops = real(*arguments)  # type: ignore[arg-type]
+        return [demo_tour.Stop("spoilt", "GET", "/healthz", 418, "app"), *stops[:1]]
+
+    monkeypatch.setattr(demo_session, "make_stops", spoilt)
+    assert main(["demo", "--tour"]) == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+def start_demo(port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ringwall.cli", "demo", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_printed_lines_work_and_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
+    process = start_demo(port := _three_free_ports())
+    try:
+        lines: list[str] = []
+        assert process.stdout is not None
+        while "Ctrl-C ends the demo.\n" not in lines:
+            lines.append(process.stdout.readline())
+            assert lines[-1], "the demo ended early"
+        curls = [line for line in lines if line.startswith("curl ")]
+        assert len(curls) > 20
+        bola = next(line for line in curls if line.rstrip().endswith("/v1/orders/1002'"))
+        for line, status in ((curls[1], "200"), (bola, "200")):
+            run = subprocess.run(
+                ["/bin/sh", "-c", line + " -s -o /dev/null -w '%{http_code}'"],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=True,
+            )
+            assert run.stdout == status
+        # The same lines at the WSGI port.
+        run = subprocess.run(
+            ["/bin/sh", "-c", curls[1].replace(str(port), str(port + 1))],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        assert " 200 " in run.stdout.splitlines()[0]
+    finally:
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert errors == ""
+
+
+def _three_free_ports() -> int:
+    while True:
+        port = free_port()
+        if port > 65533:
+            continue
+        try:
+            for extra in (1, 2):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port + extra))
+        except OSError:
+            continue
+        return port
+
+
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main(["demo", "--port", str(taken.getsockname()[1])]) == 2
+    assert capsys.readouterr().err.startswith("ringwall: cannot listen")
+
+
+@pytest.mark.parametrize("port", ["0", "65534", "x", "-1", "٣"])
+def test_a_port_is_a_number_in_range(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "--port", port])
+    assert stop.value.code == 2
+    assert "a port is a number" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_one_line_that_mends_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "ringwall.cli.demo.session")
+    monkeypatch.delitem(sys.modules, "ringwall.cli.demo.servers")
+    assert main(["demo", "--tour"]) == 2
+    assert "pip install 'ringwall[demo]'" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_start_is_told() -> None:
+    with (
+        Servers() as servers,
+        pytest.raises(RuntimeError, match="did not start"),
+    ):
+        servers.asgi(None, free_port(), ssl_certfile="/nowhere", ssl_keyfile="/nowhere")
+
+
+def test_a_silent_client_stops_nobody(tmp_path: Path) -> None:
+    """A connection that never speaks TLS must not keep others from being served."""
+    session = demo_session.Session(tmp_path, None, say=lambda *_: None)
+    with session, socket.create_connection(("127.0.0.1", session.wsgi_port)):
+        begin = time.monotonic()
+        assert session.tour() == 0
+        assert time.monotonic() - begin < 60
+
+
+def test_a_missing_audit_record_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl").touch()
+    with pytest.raises(TimeoutError):
+        demo_tour.AuditTail(tmp_path / "audit.jsonl", patience=0.05).next()
+
+
+def test_the_module_runs_as_a_program() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "ringwall.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    )
+    assert run.stdout.startswith("ringwall ")

@@ -1,0 +1,385 @@
+"""The wall on real servers, over raw sockets: nothing that is refused reaches the app."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from servers.harness import Server
+from servers.raw import Answer, exchange, request
+
+MARK = b"zqx7attackerzqx7"
+
+
+def reached(server: Server) -> int:
+    """How often the app was reached so far."""
+    count: int = request(server.port, b"/calls").json()["reached"]
+    return count
+
+
+def assert_refused(server: Server, before: int, answer: Answer, *statuses: int) -> None:
+    assert answer.status in statuses, answer
+    assert reached(server) == before, "the app was called"
+    assert MARK not in answer.body
+    assert MARK.decode() not in str(answer.headers)
+
+
+class TestFriends:
+    def test_an_owner_reads_her_order(self, server: Server) -> None:
+        answer = request(server.port, b"/v1/orders/1001", server.auth("alice"))
+        assert answer.status == 200
+        assert answer.json()["subject"] == "alice"
+        assert len(answer.headers["ratelimit"]) == 1
+
+    def test_a_valid_body_arrives(self, server: Server) -> None:
+        body = b'{"item": "kettle"}'
+        answer = request(
+            server.port,
+            b"/v1/orders",
+            server.auth(),
+            b"Content-Type: application/json",
+            b"Content-Length: %d" % len(body),
+            method=b"POST",
+            body=body,
+        )
+        assert answer.status == 200
+
+    def test_a_chunked_body_arrives(self, server: Server) -> None:
+        answer = request(
+            server.port,
+            b"/v1/orders",
+            server.auth(),
+            b"Content-Type: application/json",
+            b"Transfer-Encoding: chunked",
+            method=b"POST",
+            body=b'8\r\n{"item":\r\n4\r\n"a"}\r\n0\r\n\r\n',
+        )
+        assert answer.status == 200
+
+    def test_head_follows_get_and_has_no_body(self, server: Server) -> None:
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), method=b"HEAD")
+        assert answer.status == 200
+        assert answer.body == b""
+
+    def test_a_refused_head_has_no_body(self, server: Server) -> None:
+        answer = request(server.port, b"/v1/orders/1001", method=b"HEAD")
+        assert answer.status == 401
+        assert answer.body == b""
+
+    def test_two_requests_on_one_connection_are_judged_apart(self, server: Server) -> None:
+        head = b"GET /v1/orders/1001 HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n"
+        first = head + server.auth() + b"\r\n\r\n"
+        second = head + b"Connection: close\r\n\r\n"
+        before = reached(server)
+        exchange(server.port, first + second)
+        assert reached(server) == before + 1
+
+
+class TestAuthentication:
+    def test_no_credential_is_a_challenge(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001")
+        assert_refused(server, before, answer, 401)
+        assert answer.headers["content-type"] == ["application/problem+json"]
+        assert answer.headers["www-authenticate"]
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            (b"Authorization: ApiKey " + MARK,),
+            (b"Authorization: Bearer " + MARK,),
+            (b"Authorization: Basic " + MARK,),
+            (b"Authorization:",),
+            (b"Authorization: ApiKey a", b"Authorization: ApiKey b"),
+            (b"X_Authorization: ApiKey a",),
+        ],
+    )
+    def test_a_bad_credential_is_refused(self, server: Server, lines: tuple[bytes, ...]) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", *lines)
+        assert_refused(server, before, answer, 400, 401)
+
+    def test_a_good_key_beside_a_bad_one_is_refused(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(
+            server.port, b"/v1/orders/1001", server.auth(), b"Authorization: ApiKey " + MARK
+        )
+        assert_refused(server, before, answer, 400, 401)
+
+
+# What some reader between the client and the handler could take for /v1/orders/1002 or
+# /v1/admin/users. Each is sent as it stands.
+ODD_TARGETS = [
+    b"//v1/admin/users",
+    b"///v1/admin/users",
+    b"/v1//admin/users",
+    b"/v1/admin//users",
+    b"/%2fv1/admin/users",
+    b"/v1/admin%2fusers",
+    b"/v1%2Fadmin/users",
+    b"/v1/%61dmin/users",
+    b"/v1/admin%5cusers",
+    b"/v1/admin\\users",
+    b"/v1/admin/users%0a",
+    b"/v1/admin/users%00",
+    b"/v1/admin/users%0d%0aX-Injected:%201",
+    b"/v1/admin/users;x=1",
+    b"/v1/admin;/users",
+    b"/v1/orders/../admin/users",
+    b"/v1/orders/%2e%2e/admin/users",
+    b"/v1/orders/..%2fadmin/users",
+    b"/v1/./admin/users",
+    b"/v1/admin%252fusers",
+    b"/V1/ADMIN/users",
+    b"/v1/admin/users/",
+    b"/v1/admin/\xff\xfe",
+    b"/v1/admin/%ff%fe",
+    b"/v1/admin/%c0%af",
+    b"v1/admin/users",
+    b"@localhost/v1/admin/users",
+    b".localhost/v1/admin/users",
+    b"http://localhost/v1/admin/users",
+    b"http://evil.example/v1/admin/users",
+    b"*",
+    b"/v1/orders/1002",
+    b"/v1/orders/01002",
+    b"/v1/orders/+1002",
+    b"/v1/orders/%201002",
+    b"/v1/orders/1002%20",
+    b"/v1/orders/1002%0a",
+    b"/v1/orders/1002.0",
+    b"/v1/orders/1_002",
+    b"/v1/orders/%d9%a1%d9%a0%d9%a0%d9%a2",
+    b"/v1/orders/%ef%bc%91%ef%bc%90%ef%bc%90%ef%bc%92",
+    b"/v1/orders/1001/../1002",
+    b"/v1/orders/1002?order_id=1001",
+    b"/v1/orders/1002#/v1/orders/1001",
+    b"/v1/orders/1001%23/../1002",
+    b"/healthz/../v1/orders/1002",
+    b"/healthz%2f..%2fv1/orders/1002",
+    b"/healthz;/../v1/orders/1002",
+]
+
+
+class TestPaths:
+    @pytest.mark.parametrize("target", ODD_TARGETS)
+    def test_no_spelling_reaches_what_alice_may_not_see(
+        self, server: Server, target: bytes
+    ) -> None:
+        before = reached(server)
+        answer = request(server.port, target, server.auth("alice"))
+        # 0: the server itself hung up. 404 only ever comes from a server, never from the app.
+        assert_refused(server, before, answer, 0, 400, 403, 404, 405)
+
+    @pytest.mark.parametrize(
+        "method", [b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"get", b"Get", b"X-CUSTOM", b"CONNECT"]
+    )
+    def test_no_method_slips_past_the_rules(self, server: Server, method: bytes) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), method=method)
+        assert_refused(server, before, answer, 0, 400, 403, 405, 501)
+
+    def test_a_method_override_changes_nothing(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(
+            server.port,
+            b"/v1/admin/users",
+            server.auth(),
+            b"X-HTTP-Method-Override: GET",
+            b"X-Original-URL: /healthz",
+            b"X-Rewrite-URL: /healthz",
+        )
+        assert_refused(server, before, answer, 403)
+
+
+class TestPlainHTTP:
+    def test_a_read_is_redirected_with_its_target_as_it_stands(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001?a=%41&b=c", secure=False)
+        assert_refused(server, before, answer, 308)
+        location = "https://localhost/v1/orders/1001?a=%41&b=c"
+        assert answer.headers["location"] == [location]
+        assert "strict-transport-security" not in answer.headers
+
+    @pytest.mark.parametrize(
+        ("method", "line"),
+        [
+            (b"POST", b"Content-Length: 0"),
+            (b"DELETE", b"Accept: */*"),
+            (b"OPTIONS", b"Origin: https://localhost"),
+            (b"GET", b"Authorization: Bearer " + MARK),
+            (b"GET", b"X-Api-Key: " + MARK),
+            (b"GET", b"Upgrade: websocket"),
+        ],
+    )
+    def test_what_must_not_travel_in_clear_is_refused(
+        self, server: Server, method: bytes, line: bytes
+    ) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", line, method=method, secure=False)
+        assert_refused(server, before, answer, 400, 403)
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            b"//evil.example/x",
+            b"/\\evil.example",
+            b"/%0d%0aLocation:%20https://evil.example",
+            b".evil.example/x",
+            b"@evil.example/x",
+            b"http://evil.example/x",
+            b"https:evil.example",
+            b"/x\r\nX: y",
+        ],
+    )
+    def test_no_redirect_leaves_our_host(self, server: Server, target: bytes) -> None:
+        before = reached(server)
+        answer = request(server.port, target, secure=False)
+        assert_refused(server, before, answer, 0, 308, 400, 403, 404, 421)
+        for location in answer.headers.get("location", []):
+            assert location.startswith("https://localhost/")
+        assert "x" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"X_Forwarded_Proto: https",
+            b"X-Forwarded-Protocol: https",
+            b"X-Forwarded-Ssl: on",
+            b"Front-End-Https: on",
+            b"Forwarded: proto=https",
+            b"X-Url-Scheme: https",
+        ],
+    )
+    def test_no_other_header_speaks_for_the_scheme(self, server: Server, line: bytes) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", line, secure=False)
+        assert_refused(server, before, answer, 308)
+
+    @pytest.mark.parametrize("line", [b"X-Forwarded-Proto: javascript", b"X-Forwarded-For: a, b"])
+    def test_malformed_proxy_headers_are_refused(self, server: Server, line: bytes) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), line)
+        assert_refused(server, before, answer, 400, 403)
+
+
+BAD_HOSTS = [
+    b"",
+    b"localhost/evil",
+    b"localhost?x",
+    b"localhost#x",
+    b"evil@localhost",
+    b"localhost@evil",
+    b"localhost\\evil",
+    b"localhost,evil",
+    b"localhost evil",
+    b"local%68ost",
+    b"localhost:99999",
+    b"localhost:80a",
+    b"localhost:",
+    b"[::1]evil",
+    b"[::1",
+    b"loc\xe4lhost",
+    b"<script>" + MARK,
+]
+OTHER_HOSTS = [b"evil.example", b"localhost.evil.example", b"localhostXevil", b"127.0.0.1.evil"]
+
+
+class TestHosts:
+    @pytest.mark.parametrize("host", BAD_HOSTS)
+    def test_a_malformed_host_is_refused(self, server: Server, host: bytes) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), host=host)
+        assert_refused(server, before, answer, 0, 400, 421)
+
+    @pytest.mark.parametrize("host", OTHER_HOSTS)
+    def test_a_foreign_host_is_refused(self, server: Server, host: bytes) -> None:
+        before = reached(server)
+        answer = request(
+            server.port,
+            b"/v1/orders/1001",
+            server.auth(),
+            b"X-Forwarded-Host: localhost",
+            host=host,
+        )
+        assert_refused(server, before, answer, 400, 421)
+        assert host not in answer.body
+
+    def test_two_hosts_are_refused(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), b"Host: evil.example")
+        assert_refused(server, before, answer, 400, 421)
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        ("body", "media_type", "statuses"),
+        [
+            (b'{"item": "a", "admin": true}', b"application/json", (422,)),
+            (b'{"item": "a", "item": "b"}', b"application/json", (400,)),
+            (b'{"item": NaN}', b"application/json", (400,)),
+            (b"[" * 100_000, b"application/json", (400,)),
+            (b'{"item": "\xff"}', b"application/json", (400,)),
+            (b"", b"application/json", (400, 422)),
+            (b'{"item": "a"}', b"text/plain", (415,)),
+            (b'{"item": "a"}', b"application/json; charset=utf-7", (415,)),
+            (b"x" * (2 << 20), b"application/json", (413,)),
+        ],
+    )
+    def test_a_bad_body_is_refused(
+        self, server: Server, body: bytes, media_type: bytes, statuses: tuple[int, ...]
+    ) -> None:
+        before = reached(server)
+        answer = request(
+            server.port,
+            b"/v1/orders",
+            server.auth(),
+            b"Content-Type: " + media_type,
+            b"Content-Length: %d" % len(body),
+            method=b"POST",
+            body=body,
+        )
+        assert_refused(server, before, answer, *statuses)
+
+    def test_an_endless_chunked_body_is_cut_off(self, server: Server) -> None:
+        before = reached(server)
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        answer = request(
+            server.port,
+            b"/v1/orders",
+            server.auth(),
+            b"Content-Type: application/json",
+            b"Transfer-Encoding: chunked",
+            method=b"POST",
+            body=chunk * 20 + b"0\r\n\r\n",
+        )
+        assert_refused(server, before, answer, 413)
+
+    @pytest.mark.parametrize("length", [b"1_3", b"+13", b"-13", b"0x0d", b"abc", b"\xd9\xa1"])
+    def test_a_malformed_content_length_is_refused(self, server: Server, length: bytes) -> None:
+        before = reached(server)
+        answer = request(
+            server.port,
+            b"/v1/orders",
+            server.auth(),
+            b"Content-Type: application/json",
+            b"Content-Length: " + length,
+            method=b"POST",
+            body=b'{"item": "a"}',
+        )
+        assert_refused(server, before, answer, 0, 400)
+
+
+class TestAudit:
+    def test_every_answer_of_ours_is_one_record(self, server: Server) -> None:
+        lines = server.audit.read_bytes().splitlines()
+        request(server.port, b"/v1/orders/1002", server.auth("alice"))
+        request(server.port, b"/v1/orders/1001", server.auth("alice"))
+        request(server.port, b"/healthz")  # the third makes sure that the second is written
+        records = [json.loads(line) for line in server.audit.read_bytes().splitlines()]
+        new = records[len(lines) :]
+        assert [record["status"] for record in new[:2]] == [403, 200]
+        secret = server.keys["alice"]
+        assert secret not in server.audit.read_text()
+        assert MARK.decode() not in server.audit.read_text()
