@@ -1,0 +1,151 @@
+"""Counts in this process: exact under threads, and bounded whoever sends the keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from ._table import OVERFLOW, Table
+from .engine import GCRA, SECOND, Check, Limit, Quota
+
+_MOST_KEYS = 100_000_000
+
+
+class MemoryStore:
+    """Keeps counts in the memory of this process; several processes count apart.
+
+    A lock makes each operation one step, also without the GIL. No background thread, no timer.
+
+    Parameters:
+        max_keys: most keys held for each limit, 1 to 10^8; about 200 bytes each.
+        clock: seconds that never go back; injected by tests.
+
+    Raises:
+        ValueError: `max_keys` is out of range.
+
+    >>> store = MemoryStore(clock=lambda: 0.0)
+    >>> limit = GCRA("client", quota=1, window=60 * SECOND)
+    >>> [quota.allowed for quota in store.acquire([Check(limit, "a")])]
+    [True]
+    >>> store.acquire([Check(limit, "a")])[0].wait
+    60000000
+    """
+
+    colours = frozenset({"asgi", "wsgi"})
+
+    def __init__(
+        self, max_keys: int = 100_000, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not 1 <= max_keys <= _MOST_KEYS:
+            raise ValueError("max_keys must be from 1 to 10^8")
+        self._max_keys = max_keys
+        self._clock = clock
+        self._lock = Lock()
+        self._tables: dict[str, Table] = {}
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore max_keys={self._max_keys}>"
+
+    def __len__(self) -> int:
+        """How many keys are held, those included that say nothing any more."""
+        with self._lock:
+            return sum(map(len, self._tables.values()))
+
+    @property
+    def overflows(self) -> int:
+        """How often a key found no place of its own and was counted in the shared bucket."""
+        with self._lock:
+            return sum(table.overflows for table in self._tables.values())
+
+    def acquire(self, checks: Sequence[Check]) -> list[Quota]:
+        """Charge all checks or none, as one step; one answer for each, in order.
+
+        Raises:
+            ValueError: a cost is negative or no int.
+        """
+        return self._judge(checks, keep=True)
+
+    def peek(self, checks: Sequence[Check]) -> list[Quota]:
+        """What `acquire` would answer, without charging."""
+        return self._judge(checks, keep=False)
+
+    def _judge(self, checks: Sequence[Check], keep: bool) -> list[Quota]:
+        for _, _, cost in checks:
+            if type(cost) is not int or cost < 0:
+                raise ValueError("a cost is a whole number, 0 or above")
+        with self._lock:
+            now = int(self._clock() * SECOND)
+            # Charged one after the other, so that two checks of one key see each other, and taken
+            # back where one of them fails.
+            before: list[tuple[dict[str, int], str, int, bool]] = []
+            for limit, key, cost in checks:
+                states, slot = self._table(limit).place(key, now)
+                state = limit.at(states[slot], now)
+                charged = limit.charge(state, now, cost)
+                allowed = charged is not None
+                states[slot] = state if charged is None else charged
+                before.append((states, slot, state, allowed))
+                keep = keep and allowed
+            if not keep:
+                for states, slot, state, _ in reversed(before):
+                    states[slot] = state
+            quotas: list[Quota] = []
+            for (limit, _, cost), (states, slot, _, allowed) in zip(checks, before, strict=True):
+                state = states[slot]
+                remaining = limit.remaining(state, now)
+                wait = limit.wait(state, now, cost or 1)
+                receipt = state if keep and slot is not OVERFLOW else 0
+                quotas.append(Quota(allowed, remaining, wait, receipt))
+            return quotas
+
+    def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> None:
+        """Give back what an `acquire` charged and time has not given back already."""
+        with self._lock:
+            now = int(self._clock() * SECOND)
+            for (limit, key, cost), quota in zip(checks, quotas, strict=True):
+                table = self._table(limit)
+                states = table.maps[hash(key) & table.mask]
+                if quota.receipt and key in states:
+                    state = limit.at(states[key], now)
+                    states[key] = limit.refund(state, quota.receipt, now, cost)
+
+    def _table(self, limit: Limit) -> Table:
+        table = self._tables.get(limit.id)
+        if table is None:
+            table = self._tables[limit.id] = Table(limit, self._max_keys)
+        return table
+
+    def lane(self, limit: GCRA) -> Callable[[str], int]:
+        """`acquire` for the commonest case, without its tuples: one GCRA limit, one unit.
+
+        The function returns how many microseconds of the burst the key has left after the charge.
+        Where that is negative nothing was charged, and it is how long to wait.
+        """
+        with self._lock:
+            table = self._table(limit)
+        lock, clock = self._lock, self._clock
+        maps, mask, place = table.maps, table.mask, table.place
+        interval, burst = limit.interval, limit.burst
+        most = burst - interval
+
+        def charge(key: str) -> int:
+            with lock:
+                now = int(clock() * 1_000_000)
+                states = maps[hash(key) & mask]
+                state = states.get(key)
+                if state is None:
+                    states, key = place(key, now)
+                    state = states[key]
+                if state <= now:
+                    states[key] = now + interval
+                    return most
+                left = most - state + now
+                if left >= 0:
+                    states[key] = state + interval
+                elif left < -interval:  # further ahead than any charge leads: a clock set back
+                    states[key] = now + burst
+                    left = -interval
+                return left
+
+        return charge
