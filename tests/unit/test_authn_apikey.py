@@ -331,6 +331,17 @@ def test_a_spoilt_file_closes_the_door_until_it_is_mended(path, caplog):
     assert send(wrap, header(KEY)).status == 200
 
 
+def test_a_file_that_is_gone_closes_the_door(path):
+    clock = Clock(0.0)
+    store = FileStore(write(path, RECORD), clock=clock)
+    store.immediate = True
+    wrap = layer(store)
+    assert send(wrap, header(KEY)).status == 200
+    path.unlink()
+    clock.now = 1
+    refused(send(wrap, header(KEY)), "key-store-unavailable", 503)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

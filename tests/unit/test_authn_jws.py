@@ -386,6 +386,13 @@ def test_a_token_without_kid_is_tried_against_few_keys():
     assert verdict(token, fewer) == compact(CLAIMS)
 
 
+def test_tokens_without_kid_from_several_keys_do_not_disturb_each_other():
+    keys = keyset("rsa", "rsa-2")
+    for name in ("rsa", "rsa-2", "rsa"):
+        assert verdict(sign(name=name, kid=None), keys) == compact(CLAIMS)
+        assert verdict(sign(name=name), keys) == compact(CLAIMS)
+
+
 def test_keys_without_a_name_stand_for_every_kid():
     keys = keys_from_pem(pem("rsa").encode() + pem("p256").encode(), KNOWN)
     assert verdict(sign(kid="whatever"), keys) == compact(CLAIMS)
@@ -426,6 +433,7 @@ def test_ecdsa_signatures_have_one_form(alg):
     half = len(raw) // 2
     r, s = int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
     bad = [encode_dss_signature(r, s), raw[:-1], raw + b"\0", b"\0" + raw, b"", raw[:half]]
+    bad += [raw[:half] + b"\0" + raw[half:], b"\0" + raw[:half] + b"\0" + raw[half:]]
     bad += [bytes(len(raw)), b"\xff" * len(raw), raw[:half] + bytes(half), bytes(half) + raw[half:]]
     for signature in bad:
         assert verdict(signed + b"." + b64(signature), keyset(name)) == "invalid-signature"
@@ -698,6 +706,16 @@ def test_short_rsa_keys_are_refused(bits):
     jwk = {"kty": "RSA", "n": b64(modulus.to_bytes((bits + 7) // 8, "big")).decode(), "e": "AQAB"}
     with pytest.raises(UnusableKey, match="2048"):
         keys_from_jwks(jwk, KNOWN, trusted=True)
+
+
+def test_short_rsa_keys_are_refused_in_pem_too():
+    text = (
+        rsa.RSAPublicNumbers(65537, (1 << 1023) + 1)
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    with pytest.raises(UnusableKey, match="2048"):
+        keys_from_pem(text, KNOWN)
 
 
 def test_huge_rsa_keys_are_refused():

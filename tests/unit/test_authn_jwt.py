@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
+import ringwall.authn
 from authn_support import (
     AUDIENCE,
     CLAIMS,
@@ -714,15 +715,21 @@ def test_one_flight_for_many_threads():
 
 def test_while_one_request_renews_old_keys_the_others_do_not_wait():
     clock, port = Clock(0.0), Port()
-    judge = remote(port, clock, cache_ttl=0)
+    judge = remote(port, clock, cache_ttl=0, cooldown=1)
     wrap = Authentication(judge)
     assert send(wrap, bearer(sign())).status == 200
     clock.now = 601
     seen = []
-    # During the fetch another request is judged at once, with the keys of before.
-    port.before = lambda: seen.append(judge.authenticate(sign(), None).subject)
+
+    def meanwhile():
+        # Another request is judged at once, with the keys of before, however long the fetch lasts.
+        for _ in range(2):
+            seen.append(judge.authenticate(sign(), None).subject)
+            clock.now += 2
+
+    port.before = meanwhile
     assert send(wrap, bearer(sign()), sides="w").status == 200
-    assert seen == ["alice"]
+    assert seen == ["alice", "alice"]
 
 
 def test_a_burst_with_a_new_key_waits_for_the_one_fetch():
@@ -951,6 +958,16 @@ def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path):
     assert send(wrap, bearer(sign())).status == 200
 
 
+def test_a_file_that_is_gone_closes_the_door(tmp_path):
+    path, clock = tmp_path / "jwks.json", Clock(0.0)
+    path.write_text(json.dumps(jwks("rsa")))
+    wrap = layer(keys=path, monotonic=clock)
+    assert send(wrap, bearer(sign())).status == 200
+    path.unlink()
+    clock.now = 1
+    refused(send(wrap, bearer(sign(claims(jti="x")))), "keys-unavailable", 503)
+
+
 def test_a_file_of_keys_by_its_name(tmp_path):
     path = tmp_path / "key.pem"
     path.write_text(pem("rsa"))
@@ -975,6 +992,16 @@ def test_a_file_of_keys_by_its_name(tmp_path):
         ({"leeway": 301}, "leeway"),
         ({"leeway": float("nan")}, "leeway"),
         ({"max_lifetime": 0}, "max_lifetime"),
+        ({"max_lifetime": float("nan")}, "max_lifetime"),
+        ({"max_length": 0}, "max_length is at least 1"),
+        ({"cache_size": -1}, "cache_size is at least 0"),
+        ({"cache_size": None}, "cache_size is at least 0"),
+        ({"cache_ttl": -1}, "cache_ttl is at least 0"),
+        ({"cache_ttl": float("nan")}, "cache_ttl is at least 0"),
+        ({"refresh_every": 0}, "refresh_every is at least 1"),
+        ({"max_stale": -1}, "max_stale is at least 0"),
+        ({"cooldown": 0}, "cooldown is at least 1"),
+        ({"cooldown": "30"}, "cooldown is at least 1"),
         ({"typ": ""}, "typ must be"),
         ({"roles": [()]}, "empty path"),
         ({"roles": [("a", 5)]}, "roles must be"),
@@ -1002,12 +1029,11 @@ def test_bad_configuration_says_what_to_write(options, message):
 @pytest.mark.parametrize("module", ["msgspec", "joserfc", "cryptography", "httpx", "anyio"])
 def test_a_missing_dependency_is_told_at_construction(module, monkeypatch):
     for name in list(sys.modules):
-        if name.split(".")[0] == module or name.startswith("ringwall.authn._"):
+        if name.split(".")[0] == module:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    import ringwall.authn
-
-    for name in ("_jws", "_json", "_sources", "_keys", "_fetch"):
-        monkeypatch.delattr(ringwall.authn, name, raising=False)
+    for name in ("_json", "_jws", "_keys", "_signatures", "_strength", "_sources", "_fetch"):
+        monkeypatch.delitem(sys.modules, f"ringwall.authn.{name}")
+        monkeypatch.delattr(ringwall.authn, name)
     with pytest.raises(MissingDependency, match=r"pip install 'ringwall\[jwt\]'"):
         JWT(ISSUER, AUDIENCE, keys=JWKS_URL)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from .._errors import MissingDependency
+from .._errors import ConfigurationError, MissingDependency
 from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
@@ -114,6 +114,13 @@ class JWT(Scheme):
             roles=roles,
         )
         self._issuer = issuer
+        _at_least("max_length", max_length, 1)
+        _at_least("cache_size", cache_size, 0)
+        _at_least("cache_ttl", cache_ttl, 0)
+        _at_least("refresh_every", refresh_every, 1)
+        _at_least("max_stale", max_stale, 0)
+        # Without a pause each token with an invented `kid` would cause a fetch.
+        _at_least("cooldown", cooldown, 1)
         allowed = None if algorithms is None else check_algorithms(algorithms)
         self._source: KeySource
         try:
@@ -201,3 +208,8 @@ class JWT(Scheme):
         until = min(until, now + self._cache_ttl)
         self._cache.put(digest, Verified(keys, since, until, principal))
         return principal
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if not isinstance(value, (int, float)) or not value >= least:
+        raise ConfigurationError(f"{name} is at least {least}")
