@@ -1,0 +1,105 @@
+"""Code as users write it. Checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from typing_extensions import assert_type
+
+from ringwall import (
+    HSTS,
+    HTTPS,
+    JWT,
+    APIKey,
+    Audit,
+    Authentication,
+    Authorization,
+    BodyValidation,
+    Decision,
+    Exchange,
+    Layer,
+    Outcome,
+    Pending,
+    Principal,
+    RateLimit,
+    Response,
+    ResponseHead,
+    Stack,
+    TrustedProxies,
+    allow,
+    decisions_of,
+    forbid,
+    generate_api_key,
+    owner,
+    principal_of,
+    public,
+    role,
+    scope,
+)
+
+Environ = dict[str, Any]
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def wsgi_app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    principal = principal_of(environ)
+    assert_type(principal, Principal | None)
+    assert_type(decisions_of(environ), tuple[Decision, ...])
+    if principal is not None:
+        assert_type(principal.subject, str)
+        assert_type(principal.scopes, frozenset[str])
+    return []
+
+
+def load_order(order_id: int) -> dict[str, str] | None:
+    return None
+
+
+key, record = generate_api_key("alice", scopes=["orders:read"], roles={"admin"})
+assert_type(key, str)
+
+stack = Stack(
+    Audit(sink="audit.jsonl"),
+    HTTPS(hosts=["api.example.com"], redirect="browsers", hsts=HSTS(preload=True)),
+    RateLimit("100/15 minutes", "10/second"),
+    Authentication(
+        JWT(issuer="https://id.example.com", audience="https://api.example.com"),
+        APIKey([record]),
+        exempt=["/healthz"],
+    ),
+    RateLimit("1000/hour", key="principal", when_down="local"),
+    Authorization(
+        public("GET", "/healthz"),
+        allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
+        allow("*", "/v1/admin/**", role("admin") | ~scope("orders:read")),
+        forbid("DELETE", "/v1/orders/{order_id:int}"),
+    ),
+    BodyValidation({"POST /v1/orders": {"type": "object"}}, limit="64 kB"),
+    proxies=TrustedProxies(["10.0.0.0/8"]),
+)
+
+on_asgi = stack.asgi(asgi_app)
+on_wsgi = stack.wsgi(wsgi_app)
+alone = RateLimit("100/15 minutes").asgi(asgi_app)
+nested = Stack(Audit(None), stack)
+
+
+class Teapot(Layer):
+    name = "teapot"
+    sets = frozenset({b"x-tea"})
+
+    def on_request(self, exchange: Exchange) -> Response | Pending[Response | None] | None:
+        assert_type(exchange.principal, Principal | None)
+        return Response(418) if exchange.method == "BREW" else None
+
+    def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
+        head.set(b"x-tea", b"oolong")
+
+    def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
+        assert_type(outcome.status, int | None)
+
+
+own = Teapot().wsgi(wsgi_app)
