@@ -1,0 +1,175 @@
+"""The layer: which check judges this body, and what to do with a body that nobody declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._errors import ConfigurationError, MissingDependency
+from .._exchange import BodyIncomplete, BodyTooLarge, Decision, Exchange
+from .._layer import Layer, Verdict
+from .._pending import Pending
+from ..problem import Response, problem
+from ._refusal import (
+    BAD_LENGTH,
+    NO_BODY_HERE,
+    TOO_LARGE,
+    UNSUPPORTED_ENCODING,
+    UNSUPPORTED_TYPE,
+    Reason,
+    Refused,
+)
+from ._size import parse_size
+from .context import VALIDATED
+
+if TYPE_CHECKING:
+    from ._check import Check
+    from ._route import Route
+    from ._schema import FormatCheck, JSONSchema
+
+
+class BodyValidation(Layer):
+    """Let a request body pass only where its route declares one, and only if it is as declared.
+
+    Parameters:
+        schemas: by `"METHOD /path/{template}"`: a JSON Schema (dict or bool), or a model (msgspec
+            Struct, dataclass, TypedDict, pydantic model or TypeAdapter). In templates, `{name}` is
+            one segment, `{name:int}` and `{name:uuid}` are typed, `/**` at the end is everything
+            below; the most specific one wins.
+        limit: the most bytes a body may have: 1048576, "1 MiB", "64 kB".
+        undeclared: a body on a route that is not in `schemas`: "refuse" answers 415, "pass" hands
+            it to the app unread.
+        media_types: what a body may be: "application/json" and types that end in "+json".
+        max_depth: how deeply arrays and objects may nest.
+        max_values: how many values one body may hold, an array or object counting twice.
+        dialect: the JSON Schema dialect where a schema has no `$schema`: "2020-12", "2019-09",
+            "draft-07", "draft-06", "draft-04".
+        resources: schemas by URI that `$ref` may name. Nothing is ever fetched.
+        formats: True checks `format`; a mapping of names to checks adds one's own; False ignores
+            `format`, as plain JSON Schema 2020-12 does.
+
+    What is refused, as a problem document: 400 malformed (strict JSON: no name twice, no NaN, no
+    byte order mark, UTF-8 only), empty, too deep, too many values, or not as long as declared;
+    413 too large; 415 another media type, charset or content coding, or a body that no route
+    declares; 422 not as the schema says, with `errors: [{pointer, code, detail}]`. No answer
+    repeats any part of the input.
+
+    It stands inside `Authentication` and `Authorization`: whoever may not send a body shall
+    neither make the server read and parse it nor learn the schema from the answers.
+
+    The app gets the body as it was sent; `validated_body_of(request)` is the parsed value.
+
+    Raises:
+        ConfigurationError: an argument cannot work; the message says what to write instead.
+        MissingDependency: msgspec or jsonschema-rs is not installed.
+
+    >>> layer = BodyValidation({"POST /v1/orders": {"type": "object", "required": ["item"]}})
+    >>> app = layer.wsgi(lambda environ, start_response: [b"valid orders only"])
+    """
+
+    name = "validation"
+    by_path = True
+    wants = frozenset({b"content-type", b"content-length", b"content-encoding"})
+    inside = frozenset({"https", "authentication", "authorization"})
+
+    def __init__(
+        self,
+        schemas: Mapping[str, Any],
+        *,
+        limit: str | int = "1 MiB",
+        undeclared: Literal["refuse", "pass"] = "refuse",
+        media_types: Iterable[str] = ("application/json",),
+        max_depth: int = 64,
+        max_values: int = 20_000,
+        dialect: str = "2020-12",
+        resources: Mapping[str, JSONSchema] | None = None,
+        formats: bool | Mapping[str, FormatCheck] = True,
+    ) -> None:
+        if not isinstance(schemas, Mapping):
+            raise ConfigurationError(
+                "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema})"
+            )
+        if undeclared not in ("refuse", "pass"):
+            raise ConfigurationError(
+                f"undeclared={undeclared!r} is unknown; use 'refuse' or 'pass'"
+            )
+        try:
+            from ._build import build_routes
+        except ModuleNotFoundError as error:
+            raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
+        self._routes = build_routes(
+            self.name,
+            schemas,
+            limit=parse_size(limit),
+            media_types=media_types,
+            max_depth=max_depth,
+            max_values=max_values,
+            dialect=dialect,
+            resources=resources,
+            formats=formats,
+        )
+        self._refuses_undeclared = undeclared == "refuse"
+
+    def on_request(self, exchange: Exchange) -> Verdict:
+        routes = self._routes.get(exchange.method)
+        found = None if routes is None else routes.find(exchange.path)
+        if found is None:
+            if self._refuses_undeclared and exchange.kind != "websocket":
+                return self._expect_no_body(exchange)
+            exchange.decisions.append(_NOT_JUDGED)
+            return None
+        route, params = found
+        if exchange.route is None:
+            exchange.found_route(route.path, params)
+        headers = exchange.headers
+        content_type = headers.get(b"content-type")
+        check = None if content_type is None else route.check_for(content_type)
+        if check is None:
+            return route.refuse(exchange, UNSUPPORTED_TYPE)
+        coding = headers.get(b"content-encoding")
+        if coding is not None and coding.lower() != b"identity":
+            return route.refuse(exchange, UNSUPPORTED_ENCODING)
+        return self._judge(exchange, route, check)
+
+    def _judge(self, exchange: Exchange, route: Route, check: Check) -> Pending[Response | None]:
+        try:
+            body = yield from exchange.read_body(route.limit)
+            value = check(body)
+        except BodyTooLarge:
+            return route.refuse(exchange, TOO_LARGE)
+        except BodyIncomplete:
+            return route.refuse(exchange, BAD_LENGTH)
+        except Refused as refused:
+            return route.refuse_body(exchange, refused)
+        exchange.state[VALIDATED] = value
+        exchange.decisions.append(route.allowed)
+        return None
+
+    def _expect_no_body(self, exchange: Exchange) -> Pending[Response | None]:
+        # Headers cannot prove that there is none: HTTP/2 needs neither Content-Length nor
+        # Transfer-Encoding for a body. Reading up to its first byte can.
+        try:
+            yield from exchange.read_body(0)
+        except BodyTooLarge:
+            return _refuse(exchange, NO_BODY_HERE)
+        except BodyIncomplete:
+            return _refuse(exchange, BAD_LENGTH)
+        exchange.decisions.append(_NO_BODY)
+        return None
+
+
+_NO_BODY = Decision(BodyValidation.name, "allow", "undeclared", "no-body")
+_NOT_JUDGED = Decision(BodyValidation.name, "allow", "undeclared", "not-judged")
+_UNDECLARED = {
+    reason: (
+        problem(reason.status, reason.detail, code=reason.code),
+        Decision(BodyValidation.name, "deny", "undeclared", reason.code),
+    )
+    for reason in (NO_BODY_HERE, BAD_LENGTH)
+}
+
+
+def _refuse(exchange: Exchange, reason: Reason) -> Response:
+    response, decision = _UNDECLARED[reason]
+    exchange.decisions.append(decision)
+    return response
