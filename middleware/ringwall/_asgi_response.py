@@ -48,6 +48,29 @@ class Head(ResponseHead):
         else:
             self.headers += [line for line in lines if line[0] not in present]
 
+    def rewrite(
+        self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]
+    ) -> bool:
+        headers = self.headers
+        for name, _ in headers:
+            if name.lower() in names:
+                break
+        else:
+            return False  # most responses
+        kept = []
+        for line in headers:
+            name = line[0].lower()
+            if name in names:
+                value = edit(name, line[1])
+                if value is None:
+                    continue
+                if value != line[1]:
+                    check_header(name, value)
+                    line = (line[0], value)
+            kept.append(line)
+        self.headers = kept
+        return True
+
     def replace(self, response: Response) -> None:
         self.status, self.headers = response.status, list(response.headers)
 

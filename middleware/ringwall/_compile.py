@@ -297,26 +297,40 @@ def edit(plan: Plan, depth: int, exchange: Exchange, head: ResponseHead) -> bool
 
 
 def complete(
-    hooks: tuple[Complete, ...], exchange: Exchange, outcome: Outcome
-) -> Sequence[Pending[None]]:
-    """Run the hooks for the end; returns what still has I/O to do, safe to settle."""
-    pendings: list[Pending[None]] = []
-    for hook in hooks:
+    hooks: Sequence[Complete], exchange: Exchange, outcome: Outcome
+) -> Pending[None] | None:
+    """Run the hooks for the end, one after the other. What needs I/O, and what comes after it, is
+    returned to be settled; it raises nothing but cancellation and the like."""
+    for position, hook in enumerate(hooks):
         try:
             pending = hook(exchange, outcome)
         except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
             report(_name(hook), error)
             continue
         if pending is not None:
-            pendings.append(_reporting(_name(hook), pending))
-    return pendings
+            return _complete_rest(hook, pending, hooks[position + 1 :], exchange, outcome)
+    return None
 
 
-def _reporting(where: str, pending: Pending[None]) -> Pending[None]:
+def _complete_rest(
+    hook: Complete,
+    pending: Pending[None],
+    hooks: Sequence[Complete],
+    exchange: Exchange,
+    outcome: Outcome,
+) -> Pending[None]:
+    interrupt: BaseException | None = None
     try:
         yield from pending
     except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
-        report(where, error)
+        report(_name(hook), error)
+    except BaseException as error:  # noqa: BLE001  raised below, once the others had their turn
+        interrupt = error
+    rest = complete(hooks, exchange, outcome)
+    if rest is not None:
+        yield from rest
+    if interrupt is not None:
+        raise interrupt
 
 
 def _name(hook: Complete) -> str:

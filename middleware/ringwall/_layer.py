@@ -45,6 +45,19 @@ class ResponseHead(ABC):
         """Append those lines whose name is not there yet. `names` are the names of `lines`."""
 
     @abstractmethod
+    def rewrite(
+        self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]
+    ) -> bool:
+        """Give each line whose name is among `names` to `edit(name, value)`, in order, in one pass.
+
+        It returns the value to send, the same one for a line that stays as it is, or None to take
+        the line away. Returns whether there was such a line.
+
+        Raises:
+            ValueError: a new value holds a character that HTTP forbids.
+        """
+
+    @abstractmethod
     def replace(self, response: Response) -> None:
         """Become the head of another response."""
 

@@ -55,6 +55,30 @@ class Head(ResponseHead):
         present = {name.lower() for name, _ in self.headers}
         self.headers += [line for line in _native(lines) if line[0] not in present]
 
+    def rewrite(
+        self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]
+    ) -> bool:
+        headers, keys = self.headers, _native_names(names)
+        for key, _ in headers:
+            if key.lower() in keys:
+                break
+        else:
+            return False  # most responses
+        kept = []
+        for line in headers:
+            key = line[0].lower()
+            if key in keys:
+                name, before = key.encode("latin-1"), line[1].encode("latin-1")
+                value = edit(name, before)
+                if value is None:
+                    continue
+                if value != before:
+                    check_header(name, value)
+                    line = (line[0], value.decode("latin-1"))
+            kept.append(line)
+        self.headers = kept
+        return True
+
     def replace(self, response: Response) -> None:
         self.status, self.headers = response.status, [*_native(response.headers)]
 
@@ -63,6 +87,11 @@ class Head(ResponseHead):
 def _native(lines: tuple[Header, ...]) -> tuple[tuple[str, str], ...]:
     """Header lines as native strings, made once for each constant set of them."""
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
+
+
+@functools.lru_cache(maxsize=256)
+def _native_names(names: frozenset[bytes]) -> frozenset[str]:
+    return frozenset(name.decode("latin-1") for name in names)
 
 
 class Start:
@@ -181,7 +210,10 @@ class _Result:
         if not self._start.replaced:
             return chunk
         self._ended = True  # a layer failed on the response head: send its 500, drop the rest
-        return refusal_body(self._exchange, FAILED)
+        body = refusal_body(self._exchange, FAILED)
+        if not body:
+            raise StopIteration
+        return body
 
     def close(self) -> None:
         if self._closed:
@@ -216,12 +248,6 @@ def refuse(exchange: Exchange, response: Response, start: Start) -> list[bytes]:
 
 
 def finish(hooks: tuple[Complete, ...], exchange: Exchange, outcome: Outcome) -> None:
-    """Run the hooks for the end, and settle each one's I/O, even if the worker is told to exit."""
-    interrupt: BaseException | None = None
-    for pending in complete(hooks, exchange, outcome):
-        try:
-            settle(pending)
-        except BaseException as error:  # noqa: BLE001  raised below
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
+    ending = complete(hooks, exchange, outcome)
+    if ending is not None:
+        settle(ending)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import Any, cast
 
 from ._asgi_response import (
@@ -27,7 +26,7 @@ from ._exchange import (
     declared_length,
 )
 from ._layer import Verdict
-from ._pending import Call, Pending, asettle
+from ._pending import Call, asettle
 from .principal import ANONYMOUS
 from .problem import Response
 
@@ -89,7 +88,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             raise
         finally:
             if plan.completes[completes]:
-                await _finish(complete(plan.completes[completes], exchange, outcome))
+                ending = complete(plan.completes[completes], exchange, outcome)
+                if ending is not None:
+                    await asettle(ending)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
     ringwall.app = app  # type: ignore[attr-defined]
@@ -98,18 +99,6 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
 
 async def _judged(verdict: Any) -> Response | None:
     return checked(verdict if isinstance(verdict, Response) else await asettle(verdict))
-
-
-async def _finish(pendings: Sequence[Pending[None]]) -> None:
-    """Settle each, even if the task is cancelled meanwhile."""
-    interrupt: BaseException | None = None
-    for pending in pendings:
-        try:
-            await asettle(pending)
-        except BaseException as error:  # noqa: BLE001  raised below
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
 
 
 def _open(scope: Scope, plan: Plan) -> tuple[Exchange, Scope]:
