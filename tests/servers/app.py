@@ -76,7 +76,7 @@ def wsgi_inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response(
         "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     )
-    return [body]
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def make_stack() -> Stack:

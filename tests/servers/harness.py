@@ -17,12 +17,25 @@ from ringwall import generate_api_key
 
 ROOT = Path(__file__).parent
 
-# One worker each: the tests ask the app how often it was reached.
+# One worker each: the tests ask the app how often it was reached. Servers that would read proxy
+# headers themselves are told not to: trust belongs in one place.
 COMMANDS: dict[str, tuple[str, list[str]]] = {
-    "uvicorn-h11": ("asgi", ["-m", "uvicorn", "app:asgi", "--http", "h11", "--port", "{port}"]),
+    "uvicorn-h11": (
+        "asgi",
+        ["-m", "uvicorn", "app:asgi", "--http", "h11", "--no-proxy-headers", "--port", "{port}"],
+    ),
     "uvicorn-httptools": (
         "asgi",
-        ["-m", "uvicorn", "app:asgi", "--http", "httptools", "--port", "{port}"],
+        [
+            "-m",
+            "uvicorn",
+            "app:asgi",
+            "--http",
+            "httptools",
+            "--no-proxy-headers",
+            "--port",
+            "{port}",
+        ],
     ),
     "hypercorn": ("asgi", ["-m", "hypercorn", "app:asgi", "--bind", "127.0.0.1:{port}"]),
     "granian-asgi": (
@@ -33,7 +46,10 @@ COMMANDS: dict[str, tuple[str, list[str]]] = {
         "wsgi",
         ["-m", "granian", "app:wsgi", "--interface", "wsgi", "--port", "{port}"],
     ),
-    "gunicorn": ("wsgi", ["-m", "gunicorn", "app:wsgi", "--bind", "127.0.0.1:{port}"]),
+    "gunicorn": (
+        "wsgi",
+        ["-m", "gunicorn", "app:wsgi", "--forwarded-allow-ips", "", "--bind", "127.0.0.1:{port}"],
+    ),
     "waitress": (
         "wsgi",
         [

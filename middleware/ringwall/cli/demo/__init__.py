@@ -20,6 +20,7 @@ def run(*, tour: bool, port: int) -> int:
         MissingDependency: the extra `demo` is not installed.
     """
     try:
+        from .servers import PortInUse
         from .session import Session
     except ModuleNotFoundError as error:
         raise MissingDependency(error.name or "a package", "demo", "`ringwall demo`") from error
@@ -31,8 +32,8 @@ def run(*, tour: bool, port: int) -> int:
                     return session.tour()
                 session.explain()
                 return _wait()
-        except OSError as error:
-            print(f"ringwall: cannot listen: {error.strerror}; try --port", file=sys.stderr)
+        except PortInUse as error:
+            print(f"ringwall: {error}; try another --port", file=sys.stderr)
             return 2
 
 

@@ -17,6 +17,10 @@ import uvicorn
 _STARTING = 15.0  # seconds
 
 
+class PortInUse(RuntimeError):
+    """A port of the demo cannot be listened on."""
+
+
 class Servers:
     """Starts servers on loopback and stops them all on leaving the `with` block."""
 
@@ -40,9 +44,10 @@ class Servers:
 
     def asgi(self, app: Any, port: int, **tls: Any) -> None:
         """Serve an ASGI app with uvicorn; `tls` are its `ssl_*` settings."""
-        listener = _listen(port)
         config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False, **tls)
+        config.load()  # here, where an error is seen, and not in the thread
         server = uvicorn.Server(config)
+        listener = _listen(port)
 
         def stop() -> None:
             server.should_exit = True
@@ -56,7 +61,10 @@ class Servers:
 
     def wsgi(self, app: Any, port: int, context: ssl.SSLContext) -> None:
         """Serve a WSGI app over TLS with the standard library's server."""
-        server = _ThreadingServer(("127.0.0.1", port), _Handler)
+        try:
+            server = _ThreadingServer(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise PortInUse(f"port {port}: {error.strerror}") from error
         server.context = context
         server.set_app(app)
 
@@ -87,9 +95,9 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise PortInUse(f"port {port}: {error.strerror}") from error
     return listener
 
 
@@ -112,9 +120,23 @@ class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
             return  # not TLS, or a client that does not trust the demo's certificate
         with secured:
             super().finish_request(secured, client_address)
+            _linger(secured)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no news."""
+
+
+def _linger(connection: socket.socket) -> None:
+    """Take in what the client still sends: closing on a body that nobody read resets the
+    connection, and the answer is lost with it (RFC 9112 section 9.6)."""
+    try:
+        connection.settimeout(2)
+        connection.shutdown(socket.SHUT_WR)
+        for _ in range(32):
+            if not connection.recv(65536):
+                break
+    except OSError:
+        return  # the client is gone, which is as good
 
 
 class _SecureHandler(ServerHandler):

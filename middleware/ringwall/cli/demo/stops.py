@@ -27,6 +27,7 @@ def make_stops(issuer: Issuer, api_keys: dict[str, str]) -> list[Stop]:
         Stop("... with an API key", "GET", order, 200, "app", alice_key),
         Stop("bob reads his", "GET", second, 200, "app", bob),
         Stop("alice places an order", "POST", "/v1/orders", 201, "app", {**alice, **JSON}, _ORDER),
+        Stop("alice lists hers", "GET", "/v1/orders", 200, "app", alice),
         Stop("admin lists users", "GET", "/v1/admin/users", 200, "app", admin),
         Stop("plain HTTP is redirected", "GET", "/healthz", 308, "https", plain=True),
         Stop("a token in clear is refused", "GET", order, 403, "https", alice, plain=True),
