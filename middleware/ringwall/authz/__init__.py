@@ -1,0 +1,50 @@
+"""Authorization: who may do what to which object. See `Authorization`, `Policy` and the rules
+`public`, `allow` and `forbid`."""
+
+from ._attributes import attribute, same, tenant
+from ._cache import ObjectCache
+from ._condition import Condition
+from ._details import authorization_details
+from ._environment import authenticated, during, network
+from ._facts import Context, Facts, Need, RequestContext
+from ._grants import claim, role, scope
+from ._loader import Loader
+from ._objects import owner, when
+from ._sources import body, query
+from .authorization import Authorization
+from .decision import PolicyDecision
+from .policy import Policy
+from .resource import resource_of
+from .rules import Rule, allow, forbid, public
+
+__all__ = [
+    "Authorization",
+    "Condition",
+    "Context",
+    "Facts",
+    "Loader",
+    "Need",
+    "ObjectCache",
+    "Policy",
+    "PolicyDecision",
+    "RequestContext",
+    "Rule",
+    "allow",
+    "attribute",
+    "authenticated",
+    "authorization_details",
+    "body",
+    "claim",
+    "during",
+    "forbid",
+    "network",
+    "owner",
+    "public",
+    "query",
+    "resource_of",
+    "role",
+    "same",
+    "scope",
+    "tenant",
+    "when",
+]

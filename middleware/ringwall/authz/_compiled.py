@@ -1,0 +1,140 @@
+"""A rule made ready: its test, and every decision it can come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .._errors import ConfigurationError
+from ._binding import Binding
+from ._condition import Condition, Hint, Test, conjuncts
+from ._facts import Facts
+from ._load import Load
+from ._loading import LoadSpec
+from ._roles import Roles
+from .decision import PolicyDecision, denied, granted
+from .rules import EVERY, Rule
+
+
+class Match:
+    """What `Policy.match` found for one method and path.
+
+    rule: the rule that governs, or None. params: its typed path parameters, empty where a segment
+    is not in canonical form. canonical: whether all are. forbids: the `forbid` rules that match,
+    each with its own parameters (None: not canonical). methods: without a rule, the methods that
+    have one for this path. template: the rule's path template, or that of another method's rule.
+    """
+
+    # Defaults on the class keep construction cheap.
+    canonical: bool = True
+    forbids: tuple[tuple[CompiledRule, dict[str, Any] | None], ...] = ()
+    methods: tuple[str, ...] = ()
+
+    def __init__(
+        self, rule: CompiledRule | None, params: dict[str, Any], template: str | None
+    ) -> None:
+        self.rule = rule
+        self.params = params
+        self.template = template
+
+    def __repr__(self) -> str:
+        return f"<Match {self.rule!r}>"
+
+
+class CompiledRule:
+    """One rule of one policy.
+
+    test: the condition, or None where there is none. loads: what it may load. granted: the
+    decision that allows. anonymous: the one for a request that speaks for nobody.
+    """
+
+    __slots__ = (
+        "_denials", "_hints", "_refusal", "anonymous", "granted", "loads", "methods", "name",
+        "names", "public", "static", "template", "test",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
+        self.name = rule.name
+        self.template = rule.template.text
+        self.names = tuple(rule.template.parameters)
+        self.methods = _expand(rule.methods)
+        self.public = rule.effect == "public"
+        self.granted = granted(rule.name, "public" if self.public else "granted")
+        # Credentials cannot help against a prohibition without a condition.
+        hopeless = rule.effect == "forbid" and rule.condition is None
+        self._refusal = 404 if rule.hide else 403
+        status = self._refusal if hopeless else 401
+        self.anonymous = denied(rule.name, "unauthenticated", status)
+        self._denials: dict[str, PolicyDecision] = {}
+        self.loads: tuple[Load, ...] = ()
+        self.test: Test | None = None
+        self._hints: tuple[tuple[Test, PolicyDecision], ...] = ()
+        self.static = Match(self, {}, self.template)
+        if rule.condition is not None:
+            loads: list[Load] = []
+            binding = Binding(
+                rule.template,
+                rule.effect == "allow",
+                roles,
+                clock,
+                _only_load(rule.condition),
+                loads,
+            )
+            try:
+                self.test = rule.condition.compile(binding)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"in the rule {rule.name!r}: {error}") from None
+            self.loads = tuple(loads)
+            if rule.effect == "allow":
+                self._hints = self._make_hints(conjuncts(rule.condition), binding)
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def deny(self, reason: str) -> PolicyDecision:
+        """The decision that refuses for this reason, made once: reasons are few."""
+        decision = self._denials.get(reason)
+        if decision is None:
+            decision = denied(self.name, reason, self._refusal)
+            self._denials[reason] = decision
+        return decision
+
+    def explain(self, facts: Facts, held: bool | None) -> PolicyDecision:
+        """Why the condition does not hold, as far as the client may know.
+
+        Conditions that need no object come first: their answer is the same for every object.
+        """
+        for test, decision in self._hints:
+            if test(facts) is False:
+                return decision
+        return self.deny("forbidden" if held is False else facts.trouble or "undecided")
+
+    def _make_hints(
+        self, conditions: Iterable[Condition], binding: Binding
+    ) -> tuple[tuple[Test, PolicyDecision], ...]:
+        found = [(condition, condition.hint) for condition in conditions if condition.hint]
+        scopes = " ".join(hint.scope for _, hint in found if hint.scope)
+        hints: list[tuple[Test, PolicyDecision]] = []
+        for condition, hint in found:
+            if hint.scope:
+                # RFC 6750 section 3.1: the scope that is necessary, all of it.
+                hint = Hint(hint.reason, scope=scopes)
+                status = self._refusal
+            else:
+                status = 401  # RFC 9470 section 3
+            decision = denied(self.name, hint.reason, status, hint)
+            hints.append((condition.compile(binding), decision))
+        return tuple(hints)
+
+
+def _only_load(condition: Condition) -> LoadSpec | None:
+    """What `resource.…` means in this rule: the one object that it loads."""
+    specs = {part.load.key: part.load for part in condition.walk() if part.load is not None}
+    return next(iter(specs.values())) if len(specs) == 1 else None
+
+
+def _expand(methods: tuple[str, ...]) -> frozenset[str]:
+    """The methods that a rule names, GET with HEAD (RFC 9110 section 9.3.2)."""
+    if methods == ("*",):
+        return frozenset(EVERY)
+    return frozenset(methods) | ({"HEAD"} if "GET" in methods else frozenset())

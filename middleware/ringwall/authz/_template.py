@@ -1,0 +1,184 @@
+"""Path templates: literal segments, typed parameters, and `/**` for everything below.
+
+A typed parameter has one spelling for each value. `/orders/07` reaches order 7 in every framework
+tried, and some also take `+7`, `7%0a`, `7.0` or Arabic digits: a rule that judged another spelling
+than the handler reads would judge another object. So an alias, a spelling that some parser reads
+as a value of the type, is told apart from a segment that is no such value at all.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from .._errors import ConfigurationError, did_you_mean
+
+# What the boundary refuses in a path can never match; neither can a query, or an encoded octet.
+_LITERAL = re.compile(r"[^/{}*?#%;\\\x00-\x20\x7f-\x9f]+\Z")
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z", re.ASCII)
+_LARGEST = 2**63 - 1
+
+
+class Kind(NamedTuple):
+    """A type of parameter.
+
+    read: the value of a canonical spelling, else None. alias: is it another spelling of a value?
+    json: the value of a JSON value of that type, else None. rank: the narrower, the lower.
+    """
+
+    rank: int
+    name: str
+    type: type
+    read: Callable[[str], Any]
+    alias: Callable[[str], bool]
+    json: Callable[[Any], Any]
+
+
+def _read_int(segment: str) -> int | None:
+    try:
+        value = int(segment)  # takes far more spellings; one of them comes back
+    except ValueError:
+        return None
+    # No sign, and what fits a database's BIGINT: beyond, loaders would raise.
+    return value if 0 <= value <= _LARGEST and str(value) == segment else None
+
+
+def _int_alias(segment: str) -> bool:
+    text = segment.strip()
+    if text.isdecimal():  # before int(), which refuses very long numbers
+        return True
+    try:
+        int(text)  # takes signs, underscores and every script's digits
+    except ValueError:
+        try:
+            number = float(text)  # validators take 7.0 and 7e0 for 7
+        except ValueError:
+            return False
+        return math.isfinite(number) and number.is_integer()
+    return True
+
+
+def _json_int(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= _LARGEST else None
+
+
+def _read_uuid(segment: str) -> UUID | None:
+    if len(segment) != 36:
+        return None
+    try:
+        value = UUID(segment)
+    except ValueError:
+        return None
+    return value if str(value) == segment else None
+
+
+def _uuid_alias(segment: str) -> bool:
+    try:
+        UUID(segment.strip())  # takes upper case, braces, "urn:uuid:", and no hyphens
+    except ValueError:
+        return False
+    return True
+
+
+def _json_uuid(value: Any) -> UUID | None:
+    return _read_uuid(value) if type(value) is str else None
+
+
+def _read_str(segment: str) -> str | None:
+    return segment or None
+
+
+def _no_alias(segment: str) -> bool:
+    return False
+
+
+def _json_str(value: Any) -> str | None:
+    return value if type(value) is str and value and value.isprintable() else None
+
+
+STR = Kind(3, "str", str, _read_str, _no_alias, _json_str)
+INT = Kind(1, "int", int, _read_int, _int_alias, _json_int)
+UUID_KIND = Kind(2, "uuid", UUID, _read_uuid, _uuid_alias, _json_uuid)
+KINDS = {kind.name: kind for kind in (INT, UUID_KIND, STR)}
+
+
+class Parameter(NamedTuple):
+    """A parameter: it takes one whole segment."""
+
+    name: str
+    kind: Kind
+
+
+class Template(NamedTuple):
+    """A parsed template. below: it ends in `/**`."""
+
+    text: str
+    segments: tuple[str | Parameter, ...]
+    below: bool
+
+    @property
+    def parameters(self) -> dict[str, Kind]:
+        return {s.name: s.kind for s in self.segments if isinstance(s, Parameter)}
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Equal for templates that match the same paths, whatever their parameters' names."""
+        parts = (s if isinstance(s, str) else s.kind for s in self.segments)
+        return (self.below, *parts)
+
+
+def parse_template(text: str) -> Template:
+    """Parse a path template.
+
+    Raises:
+        ConfigurationError: it could never match, or could mean two things.
+
+    >>> parse_template("/v1/orders/{order_id:int}").parameters["order_id"].name
+    'int'
+    """
+    if not isinstance(text, str) or not text.startswith("/"):
+        raise ConfigurationError(f"the path {text!r} must begin with '/'")
+    below = text.endswith("/**")
+    parts = (text[:-3] if below else text).split("/")[1:]
+    segments: list[str | Parameter] = []
+    names: set[str] = set()
+    for position, part in enumerate(parts):
+        if part == "" and position == len(parts) - 1 and not below:
+            segments.append(part)  # a trailing slash is part of the path
+            continue
+        segment = _parse_segment(part, text)
+        if isinstance(segment, Parameter):
+            if segment.name in names:
+                raise ConfigurationError(f"the path {text!r} has two parameters {segment.name!r}")
+            names.add(segment.name)
+        segments.append(segment)
+    return Template(text, tuple(segments), below)
+
+
+def _parse_segment(part: str, text: str) -> str | Parameter:
+    if part.startswith("{") and part.endswith("}"):
+        name, colon, kind = part[1:-1].partition(":")
+        if not _NAME.match(name):
+            raise ConfigurationError(f"the path {text!r} holds {part!r}; write '{{order_id:int}}'")
+        if colon and kind not in KINDS:
+            hint = "; write '/**' at the end" if kind == "path" else did_you_mean(kind, KINDS)
+            raise ConfigurationError(f"unknown parameter type {kind!r} in {text!r}{hint}")
+        return Parameter(name, KINDS[kind] if colon else STR)
+    if "*" in part:
+        raise ConfigurationError(
+            f"the path {text!r} holds {part!r}: write '{{name}}' for one segment, or '/**' at the"
+            " end for everything below"
+        )
+    if "{" in part or "}" in part:
+        raise ConfigurationError(
+            f"the path {text!r} holds {part!r}: a parameter takes a whole segment"
+        )
+    if part in ("", ".", "..") or not _LITERAL.match(part):
+        raise ConfigurationError(
+            f"the path {text!r} can never match: write it decoded, without empty or dot segments,"
+            " queries, semicolons, backslashes and controls"
+        )
+    return part

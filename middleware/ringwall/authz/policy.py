@@ -1,0 +1,234 @@
+"""The policy: pure, two-phase, without I/O and framework types."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from .._errors import ConfigurationError
+from .._pending import MissingColour, Pending, asettle, settle
+from ..context import exchange_of
+from ..principal import Principal
+from ._compiled import CompiledRule, Match
+from ._facts import ABSENT, Context, Facts, Need, RequestContext
+from ._load import Load
+from ._roles import Roles
+from ._rulebook import Rulebook
+from .decision import PolicyDecision, denied
+from .rules import Rule
+
+_NO_RULE = denied("default", "no-rule")
+_NO_RULE_ANONYMOUS = denied("default", "no-rule", 401)
+
+
+class Policy:
+    """Rules, and the decision they come to: first `match`, then `decide`.
+
+    The most specific rule that matches method and path governs, wherever it stands: from left to
+    right, a literal segment comes before a typed parameter, that before `{name}`, that before
+    `/**`; for one path a rule that names the method comes before `*`. So a broad rule never opens
+    what a narrower one closes. A `forbid` rule that holds wins over all. What no rule governs is
+    refused, and paths match exactly: a trailing slash makes another path. A rule that does not name
+    the method does not govern, however specific its path.
+
+    Parameters:
+        rules: made by `public`, `allow` and `forbid`.
+        roles: by role, the roles it includes: `{"admin": ["editor"], "editor": ["viewer"]}`.
+        clock: seconds since 1970, for conditions on time.
+
+    Raises:
+        ConfigurationError: no rules, two for the same method and path, or a condition that cannot
+            work in its rule.
+
+    >>> from ringwall import Principal
+    >>> from ringwall.authz import allow, scope
+    >>> policy = Policy(allow("GET", "/v1/orders", scope("orders:read")))
+    >>> alice = Principal("alice", scheme="bearer", scopes={"orders:read"})
+    >>> bool(policy.check(alice, "GET", "/v1/orders"))
+    True
+    >>> policy.check(alice, "DELETE", "/v1/orders").reasons
+    ('method-not-allowed',)
+    """
+
+    def __init__(
+        self,
+        *rules: Rule,
+        roles: Mapping[str, Iterable[str]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        for rule in rules:
+            if not isinstance(rule, Rule):
+                raise ConfigurationError(
+                    f"{rule!r} is no rule; write public(...), allow(...) or forbid(...)"
+                )
+        if all(rule.effect == "forbid" for rule in rules):
+            raise ConfigurationError(
+                "without public(...) or allow(...) nothing passes: what no rule governs is refused"
+            )
+        self.rules = rules
+        hierarchy = Roles(roles)
+        compiled = [(rule, CompiledRule(rule, hierarchy, clock)) for rule in rules]
+        self.rulebook = Rulebook(compiled)
+        self._loads = [load for _, ready in compiled for load in ready.loads]
+
+    def __repr__(self) -> str:
+        return f"<Policy of {len(self.rules)} rules>"
+
+    @property
+    def colours(self) -> frozenset[str]:
+        """The interfaces that its loaders can serve."""
+        both = frozenset({"asgi", "wsgi"})
+        return both.intersection(*(load.loader.colours for load in self._loads))
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether some rule takes ids from the body."""
+        return any(load.reads_body for load in self._loads)
+
+    def match(self, method: str, path: str) -> Match:
+        """Find the rule that governs. Its cost does not depend on the number of rules.
+
+        Parameters:
+            method: the method in capitals, or "WEBSOCKET".
+            path: the decoded path, canonical as the boundary leaves it.
+        """
+        return self.rulebook.match(method, path)
+
+    def decide(self, match: Match, facts: Facts) -> PolicyDecision | Need:
+        """Judge the facts, or tell what is missing: provide that, and decide again.
+
+        Parameters:
+            match: what `match` found.
+            facts: `Facts(principal, match.params, context)`.
+        """
+        rule = match.rule
+        if rule is None:
+            return _refusal(match, facts)
+        if facts.principal is None and not rule.public:
+            return rule.anonymous
+        if not match.canonical:
+            return rule.deny("not-canonical")
+        if rule.test is not None:
+            facts.need = None
+            held = rule.test(facts)
+            if held is not True:
+                return facts.need if held is None and facts.need else rule.explain(facts, held)
+        forbidden = _forbidden(match, facts) if match.forbids else None
+        # Never `or`: a decision that denies is false.
+        return rule.granted if forbidden is None else forbidden
+
+    def check(
+        self, who: Any, method: str, path: str, *, resource: Any = ABSENT, body: Any = None
+    ) -> PolicyDecision:
+        """Ask inside a handler what the layer would decide, for lists and nested ids.
+
+        Parameters:
+            who: the request (a scope, an environ, the request object of a known framework), or a
+                `Principal`; None: nobody.
+            method, path: as a request for the object would have them; a path that is not canonical
+                is refused.
+            resource: the object, if it is at hand: nothing is loaded then.
+            body: the parsed body, for rules that take ids from it.
+
+        Returns:
+            A decision, true if it allows.
+
+        Raises:
+            TypeError: `who` is nothing of that kind, a loader is async (await `acheck`), or the
+                rule loads several objects, so that `resource` could stand for either.
+
+        >>> from ringwall import Principal
+        >>> from ringwall.authz import allow, owner
+        >>> rule = allow("GET", "/v1/orders/{order_id:int}", owner(lambda order_id: None))
+        >>> alice, hers = Principal("alice", scheme="bearer"), {"id": 1, "owner": "alice"}
+        >>> bool(Policy(rule).check(alice, "GET", f"/v1/orders/{hers['id']}", resource=hers))
+        True
+        """
+        try:
+            return settle(self._ask(who, method, path, resource, body))
+        except MissingColour:
+            raise TypeError("a loader of this rule is async: await policy.acheck(...)") from None
+
+    async def acheck(
+        self, who: Any, method: str, path: str, *, resource: Any = ABSENT, body: Any = None
+    ) -> PolicyDecision:
+        """`check`, with async loaders awaited."""
+        return await asettle(self._ask(who, method, path, resource, body))
+
+    def _ask(
+        self, who: Any, method: str, path: str, resource: Any, body: Any
+    ) -> Pending[PolicyDecision]:
+        principal, context = _context(who, method, path)
+        if not _is_canonical(path):
+            return _NO_RULE
+        match = self.match(method, path)
+        facts = Facts(principal, match.params, context)
+        facts.body = body
+        if resource is not ABSENT:
+            _check_unambiguous(match)
+            facts.given = resource
+        answer = self.decide(match, facts)
+        while isinstance(answer, Need):
+            # The body was given: what a decision needs beyond is an object.
+            yield from cast("Load", answer.load).wait(answer.key, facts)
+            answer = self.decide(match, facts)
+        return answer
+
+
+def _forbidden(match: Match, facts: Facts) -> PolicyDecision | Need | None:
+    for rule, params in match.forbids:
+        if params is None:
+            return rule.deny("not-canonical")
+        held: bool | None = True
+        if rule.test is not None:
+            facts.params, facts.need = params, None
+            held = rule.test(facts)
+            facts.params = match.params
+        if held is False:
+            continue
+        if held is None and facts.need:
+            return facts.need
+        if facts.principal is None:
+            return rule.anonymous
+        return rule.deny("forbidden" if held else facts.trouble or "undecided")
+    return None
+
+
+def _refusal(match: Match, facts: Facts) -> PolicyDecision:
+    if match.methods:
+        return denied("default", "method-not-allowed", 405, methods=match.methods)
+    return _NO_RULE_ANONYMOUS if facts.principal is None else _NO_RULE
+
+
+def _context(who: Any, method: str, path: str) -> tuple[Principal | None, Context]:
+    if who is None or isinstance(who, Principal):
+        return who, RequestContext(method, path)
+    exchange = exchange_of(who)
+    if exchange is None:
+        raise TypeError(
+            f"{type(who).__name__!r} is neither a principal nor a request that passed a stack"
+        )
+    return exchange.principal, RequestContext(
+        method, path, exchange.scheme, exchange.client, exchange.host
+    )
+
+
+def _is_canonical(path: str) -> bool:
+    """The boundary has not seen a path that a handler made up from ids."""
+    segments = path.split("/")
+    return (
+        path.isprintable()
+        and not any(character in path for character in "\\;%?#")
+        and not any(segment in ("", ".", "..") for segment in segments[1:-1])
+        and segments[-1] not in (".", "..")
+    )
+
+
+def _check_unambiguous(match: Match) -> None:
+    rules = [rule for rule, _ in match.forbids]
+    if match.rule is not None:
+        rules.append(match.rule)
+    loads: list[Load] = [load for rule in rules for load in rule.loads]
+    if len({load.loader.identity for load in loads}) > 1:
+        raise TypeError("this rule loads several objects: check without resource=")

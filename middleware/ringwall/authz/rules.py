@@ -1,0 +1,135 @@
+"""The rules as they are written: `public`, `allow`, `forbid`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from .._errors import ConfigurationError, did_you_mean
+from ._condition import Condition, Predicate, as_condition
+from ._template import Template, parse_template
+
+# What `*` stands for. OPTIONS must be named, so that no preflight slips past; TRACE and CONNECT
+# are never let through.
+EVERY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "WEBSOCKET")
+# RFC 9110, RFC 4918 (WebDAV) and its relatives, RFC 5323, QUERY.
+_METHODS = frozenset(
+    {*EVERY, "OPTIONS", "QUERY", "SEARCH", "REPORT", "PROPFIND", "PROPPATCH", "MKCOL", "COPY"}
+    | {"MOVE", "LOCK", "UNLOCK", "LINK", "UNLINK", "PURGE", "MKCALENDAR", "VERSION-CONTROL"}
+)
+
+Effect = Literal["public", "allow", "forbid"]
+
+
+class Rule:
+    """One rule. Made by `public`, `allow` and `forbid`; immutable."""
+
+    __slots__ = ("condition", "effect", "hide", "methods", "name", "template")
+
+    def __init__(
+        self,
+        effect: Effect,
+        method: str | Iterable[str],
+        path: str,
+        condition: Condition | Predicate | None,
+        name: str | None,
+        hide: bool,
+    ) -> None:
+        self.effect = effect
+        self.methods = _parse_methods(method)
+        self.template: Template = parse_template(path)
+        self.condition = None if condition is None else as_condition(condition)
+        self.hide = hide
+        prefix = "forbid " if effect == "forbid" else ""
+        self.name = name or f"{prefix}{','.join(self.methods)} {path}"
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.effect} {','.join(self.methods)} {self.template.text}>"
+
+
+def public(method: str | Iterable[str], path: str, *, name: str | None = None) -> Rule:
+    """Everybody may, authenticated or not.
+
+    Parameters:
+        method: "GET", "GET,HEAD", ["GET", "POST"], "WEBSOCKET", or "*" for GET, HEAD, POST, PUT,
+            PATCH, DELETE and WEBSOCKET. A rule for GET holds for HEAD, too. OPTIONS and the like
+            must be named.
+        path: literal segments, `{name}` for any one segment, `{order_id:int}` and `{id:uuid}` for
+            canonical spellings only, and `/**` at the end for everything below.
+        name: the rule's name in decisions; by default method and path.
+
+    Raises:
+        ConfigurationError: a method or path that could never match.
+
+    >>> public("GET", "/healthz")
+    <Rule public GET /healthz>
+    """
+    return Rule("public", method, path, None, name, hide=False)
+
+
+def allow(
+    method: str | Iterable[str],
+    path: str,
+    condition: Condition | Predicate | None = None,
+    *,
+    name: str | None = None,
+    hide: bool = False,
+) -> Rule:
+    """Authenticated principals may, if the condition holds.
+
+    Parameters:
+        method, path, name: as for `public`.
+        condition: `scope(...)`, `role(...)`, `owner(...)` and others, joined with `&`, `|`, `~`, or
+            a function of the facts; None: every authenticated principal.
+        hide: refuse with 404 instead of 403, to hide that there is something (RFC 9110 section
+            15.5.5). An object that does not exist is refused just like one of somebody else's
+            either way.
+
+    Raises:
+        ConfigurationError: a method or path that could never match, or no condition.
+
+    >>> from ringwall.authz import scope
+    >>> allow("POST", "/v1/orders", scope("orders:write"))
+    <Rule allow POST /v1/orders>
+    """
+    return Rule("allow", method, path, condition, name, hide)
+
+
+def forbid(
+    method: str | Iterable[str],
+    path: str,
+    condition: Condition | Predicate | None = None,
+    *,
+    name: str | None = None,
+    hide: bool = False,
+) -> Rule:
+    """Nobody may, if the condition holds or cannot be judged, whatever other rules say.
+
+    Parameters:
+        method, path, name, hide: as for `allow`; but "*" means every method there is, and the path
+            also matches with a trailing slash, and `/admin/**` also `/admin`.
+        condition: None: always.
+
+    Raises:
+        ConfigurationError: a method or path that could never match, or no condition.
+
+    >>> from ringwall.authz import network
+    >>> forbid("*", "/v1/admin/**", ~network("10.0.0.0/8"))
+    <Rule forbid * /v1/admin/**>
+    """
+    return Rule("forbid", method, path, condition, name, hide)
+
+
+def _parse_methods(given: str | Iterable[str]) -> tuple[str, ...]:
+    methods = tuple(m.strip() for m in given.split(",")) if isinstance(given, str) else tuple(given)
+    if methods == ("*",):
+        return methods
+    if not methods:
+        raise ConfigurationError("a rule needs a method: 'GET', ['GET', 'POST'] or '*'")
+    for method in methods:
+        if method in ("TRACE", "CONNECT"):
+            raise ConfigurationError(f"{method} is never let through; no rule can name it")
+        if method not in _METHODS:
+            near = method.upper() if isinstance(method, str) else ""
+            raise ConfigurationError(f"unknown method {method!r}" + did_you_mean(near, _METHODS))
+    return tuple(dict.fromkeys(methods))

@@ -1,0 +1,236 @@
+"""The index finds what a naive search over all templates would find, in the same order."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz_support import UUID1
+from ringwall import ConfigurationError
+from ringwall.authz._index import Index, Overlay
+from ringwall.authz._template import KINDS, parse_template
+
+# --- a naive reference: try every template, take the most specific one ---------------------------
+
+_RANK = {"int": 1, "uuid": 2, "str": 3}
+
+
+def naive_match(template, path, *, loose=False):
+    """None, or (values, canonical)."""
+    if not path.startswith("/"):
+        return None
+    segments = path.split("/")[1:]
+    parts = list(template.segments)
+    if loose:
+        segments, parts = [s for s in segments if s], [p for p in parts if p != ""]
+    if template.below:
+        if len(segments) < len(parts) + (not loose):
+            return None
+        segments = segments[: len(parts)]
+    if len(segments) != len(parts):
+        return None
+    values, canonical = [], True
+    for part, segment in zip(parts, segments, strict=True):
+        if isinstance(part, str):
+            if part != segment:
+                return None
+            continue
+        value = part.kind.read(segment)
+        if value is None:
+            if not part.kind.alias(segment):
+                return None
+            canonical = False
+        values.append(value)
+    return tuple(values), canonical
+
+
+def specificity(template):
+    ranks = [0 if isinstance(p, str) else _RANK[p.kind.name] for p in template.segments]
+    return [*ranks, 4] if template.below else ranks
+
+
+def naive_find(templates, path):
+    hits = [(t, naive_match(t, path)) for t in templates]
+    hits = [(t, m) for t, m in hits if m is not None]
+    if not hits:
+        return None
+    template, (values, canonical) = min(hits, key=lambda hit: specificity(hit[0]))
+    return template.text, values if canonical else None
+
+
+# --- strategies: small alphabets, so that templates and paths collide ----------------------------
+
+_part = st.sampled_from(["a", "b", "7", "07", "{i:int}", "{u:uuid}", "{s}", UUID1])
+
+
+@st.composite
+def template_text(draw):
+    parts = draw(st.lists(_part, min_size=0, max_size=4))
+    parts = [p.replace("{", "{" + "xyzw"[n]) for n, p in enumerate(parts)]
+    tail = draw(st.sampled_from(["", "", "/", "/**"]))
+    return ("/" + "/".join(parts) + tail).replace("//", "/") if parts else (tail or "/")
+
+
+_segment = st.sampled_from(
+    ["a", "b", "7", "07", "+7", "x", "", UUID1, UUID1.upper(), "٧", "1" * 32]
+)
+paths = st.lists(_segment, max_size=6).map(lambda parts: "/" + "/".join(parts))
+
+
+def distinct(texts):
+    seen = {}
+    for text in texts:
+        seen.setdefault(parse_template(text).shape, parse_template(text))
+    return list(seen.values())
+
+
+@given(st.lists(template_text(), max_size=12), st.lists(paths, min_size=1, max_size=8))
+def test_the_index_agrees_with_a_search_over_all_templates(texts, asked):
+    templates = distinct(texts)
+    index = Index()
+    for template in templates:
+        index.put(template, template.text)
+    for path in asked:
+        assert index.find(path) == naive_find(templates, path)
+
+
+@given(st.lists(template_text(), max_size=8), st.lists(paths, min_size=1, max_size=6))
+def test_the_overlay_finds_every_template_that_matches_loosely(texts, asked):
+    templates = distinct(texts)
+    overlay = Overlay()
+    for template in templates:
+        overlay.put(template, template.text)
+    for path in asked:
+        expected = set()
+        for template in templates:
+            hit = naive_match(template, path, loose=True)
+            if hit is not None:
+                expected.add((template.text, hit[0] if hit[1] else None))
+        assert set(overlay.find(path)) == expected
+
+
+def test_the_order_of_the_templates_does_not_matter():
+    texts = ["/a/b", "/a/{i:int}", "/a/{u:uuid}", "/a/{s}", "/a/**", "/{s}/b", "/**"]
+    asked = ["/a/b", "/a/7", "/a/07", f"/a/{UUID1}", "/a/x", "/a/x/y", "/c/b", "/c", "/"]
+    answers = set()
+    for order in itertools.islice(itertools.permutations(texts), 0, None, 211):
+        index = Index()
+        for text in order:
+            index.put(parse_template(text), text)
+        answers.add(tuple(index.find(path) for path in asked))
+    assert answers == {
+        (
+            ("/a/b", ()),
+            ("/a/{i:int}", (7,)),
+            ("/a/{i:int}", None),
+            ("/a/{u:uuid}", (KINDS["uuid"].read(UUID1),)),
+            ("/a/{s}", ("x",)),
+            ("/a/**", ()),
+            ("/{s}/b", ("c",)),
+            ("/**", ()),
+            ("/**", ()),
+        )
+    }
+
+
+def test_an_alias_counts_only_where_the_rest_of_the_path_matches():
+    index = Index()
+    for text in ("/{v:int}/x", "/{name}/y"):
+        index.put(parse_template(text), text)
+    assert index.find("/07/x") == ("/{v:int}/x", None)
+    assert index.find("/07/y") == ("/{name}/y", ("07",))
+
+
+@pytest.mark.parametrize("path", ["", "a", "a/b", "*", "http://h/a"])
+def test_what_does_not_begin_with_a_slash_matches_nothing(path):
+    index = Index()
+    for text in ("/**", "/{a}", "/a", "/{a}/{b}"):
+        index.put(parse_template(text), text)
+    assert index.find(path) is None
+
+
+def test_a_long_path_is_no_recursion():
+    index = Index()
+    index.put(parse_template("/{a}/**"), 1)
+    assert index.find("/x" * 30_000) == (1, ("x",))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("orders", "must begin with '/'"),
+        (None, "must begin with '/'"),
+        ("/orders/{id:itn}", "did you mean 'int'"),
+        ("/files/{rest:path}", r"write '/\*\*' at the end"),
+        ("/orders/{}", "write '{order_id:int}'"),
+        ("/orders/{1x}", "write '{order_id:int}'"),
+        ("/orders/{ordér}", "write '{order_id:int}'"),
+        ("/orders/{id}.json", "a parameter takes a whole segment"),
+        ("/orders/x}", "a parameter takes a whole segment"),
+        ("/orders/*", "write '{name}' for one segment"),
+        ("/**/x", "write '{name}' for one segment"),
+        ("/a//b", "can never match"),
+        ("//**", "can never match"),
+        ("/a/../b", "can never match"),
+        ("/a/./b", "can never match"),
+        ("/a?x=1", "can never match"),
+        ("/a%20b", "can never match"),
+        ("/a;b", "can never match"),
+        ("/a\\b", "can never match"),
+        ("/a\nb", "can never match"),
+        ("/{a}/{a:int}", "two parameters 'a'"),
+    ],
+)
+def test_a_template_that_could_never_match_or_mean_two_things_is_refused(text, hint):
+    with pytest.raises(ConfigurationError, match=hint):
+        parse_template(text)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "07", "+7", "-7", " 7", "7 ", "7\n", "\t7", "7.0", "7e0", "0_7", "٧", "７", "-0", "00",
+        "9223372036854775808", "9" * 5000, "1_000", "\u00a07", "7\x1f",
+    ],
+)  # fmt: skip
+def test_every_other_spelling_of_an_int_is_an_alias(spelling):
+    assert KINDS["int"].read(spelling) is None
+    assert KINDS["int"].alias(spelling)
+
+
+@pytest.mark.parametrize("word", ["", "x", "7x", "0x7", "seven", "inf", "nan", "7.5", "²", "1e999"])
+def test_what_no_parser_takes_for_an_int_is_no_alias(word):
+    assert KINDS["int"].read(word) is None
+    assert not KINDS["int"].alias(word)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [UUID1.upper(), UUID1.replace("-", ""), "{" + UUID1 + "}", "urn:uuid:" + UUID1, UUID1 + "\n"],
+)
+def test_every_other_spelling_of_a_uuid_is_an_alias(spelling):
+    assert KINDS["uuid"].read(spelling) is None
+    assert KINDS["uuid"].alias(spelling)
+
+
+@pytest.mark.parametrize("word", ["", "x", UUID1[:-1], "z" * 36, "0" * 36])
+def test_what_no_parser_takes_for_a_uuid_is_no_alias(word):
+    assert KINDS["uuid"].read(word) is None
+    assert not KINDS["uuid"].alias(word)
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_an_int_has_one_canonical_spelling(number):
+    assert KINDS["int"].read(str(number)) == number
+    assert type(KINDS["int"].read(str(number))) is int
+
+
+@given(st.text(max_size=30))
+def test_reading_is_never_an_error_and_never_lossy(text):
+    for kind in KINDS.values():
+        value = kind.read(text)
+        assert value is None or str(value) == text
+        assert isinstance(kind.alias(text), bool)
