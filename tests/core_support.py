@@ -9,6 +9,8 @@ from ringwall import Decision, Layer, Principal, Response
 from ringwall._exchange import BodyIncomplete, BodyTooLarge
 from ringwall._pending import Call
 
+TEXT = (b"content-type", b"text/plain")
+
 
 class LayerBug(Exception):
     """What a failing hook raises; its message must come out nowhere."""
@@ -80,7 +82,7 @@ class Scripted(Layer):
         do = self.script.request
         self._note(exchange, f"on_request {do}", f"{exchange.client} {exchange.principal}")
         if do == "refuse":
-            return Response(403, [(b"x-refused-by", self.name.encode())], b"no")
+            return Response(403, [TEXT, (b"x-refused-by", self.name.encode())], b"no")
         if do == "authenticate":
             exchange.authenticate(Principal(self.name, scheme="test"))
         if do == "deauthenticate":
@@ -106,7 +108,7 @@ class Scripted(Layer):
             return None
         self._note(exchange, f"io {got}")
         if do == "io-refuse":
-            return Response(429, [(b"retry-after", b"1")], b"later")
+            return Response(429, [TEXT, (b"retry-after", b"1")], b"later")
         return True if do == "io-garbage" else None
 
     def _read(self, exchange, *, lenient):
@@ -114,10 +116,10 @@ class Scripted(Layer):
             body = yield from exchange.read_body(self.script.limit)
         except BodyTooLarge:
             self._note(exchange, "too large")
-            return None if lenient else Response(413, [], b"too large")
+            return None if lenient else Response(413, [TEXT], b"too large")
         except BodyIncomplete:
             self._note(exchange, "incomplete")
-            return None if lenient else Response(400, [], b"incomplete")
+            return None if lenient else Response(400, [TEXT], b"incomplete")
         self._note(exchange, f"read {body!r}")
         return None
 
