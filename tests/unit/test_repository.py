@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +23,14 @@ REGISTRY = re.compile(
 
 
 def sources() -> Iterator[Path]:
-    """Every file that people wrote; not what tools keep in dot folders."""
-    for path in sorted(ROOT.rglob("*")):
-        parts = path.relative_to(ROOT).parts
-        hidden = [part for part in parts[:-1] if part.startswith(".") and part != ".ci"]
-        made = {"__pycache__", "build", "dist", "node_modules"} & set(parts)
-        if path.is_file() and not hidden and not made and path.suffix in SUFFIXES:
-            yield path
+    """Every file that people wrote; not what tools make, and keep in dot folders."""
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name == ".ci" or not _made_by_tools(name)]
+        yield from (Path(folder, name) for name in files if Path(name).suffix in SUFFIXES)
+
+
+def _made_by_tools(folder: str) -> bool:
+    return folder.startswith(".") or folder in {"__pycache__", "build", "dist", "venv"}
 
 
 def findings(pattern: re.Pattern[str]) -> list[str]:
