@@ -134,11 +134,13 @@ class TrustedProxies:
 
 def _network(name: str) -> Network:
     try:
-        network = ipaddress.ip_network(name)
+        network = ipaddress.ip_network(name, strict=False)
     except ValueError:
         raise ConfigurationError(
             f"{name!r} is neither an address, a CIDR network like '10.0.0.0/8', nor 'unix'"
         ) from None
+    if "/" in name and ipaddress.ip_address(name.partition("/")[0]) != network.network_address:
+        raise ConfigurationError(f"{name!r} names one address of a network; write '{network}'")
     if isinstance(network, ipaddress.IPv6Network):
         mapped = network.network_address.ipv4_mapped
         if mapped is not None and network.prefixlen >= 96:
