@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .authz import scope as scope
     from .context import decisions_of as decisions_of
     from .context import principal_of as principal_of
+    from .cors import CORS as CORS
     from .headers import SecurityHeaders as SecurityHeaders
     from .headers import nonce_of as nonce_of
     from .https import ANY_HOST as ANY_HOST
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "stack": ("Stack",),
     "https": ("HTTPS", "HSTS", "ANY_HOST"),
+    "cors": ("CORS",),
     "headers": ("SecurityHeaders", "nonce_of"),
     "authn": ("Authentication", "JWT", "APIKey", "generate_api_key"),
     "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),

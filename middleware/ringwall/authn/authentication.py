@@ -71,7 +71,7 @@ class Authentication(Layer):
     """
 
     name = "authentication"
-    inside = frozenset({"https"})
+    inside = frozenset({"https", "cors"})  # preflights carry no credentials
 
     def __init__(
         self,
