@@ -18,6 +18,7 @@ from ringwall.headers import Cookies, SecurityHeaders, nonce_of
 from ringwall.https import HTTPS
 from ringwall.problem import problem
 from ringwall.stack import Stack
+from ringwall.testing import Request, SampleApp, check_fusion, check_interface
 
 CSP = b"content-security-policy"
 API = {
@@ -91,6 +92,8 @@ def test_api_is_the_default_and_needs_no_work_on_the_request():
 
 
 def test_what_is_not_configured_costs_nothing():
+    layer = SecurityHeaders(override=["X-Frame-Options"])
+    assert b"x-frame-options" not in dict(layer.constant_headers)
     plan = SecurityHeaders(remove=(), cookies=None).asgi(App("asgi")).__ringwall__
     assert plan.unwinds[1].edits == ()
     assert len(plan.unwinds[1].defaults) == 9
@@ -210,6 +213,16 @@ def test_two_layers_share_the_nonce_and_the_innermost_policy_stays(interface, ne
     else:
         _, headers, _ = call(Stack(outer, inner), app)
     assert values(headers, CSP) == [b"script-src 'nonce-%b'" % app.nonce.encode()]
+
+
+@interfaces
+def test_the_nonce_is_one_where_the_outer_policy_replaces_the_inner_one(interface):
+    app, wrapped = App(interface), App(interface)
+    chain = getattr(SecurityHeaders("browser"), interface)(app)
+    wrapped.__class__ = type("Wrapped", (App,), {"__call__": lambda self, *a: chain(*a)})
+    outer = SecurityHeaders("browser", override=["Content-Security-Policy"])
+    _, headers, _ = call(outer, wrapped)
+    assert nonces(headers) == [app.nonce.encode()] * 2
 
 
 @interfaces
@@ -385,6 +398,17 @@ def test_names_to_take_away_are_configurable(interface):
     lines = [(b"x-secret", b"1"), (b"Server", b"x"), (b"X-SECRET", b"2")]
     assert send(layer, interface, *lines)[0] == (b"Server", b"x")
     assert values(send(layer, interface, *lines), b"x-secret") == []
+
+
+@interfaces
+def test_fused_is_nested_and_one_interface_is_as_the_other(interface):
+    def layers():
+        return [SecurityHeaders(override=["Referrer-Policy"]), HTTPS(hosts=["api.example.com"])]
+
+    for target in (b"/", b"/orders?a=1"):
+        request = Request(target=target)
+        check_fusion(layers, SampleApp(), request, interface)
+        check_interface(layers, SampleApp(), request)
 
 
 # --- ResponseHead.rewrite ----------------------------------------------------------------------

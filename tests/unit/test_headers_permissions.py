@@ -105,7 +105,7 @@ def test_the_lists_of_the_vectors_stand_inside_as_well():
 
 
 @pytest.mark.parametrize(
-    "text", ["a=(self", "a=(self b", 'a=("x', "a=((b))", "a=(b)c", "a b", "a,"]
+    "text", ["a=(self", "a=(self b", 'a=("x', "a=((b))", "a=(b)c", 'a=("x""y")', "a b", "a,"]
 )
 def test_what_is_cut_off_or_run_together_is_malformed(text):
     with pytest.raises(Malformed):
