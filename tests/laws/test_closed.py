@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core_support import layers_of
 from laws import strategies as our
@@ -20,7 +21,7 @@ def test_a_failing_layer_closes_the_door_unless_it_observes(interface, scripts, 
 
 @pytest.mark.parametrize("interface", ["asgi", "wsgi"])
 @settings(deadline=None, max_examples=100)
-@given(scripts=our.stacks, request=our.requests())
+@given(scripts=our.stacks, request=our.requests(cut=st.just(False)))
 def test_the_app_is_not_called_when_an_enforcing_layer_has_failed(interface, scripts, request):
     """Whatever stands around it and however it fails: at once, after I/O, or by nonsense."""
     done = run(interface, layers_of(scripts), SampleApp(), request)

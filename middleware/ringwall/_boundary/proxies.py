@@ -171,7 +171,7 @@ def _node(item: bytes) -> str | None:
     if address is None:
         match = _NODE.match(text)
         address = parse_address(match[1] or match[2]) if match else None
-    if address is None:
+    if address is None or address.is_unspecified:
         raise Malformed
     return address.compressed
 
