@@ -7,8 +7,10 @@ import functools
 import io
 import json
 import os
+import threading
 import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +41,42 @@ ASYMMETRIC = {
     "EdDSA": "ed25519",
 }
 JWS = JWSRegistry(algorithms=[*ASYMMETRIC, "HS256", "HS384", "HS512"], strict_check_header=False)
+
+
+class Asked:
+    """An exchange as far as a scheme looks at it."""
+
+    def __init__(self, interface: str = "wsgi") -> None:
+        self.interface = interface
+        self.decisions: list[Any] = []
+
+
+def landed() -> None:
+    """Wait for what WSGI requests started in the background."""
+    for thread in threading.enumerate():
+        if thread.name == "ringwall-background":
+            thread.join(10)
+
+
+class Port:
+    """An issuer: documents by URL, or exceptions; counts the fetches."""
+
+    def __init__(self, documents: dict[str, Any]) -> None:
+        self.documents = documents
+        self.urls: list[str] = []
+        self.before: Callable[[], object] = lambda: None
+
+    def fetch(self, url: str) -> bytes:
+        self.urls.append(url)
+        self.before()
+        document = self.documents[url]
+        if isinstance(document, BaseException):
+            raise document
+        return document if isinstance(document, bytes) else json.dumps(document).encode()
+
+    async def afetch(self, url: str) -> bytes:
+        await asyncio.sleep(0)
+        return self.fetch(url)
 
 
 class Clock:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .authn import JWT as JWT
     from .authn import APIKey as APIKey
     from .authn import Authentication as Authentication
+    from .authn import Denylist as Denylist
+    from .authn import Introspection as Introspection
+    from .authn import RedisDenylist as RedisDenylist
     from .authn import generate_api_key as generate_api_key
     from .authz import Authorization as Authorization
     from .authz import allow as allow
@@ -52,7 +55,10 @@ _EXPORTS = {
     "https": ("HTTPS", "HSTS", "ANY_HOST"),
     "cors": ("CORS",),
     "headers": ("SecurityHeaders", "nonce_of"),
-    "authn": ("Authentication", "JWT", "APIKey", "generate_api_key"),
+    "authn": (
+        *("Authentication", "JWT", "Introspection", "APIKey", "generate_api_key"),
+        *("Denylist", "RedisDenylist"),
+    ),
     "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),
     "validation": ("BodyValidation",),
     "ratelimit": ("RateLimit",),

@@ -1,12 +1,14 @@
-"""Verified tokens: thirty times as fast as verifying again, if nothing false can get in."""
+"""What was found out about a credential: thirty times as fast as finding it out again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from ..principal import Principal
     from ._keys import KeySet
+
+V = TypeVar("V")
 
 
 class Verified(NamedTuple):
@@ -18,14 +20,13 @@ class Verified(NamedTuple):
     principal: Principal
 
 
-class VerifiedTokens:
-    """A bounded map from the SHA-256 digest of a token to what was found out about it.
+class BoundedCache(Generic[V]):
+    """A bounded map from the SHA-256 digest of a credential to what was found out about it.
 
-    Each `JWT` has its own, so a configuration never sees what another one verified, and each entry
-    names its generation of keys. Only tokens with a valid signature come in: garbage takes no
-    place. It forgets in two steps, so that neither a get nor a put ever costs more than a few
-    dictionary operations: when the young half is full it becomes the old one, and what is used
-    moves to the young half again.
+    Each scheme has its own, so a configuration never sees what another one verified. It forgets in
+    two steps, so that neither a get nor a put ever costs more than a few dictionary operations:
+    when the young half is full it becomes the old one, and what is used moves to the young half
+    again.
 
     Parameters:
         size: the largest number of entries; 0 keeps nothing.
@@ -35,16 +36,16 @@ class VerifiedTokens:
 
     def __init__(self, size: int) -> None:
         self._half = size // 2
-        self._young: dict[bytes, Verified] = {}
-        self._old: dict[bytes, Verified] = {}
+        self._young: dict[bytes, V] = {}
+        self._old: dict[bytes, V] = {}
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
     def __repr__(self) -> str:
-        return f"<VerifiedTokens {len(self)}>"
+        return f"<BoundedCache {len(self)}>"
 
-    def get(self, digest: bytes) -> Verified | None:
+    def get(self, digest: bytes) -> V | None:
         entry = self._young.get(digest)
         if entry is None:
             entry = self._old.pop(digest, None)
@@ -52,7 +53,7 @@ class VerifiedTokens:
                 self.put(digest, entry)
         return entry
 
-    def put(self, digest: bytes, entry: Verified) -> None:
+    def put(self, digest: bytes, entry: V) -> None:
         if self._half:
             if len(self._young) >= self._half:
                 self._old = self._young

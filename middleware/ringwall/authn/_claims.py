@@ -16,15 +16,21 @@ BAD_ISSUER = Failure("invalid-issuer", "The token comes from another issuer.")
 BAD_AUDIENCE = Failure("invalid-audience", "The token is meant for another service.")
 EXPIRED = Failure("token-expired", "The token has expired; get a new one.")
 NOT_YET = Failure("token-not-yet-valid", "The token is not valid yet.")
+BOUND = Failure(
+    "proof-required",
+    "The token is bound to a key; it is not accepted without a proof that you hold that key.",
+)
 TOO_LONG_LIVED = Failure("excessive-lifetime", "The token lives longer than is accepted here.")
 
 CLAIM_FAILURES = (
     *(BAD_CLAIMS, MISSING_CLAIM, BAD_TYPE, BAD_ISSUER, BAD_AUDIENCE),
-    *(EXPIRED, NOT_YET, TOO_LONG_LIVED),
+    *(EXPIRED, NOT_YET, TOO_LONG_LIVED, BOUND),
 )
 
 # A claim's name, or the path to one inside objects: ("realm_access", "roles").
 Claim: TypeAlias = "str | tuple[str, ...]"
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # NumericDate is a number of seconds. Beyond this it is no date; NaN and infinity fail the
 # comparison too, and an integer of a thousand digits never meets float arithmetic.
@@ -38,24 +44,29 @@ class ClaimsPolicy:
     """
 
     __slots__ = (
-        *("_audiences", "_issuer", "_lifetime", "_required", "_roles", "_scopes"),
-        *("_subject", "_types", "leeway"),
+        *("_audience_claim", "_audiences", "_lifetime", "_match", "_required", "_roles"),
+        *("_scopes", "_subject", "_types", "issuers", "leeway"),
     )
 
     def __init__(
         self,
-        issuer: str,
+        issuer: str | Iterable[str],
         audience: str | Iterable[str],
         *,
-        leeway: float,
-        typ: str | Iterable[str] | None,
-        max_lifetime: float | None,
-        required: Iterable[str],
+        leeway: float = 10.0,
+        typ: str | Iterable[str] | None = None,
+        max_lifetime: float | None = None,
+        audience_claim: str = "aud",
+        required: Iterable[str] = (),
+        match: Mapping[str, str] = NOTHING,
         subject: str,
         scopes: Claim | list[Claim],
         roles: Claim | list[Claim],
     ) -> None:
-        self._issuer = _text("issuer", issuer)
+        issuers = [issuer] if isinstance(issuer, str) else list(issuer or ())
+        if not issuers:
+            raise ConfigurationError("issuer is missing: write it as the tokens name it in `iss`")
+        self.issuers = frozenset(_text("issuer", name) for name in issuers)
         audiences = [audience] if isinstance(audience, str) and audience else list(audience or ())
         if not audiences:
             raise ConfigurationError(
@@ -77,6 +88,10 @@ class ClaimsPolicy:
         else:
             names = [typ] if isinstance(typ, str) else list(typ)
             self._types = frozenset(_media_type(_text("typ", name)) for name in names)
+        self._audience_claim = _text("audience_claim", audience_claim)
+        self._match = tuple(
+            (_text("match", name), _text("match", value)) for name, value in dict(match).items()
+        )
         self._required = frozenset(_text("required", name) for name in required)
         self._subject = _text("subject", subject)
         self._scopes = _claims("scopes", scopes)
@@ -95,9 +110,10 @@ class ClaimsPolicy:
         if type(claims) is not dict:
             raise Refused(BAD_CLAIMS)
         get = claims.get
-        if get("iss") != self._issuer:
+        issuer = get("iss")
+        if type(issuer) is not str or issuer not in self.issuers:
             raise Refused(MISSING_CLAIM if "iss" not in claims else BAD_ISSUER)
-        audience = get("aud")
+        audience = get(self._audience_claim)
         if type(audience) is str:
             if audience not in self._audiences:
                 raise Refused(BAD_AUDIENCE)
@@ -110,25 +126,34 @@ class ClaimsPolicy:
         if expires is None:
             raise Refused(MISSING_CLAIM)
         # "On or after" is too late (RFC 7519 section 4.1.4).
-        until = _date(expires) + self.leeway
+        until = date(expires) + self.leeway
         if now >= until:
             raise Refused(EXPIRED)
         since = 0.0
         issued = None
         if "nbf" in claims:
-            since = _date(claims["nbf"]) - self.leeway
+            since = date(claims["nbf"]) - self.leeway
         if "iat" in claims:
-            issued = _date(claims["iat"])
+            issued = date(claims["iat"])
             since = max(since, issued - self.leeway)
         if now < since:
             raise Refused(NOT_YET)
         if self._lifetime is not None:
             if issued is None:
                 raise Refused(MISSING_CLAIM)
-            if _date(expires) - issued > self._lifetime:
+            if date(expires) - issued > self._lifetime:
                 raise Refused(TOO_LONG_LIVED)
         if not self._required <= claims.keys():
             raise Refused(MISSING_CLAIM)
+        for name, expected in self._match:
+            if name not in claims:
+                raise Refused(MISSING_CLAIM)
+            if claims[name] != expected:
+                raise Refused(BAD_CLAIMS)
+        # RFC 7800: who stole a bound token must not use it as one that is not (RFC 9449 section
+        # 7.2, RFC 8705 section 3).
+        if "cnf" in claims:
+            raise Refused(BOUND)
         return since, until
 
     def _check_audiences(self, audience: object) -> None:
@@ -169,7 +194,7 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def _date(value: object) -> float:
+def date(value: object) -> float:
     if type(value) is not int and type(value) is not float:  # a bool is an int to isinstance
         raise Refused(BAD_CLAIMS)
     if not 0 <= value <= _LATEST:

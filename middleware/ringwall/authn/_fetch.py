@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 import time
 from typing import Protocol
 
 import anyio
 import httpx
+
+from .._errors import ConfigurationError
 
 
 class Fetcher(Protocol):
@@ -30,6 +34,8 @@ class HTTPFetcher:
     Parameters:
         timeout: the most seconds one document may take.
         limit: the most bytes it may have.
+        verify: whom to trust: the path of a PEM file of certificate authorities, or an
+            `ssl.SSLContext`. Default: the usual ones, or those of the variable SSL_CERT_FILE.
         transport, atransport: httpx transports, for tests and for proxies of one's own.
     """
 
@@ -38,6 +44,7 @@ class HTTPFetcher:
         *,
         timeout: float = 5.0,
         limit: int = 512 * 1024,
+        verify: ssl.SSLContext | str | os.PathLike[str] | None = None,
         transport: httpx.BaseTransport | None = None,
         atransport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -45,7 +52,7 @@ class HTTPFetcher:
         self._limit = limit
         self._transport = transport
         self._atransport = atransport
-        self._context = httpx.create_ssl_context()  # loads the trust store: once, not per fetch
+        self._context = tls_context(verify)  # loads the trust store: once, not per fetch
         self._headers = {
             "accept": "application/json, application/jwk-set+json",
             "accept-encoding": "identity",
@@ -91,3 +98,23 @@ class HTTPFetcher:
         body += chunk
         if len(body) > self._limit:
             raise FetchFailed("too large")
+
+
+def tls_context(verify: ssl.SSLContext | str | os.PathLike[str] | None) -> ssl.SSLContext:
+    """The context that checks the other side's certificate.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or the context would accept anyone.
+    """
+    if verify is None:
+        return httpx.create_ssl_context()
+    if isinstance(verify, (str, os.PathLike)):
+        try:
+            return ssl.create_default_context(cafile=verify)
+        except OSError:
+            raise ConfigurationError("verify: this file holds no certificates in PEM") from None
+    if not isinstance(verify, ssl.SSLContext):
+        raise ConfigurationError("verify is the path of a PEM file or an ssl.SSLContext")
+    if verify.verify_mode is not ssl.CERT_REQUIRED or not verify.check_hostname:
+        raise ConfigurationError("verify is a context that checks no certificates")
+    return verify

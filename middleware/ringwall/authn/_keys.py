@@ -51,6 +51,10 @@ class Key:
     def __repr__(self) -> str:
         return f"<Key {'/'.join(self.verifiers)}>"
 
+    def renamed(self, kid: str) -> Key:
+        """The same key under a name."""
+        return Key(kid, self.verifiers, self.identity[2])
+
 
 class KeySet:
     """The keys trusted at one time: a generation. Immutable but for its memo.
@@ -170,7 +174,7 @@ def _unfit(jwk: object) -> str | None:
     """Why a key is none of ours: not wrong, but for another purpose. None if it is ours."""
     if not isinstance(jwk, Mapping):
         return "not an object"
-    if jwk.get("use", "sig") != "sig":
+    if jwk.get("use", "sig") not in ("sig", "jwt-svid"):  # the second: SPIFFE trust bundles
         return "not for signatures"
     operations = jwk.get("key_ops", ["verify"])
     if not isinstance(operations, (list, tuple)) or "verify" not in operations:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
+from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._failure import Failure
+
+_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
 Judgement: TypeAlias = Principal | Failure | Pending[Principal | Failure]
 
@@ -22,6 +26,9 @@ class Scheme:
             comes in `Authorization`.
         wants: further request headers it reads, such as `dpop`.
         parameters: further parameters of its challenge.
+        issuers: the issuers whose tokens it judges, where several schemes share a name; empty: it
+            judges what no other one claims.
+        max_length: the longest credential it accepts, in bytes.
         failures: every Failure that `authenticate` may return.
         colours: the interfaces it can serve, of "asgi" and "wsgi".
     """
@@ -30,6 +37,8 @@ class Scheme:
     header: bytes | None = None
     wants: frozenset[bytes] = frozenset()
     parameters: tuple[tuple[str, str], ...] = ()
+    issuers: frozenset[str] = frozenset()
+    max_length: int = 8192
     failures: tuple[Failure, ...] = ()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 
@@ -39,3 +48,22 @@ class Scheme:
         Returns the Principal, one of `failures`, or a Pending of these. An exception is a 500.
         """
         raise NotImplementedError
+
+
+def header_name(header: str, instead: str) -> bytes:
+    """The name of a header for a bare credential, as the exchange spells it.
+
+    Raises:
+        ConfigurationError: it is none, or one that has its own grammar.
+    """
+    if not _HEADER.match(header) or header.lower() in ("authorization", "cookie"):
+        raise ConfigurationError(
+            "header is the name of a header for the credential alone, such as 'x-api-key'; leave it"
+            f" out for '{instead}'"
+        )
+    return header.lower().encode("ascii")
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    if not isinstance(value, (int, float)) or not value >= least:
+        raise ConfigurationError(f"{name} is at least {least}")

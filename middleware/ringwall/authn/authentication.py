@@ -13,6 +13,7 @@ from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header, Response, problem
 from ._failure import Failure
+from ._issuers import one_of_each_name
 from ._scheme import Judgement, Scheme
 
 MISSING = Failure(
@@ -51,7 +52,9 @@ class Authentication(Layer):
     """Establish who speaks, by the first scheme whose name the credential bears.
 
     Parameters:
-        schemes: `JWT`, `APIKey`, or others that follow `Scheme`; their names must differ.
+        schemes: `JWT`, `Introspection`, `APIKey`, or others that follow `Scheme`. Several may
+            share a name if their issuers differ: the `iss` that a token names chooses among them,
+            and one without issuers gets what no other one claims.
         optional: True lets a request without credentials pass as anonymous. A bad credential is
             refused all the same.
         exempt: paths that stay anonymous whatever they carry: exact ("/healthz"), or everything
@@ -91,6 +94,7 @@ class Authentication(Layer):
                 )
         if not realm or not _QUOTABLE.match(realm):
             raise ConfigurationError("realm must be printable ASCII without quotes and backslashes")
+        schemes = one_of_each_name(schemes)
         by_name, by_header = _index(schemes)
         self._exact, self._below = _paths(exempt)
         self.by_path = bool(self._exact or self._below)
@@ -108,6 +112,8 @@ class Authentication(Layer):
                 " a colour"
             )
 
+        # Where no scheme reads it, what another layer of the stack makes of it is not ours.
+        self._authorization = b"authorization" if by_name else b""
         self._exempted = self._decision("allow", "exempt", "anonymous")
         self._anonymous = self._decision("allow", "optional", "anonymous") if optional else None
         self._general = {
@@ -136,7 +142,7 @@ class Authentication(Layer):
                 exchange.decisions.append(self._exempted)
                 return None
         headers = exchange.headers
-        value = headers.get(b"authorization")
+        value = headers.get(self._authorization)
         for header, found in self._by_header:
             bare = headers.get(header)
             if bare is not None:

@@ -7,24 +7,27 @@ configuration and the issuer's keys.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from .._errors import ConfigurationError, MissingDependency
-from .._exchange import Exchange
+from .._errors import MissingDependency
+from .._exchange import Decision, Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._algorithms import check_algorithms
-from ._cache import Verified, VerifiedTokens
-from ._claims import BAD_CLAIMS, CLAIM_FAILURES, Claim, ClaimsPolicy, freeze
+from ._cache import BoundedCache, Verified
+from ._claims import BAD_CLAIMS, CLAIM_FAILURES, NOTHING, Claim, ClaimsPolicy, freeze
+from ._denylist import AsyncRevocationStore, RevocationStore, guard
 from ._failure import Failure, Refused
-from ._scheme import Judgement, Scheme
+from ._scheme import Judgement, Scheme, at_least, header_name
+from ._source import OUTAGE, KeySource
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
+    from ._jws import Header
     from ._keys import KeySet
-    from ._sources import Keys, KeySource
+    from ._sources import Keys
 
 KEYS_UNAVAILABLE = Failure(
     "keys-unavailable",
@@ -37,13 +40,17 @@ KEYS_UNAVAILABLE = Failure(
 class JWT(Scheme):
     """Accept JSON Web Tokens of one issuer as Bearer tokens.
 
+    For several issuers give `Authentication` one `JWT` for each: the `iss` that a token names
+    chooses among them, and each judges with its own keys.
+
     Parameters:
-        issuer: the exact `iss`, such as "https://id.example.com".
+        issuer: the exact `iss`, such as "https://id.example.com". Several, where they sign with
+            the same `keys`, as the tenants of one provider do.
         audience: the name or names of this service; a token must hold one of them in `aud`.
         keys: the issuer's public keys: a JWK Set or single JWK as a mapping, a URL (https) of a JWK
             Set, a PEM text (public keys or certificates), or the path of a JWK Set or PEM file,
-            read again when it changes. None: the URL is found through OpenID Connect Discovery,
-            at `<issuer>/.well-known/openid-configuration`. An HMAC secret is given as a JWK:
+            read again when it changes. None: the URL is found in the issuer's metadata (OpenID
+            Connect Discovery, else RFC 8414). An HMAC secret is given as a JWK:
             `{"kty": "oct", "alg": "HS256", "k": "..."}`.
         algorithms: the allow-list, such as `["RS256", "ES256"]`. Default: everything the keys can
             do; the algorithm always comes from the key's type, never from the token.
@@ -52,20 +59,32 @@ class JWT(Scheme):
             "at+jwt", so that a token for another purpose does not pass for an access token.
         max_lifetime: the longest accepted `exp - iat`, in seconds; makes `iat` mandatory.
         required: names of further claims that must be there.
+        match: further claims with the one value that they must have, such as
+            `{"token_use": "access"}`.
+        audience_claim: the claim that holds the audience.
         subject: the claim that names who speaks.
         scopes, roles: the claims that grant scopes and roles. A tuple is a path into objects:
             `roles=("realm_access", "roles")`; a list is several claims together.
+        header: a header of its own for the bare token, such as "x-goog-iap-jwt-assertion".
+            Default: `Authorization: Bearer <token>`.
+        denylist: what is revoked before it expires: a `Denylist`, a `RedisDenylist`, or an object
+            with `revoked_at(names)` for WSGI and/or `async arevoked_at(names)` for ASGI. It is
+            asked at every request; one that raises is answered with 503.
         max_length: the longest accepted token, in bytes.
         cache_size: how many verified tokens are remembered; 0: none.
         cache_ttl: after how many seconds a remembered token is verified again. `exp` and `nbf` are
             checked at every use.
-        refresh_every: how often a key URL is fetched again, in seconds.
+        refresh_every: how often a key URL is fetched again, in seconds. No request waits for it.
         max_stale: for how long fetched keys are good beyond that, if the issuer is away.
         cooldown: the least time between two fetches, in seconds, whatever tokens come.
         fetcher: the port that fetches: an object with `fetch(url) -> bytes` for WSGI and/or
             `async afetch(url) -> bytes` for ASGI. Default: httpx with limits.
         clock: seconds since the epoch.
         monotonic: seconds that only grow.
+
+    When keys change, are out of reach, or are back again, the next request that looks at them
+    carries a further Decision ("keys-rotated", "keys-outage", "keys-restored") for the audit; its
+    rule is the issuer.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to write instead.
@@ -80,7 +99,7 @@ class JWT(Scheme):
 
     def __init__(
         self,
-        issuer: str,
+        issuer: str | Iterable[str],
         audience: str | Iterable[str],
         *,
         keys: Keys | None = None,
@@ -89,9 +108,13 @@ class JWT(Scheme):
         typ: str | Iterable[str] | None = None,
         max_lifetime: float | None = None,
         required: Iterable[str] = (),
+        match: Mapping[str, str] = NOTHING,
+        audience_claim: str = "aud",
         subject: str = "sub",
         scopes: Claim | list[Claim] = ["scope", "scp"],  # noqa: B006 - read only
         roles: Claim | list[Claim] = "roles",
+        header: str | None = None,
+        denylist: RevocationStore | AsyncRevocationStore | None = None,
         max_length: int = 8192,
         cache_size: int = 4096,
         cache_ttl: float = 60.0,
@@ -108,19 +131,25 @@ class JWT(Scheme):
             leeway=leeway,
             typ=typ,
             max_lifetime=max_lifetime,
+            audience_claim=audience_claim,
             required=required,
+            match=match,
             subject=subject,
             scopes=scopes,
             roles=roles,
         )
-        self._issuer = issuer
-        _at_least("max_length", max_length, 1)
-        _at_least("cache_size", cache_size, 0)
-        _at_least("cache_ttl", cache_ttl, 0)
-        _at_least("refresh_every", refresh_every, 1)
-        _at_least("max_stale", max_stale, 0)
+        self.issuers = self._policy.issuers
+        self._rule = min(self.issuers)
+        if header is not None:
+            self.header = header_name(header, "Authorization: Bearer <token>")
+            self.parameters = (("header", header.lower()),)
+        at_least("max_length", max_length, 1)
+        at_least("cache_size", cache_size, 0)
+        at_least("cache_ttl", cache_ttl, 0)
+        at_least("refresh_every", refresh_every, 1)
+        at_least("max_stale", max_stale, 0)
         # Without a pause each token with an invented `kid` would cause a fetch.
-        _at_least("cooldown", cooldown, 1)
+        at_least("cooldown", cooldown, 1)
         allowed = None if algorithms is None else check_algorithms(algorithms)
         self._source: KeySource
         try:
@@ -128,7 +157,7 @@ class JWT(Scheme):
 
             self._source = _sources.make_source(
                 keys,
-                issuer,
+                self.issuers,
                 allowed,
                 fetcher=fetcher,
                 ttl=refresh_every,
@@ -145,17 +174,19 @@ class JWT(Scheme):
         self._not_json = _json.NotJSON
         self.failures = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
 
-        self._max_length = max_length
-        self._cache = VerifiedTokens(cache_size)
+        self.max_length = max_length
+        self._cache: BoundedCache[Verified] = BoundedCache(cache_size)
         self._cache_ttl = cache_ttl
         self._clock = clock
         self.colours = self._source.colours
+        if denylist is not None:
+            guard(self, denylist)
 
     def __repr__(self) -> str:
         return "<JWT>"
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        if len(credential) > self._max_length:
+        if len(credential) > self.max_length:
             return self._too_long
         digest = sha256(credential).digest()
         now = self._clock()
@@ -164,18 +195,24 @@ class JWT(Scheme):
             keys, since, until, principal = entry
             if keys is self._source.keys and since <= now < until:
                 return principal
-        if not self._source.ready():
-            return self._refresh_and_judge(credential, digest)
-        judgement = self._judge(credential, digest, now)
+        if not self._source.ready(exchange.interface):
+            return self._refresh_and_judge(credential, digest, exchange)
+        judgement = self._judge(credential, digest, now, exchange)
         if judgement is self._unknown_key and self._source.may_have_more():
-            return self._refresh_and_judge(credential, digest)
+            return self._refresh_and_judge(credential, digest, exchange)
         return judgement
 
-    def _refresh_and_judge(self, credential: bytes, digest: bytes) -> Pending[Principal | Failure]:
-        yield from self._source.refresh()
-        return self._judge(credential, digest, self._clock())
+    def _refresh_and_judge(
+        self, credential: bytes, digest: bytes, exchange: Exchange
+    ) -> Pending[Principal | Failure]:
+        yield from self._source.refresh(credential)
+        return self._judge(credential, digest, self._clock(), exchange)
 
-    def _judge(self, token: bytes, digest: bytes, now: float) -> Principal | Failure:
+    def _judge(
+        self, token: bytes, digest: bytes, now: float, exchange: Exchange
+    ) -> Principal | Failure:
+        if self._source.events:
+            self._tell(exchange)
         keys = self._source.keys
         if keys is None:
             return KEYS_UNAVAILABLE
@@ -184,19 +221,32 @@ class JWT(Scheme):
         except Refused as refused:
             return refused.failure
 
+    def _tell(self, exchange: Exchange) -> None:
+        """Let the audit see what happened to the keys: nobody else hears of the background."""
+        events = self._source.events
+        while events:
+            event = events.popleft()
+            outcome: Literal["allow", "error"] = "error" if event is OUTAGE else "allow"
+            exchange.decisions.append(Decision("authentication", outcome, self._rule, event))
+
+    def _claims_to_judge(self, header: Header, claims: Any) -> Any:
+        """The claims as the policy shall see them; presets supply what lies elsewhere."""
+        return claims
+
     def _verify(self, token: bytes, digest: bytes, now: float, keys: KeySet) -> Principal:
         policy = self._policy
-        header, payload = self._verify_compact(token, keys, self._max_length)
+        header, payload = self._verify_compact(token, keys, self.max_length)
         policy.check_type(header.typ)
         try:
             claims = self._strict_json(payload)
         except self._not_json:
             raise Refused(BAD_CLAIMS) from None
-        since, until = policy.check(claims, now)
+        judged = self._claims_to_judge(header, claims)
+        since, until = policy.check(judged, now)
         principal = Principal(
             policy.subject(claims),
             scheme="bearer",
-            issuer=self._issuer,
+            issuer=judged["iss"],
             scopes=policy.scopes(claims),
             roles=policy.roles(claims),
             claims={name: freeze(value) for name, value in claims.items()},
@@ -208,8 +258,3 @@ class JWT(Scheme):
         until = min(until, now + self._cache_ttl)
         self._cache.put(digest, Verified(keys, since, until, principal))
         return principal
-
-
-def _at_least(name: str, value: float, least: int) -> None:
-    if not isinstance(value, (int, float)) or not value >= least:
-        raise ConfigurationError(f"{name} is at least {least}")

@@ -1,0 +1,94 @@
+"""Several schemes of one name: the `iss` that a token names chooses which of them judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from typing import TypeAlias
+
+from .._errors import ConfigurationError
+from .._exchange import Exchange
+from ..principal import Principal
+from ._cache import BoundedCache
+from ._claims import BAD_ISSUER
+from ._scheme import Judgement, Scheme
+
+_Authenticate: TypeAlias = Callable[[bytes, Exchange], Judgement]
+
+
+class Issuers(Scheme):
+    """Schemes that share a name, as one.
+
+    The claim is read unverified, so it does no more than look up the configuration: whoever lies
+    in it is judged by the wrong keys, and refused. An unknown issuer causes no fetch.
+
+    Parameters:
+        schemes: at most one of them has no issuers; it gets what no other one claims.
+
+    Raises:
+        ConfigurationError: two claim the same issuer, or two claim none.
+    """
+
+    def __init__(self, schemes: tuple[Scheme, ...]) -> None:
+        from ._jws import unverified_issuer
+
+        self.name, self.header = schemes[0].name, schemes[0].header
+        self.wants = frozenset().union(*(scheme.wants for scheme in schemes))
+        self.parameters = tuple(dict.fromkeys(p for s in schemes for p in s.parameters))
+        self.failures = tuple(
+            dict.fromkeys((BAD_ISSUER, *(f for s in schemes for f in s.failures)))
+        )
+        self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
+        self.max_length = max(scheme.max_length for scheme in schemes)
+        self._issuer_of = unverified_issuer
+        self._by_issuer: dict[str | None, _Authenticate] = {}
+        self._otherwise: _Authenticate = _nobody
+        for scheme in schemes:
+            for issuer in scheme.issuers:
+                if issuer in self._by_issuer:
+                    raise ConfigurationError(f"two schemes accept tokens of {issuer!r}")
+                self._by_issuer[issuer] = scheme.authenticate
+            if not scheme.issuers:
+                if self._otherwise is not _nobody:
+                    raise ConfigurationError(
+                        f"two schemes answer to {self.name!r} and neither names its issuer; keep"
+                        " one of them"
+                    )
+                self._otherwise = scheme.authenticate
+        # A token that was good goes straight to the scheme that remembers it.
+        self._chosen: BoundedCache[_Authenticate] = BoundedCache(4096)
+
+    def __repr__(self) -> str:
+        return f"<Issuers {len(self._by_issuer)}>"
+
+    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
+        digest = sha256(credential).digest()
+        chosen = self._chosen.get(digest)
+        if chosen is not None:
+            return chosen(credential, exchange)
+        issuer = self._issuer_of(credential, self.max_length)
+        judge = self._by_issuer.get(issuer, self._otherwise)
+        judgement = judge(credential, exchange)
+        if isinstance(judgement, Principal):
+            self._chosen.put(digest, judge)
+        return judgement
+
+
+def _nobody(credential: bytes, exchange: Exchange) -> Judgement:
+    return BAD_ISSUER
+
+
+def one_of_each_name(schemes: Iterable[Scheme]) -> tuple[Scheme, ...]:
+    """The schemes, those with the same name and header taken together if they have issuers."""
+    groups: dict[tuple[str, bytes | None], list[Scheme]] = {}
+    for scheme in schemes:
+        groups.setdefault((scheme.name.lower(), scheme.header), []).append(scheme)
+    return tuple(
+        combined
+        for group in groups.values()
+        for combined in (
+            (Issuers(tuple(group)),)
+            if len(group) > 1 and any(scheme.issuers for scheme in group)
+            else group
+        )
+    )
