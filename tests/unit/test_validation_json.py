@@ -181,6 +181,11 @@ def test_bodies_of_too_many_values_are_refused_before_they_are_parsed(body: byte
     assert reason_for(body) is TOO_MANY
 
 
+def test_too_many_quotation_marks_are_refused_before_the_body_is_split() -> None:
+    assert reason_for(b"[" * 65 + b'"' * 80_001) is TOO_MANY
+    assert reason_for(b"[" * 65 + b'"' * 79_999) is TOO_DEEP
+
+
 def test_values_up_to_the_limit_pass() -> None:
     assert len(parse(b"[" + b"1," * 19_997 + b"1]")) == 19_998
 

@@ -49,6 +49,6 @@ class JSONCheck:
         if self._make is None:
             return value
         try:
-            return self._make(value, body)
+            return self._make(body)
         except NotAnInstance:
             raise Refused(INVALID, (_BROKEN_RULE,)) from None

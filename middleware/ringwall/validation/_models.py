@@ -17,7 +17,7 @@ import msgspec
 from .._errors import ConfigurationError
 from ._walk import subschemas
 
-Make = Callable[[Any, bytes], Any]
+Make = Callable[[bytes], Any]
 
 
 class NotAnInstance(Exception):
@@ -53,9 +53,9 @@ def _pydantic(model: Any, where: str, pydantic: Any) -> tuple[dict[str, Any], Ma
         raise ConfigurationError(f"the model for {where} has no JSON Schema: {error}") from None
     validate = adapter.validate_json
 
-    def make(value: Any, body: bytes) -> Any:
+    def make(body: bytes) -> Any:
         try:
-            return validate(body, strict=True)
+            return validate(body)
         except pydantic.ValidationError:
             raise NotAnInstance from None
 
@@ -65,12 +65,13 @@ def _pydantic(model: Any, where: str, pydantic: Any) -> tuple[dict[str, Any], Ma
 def _msgspec(model: Any, where: str) -> tuple[dict[str, Any], Make]:
     try:
         schema = msgspec.json.schema(model)
+        decode = msgspec.json.Decoder(model).decode
     except (TypeError, RecursionError) as error:
         raise ConfigurationError(f"the model for {where} has no JSON Schema: {error}") from None
 
-    def make(value: Any, body: bytes) -> Any:
+    def make(body: bytes) -> Any:
         try:
-            return msgspec.convert(value, model, str_keys=True)
+            return decode(body)
         except msgspec.ValidationError:
             raise NotAnInstance from None
 

@@ -53,10 +53,13 @@ def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
     ['array', 'string']
     """
     pending = [schema] if isinstance(schema, dict) else []
+    seen: set[int] = set()
     while pending:
         current = pending.pop()
-        yield current
-        pending.extend(children(current))
+        if id(current) not in seen:  # a dict that holds itself is for the engine to refuse
+            seen.add(id(current))
+            yield current
+            pending.extend(children(current))
 
 
 def known_names(schema: Any) -> frozenset[str]:

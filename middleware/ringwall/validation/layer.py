@@ -114,7 +114,7 @@ class BodyValidation(Layer):
         routes = self._routes.get(exchange.method)
         found = None if routes is None else routes.find(exchange.path)
         if found is None:
-            if self._refuses_undeclared and exchange.kind != "websocket":
+            if self._refuses_undeclared:
                 return self._expect_no_body(exchange)
             exchange.decisions.append(_NOT_JUDGED)
             return None
