@@ -110,7 +110,7 @@ def _interface(app: Any) -> str:
     target = app
     while isinstance(target, functools.partial):
         target = target.func
-    if not inspect.isfunction(target) and not inspect.isclass(target):
+    if not inspect.isroutine(target) and not inspect.isclass(target):
         target = getattr(target, "__call__", target)  # noqa: B004  the bound method is wanted
     if inspect.iscoroutinefunction(target):
         return "asgi"

@@ -155,6 +155,14 @@ def test_no_relaxation_lets_dot_segments_or_controls_through(name, path):
     assert not PathCheck(RELAXATIONS)(path, None)
 
 
+def test_a_path_beyond_ascii_is_judged_with_and_without_its_raw_form():
+    check = PathCheck()
+    assert check("/caf\xe9", None)
+    assert check("/caf\xe9", b"/caf%C3%A9")
+    assert not check("/caf\xe9", b"/caf%C3%A9%2f")
+    assert not check("/caf\ufffd", None)
+
+
 def test_an_unknown_relaxation_is_a_configuration_error_that_teaches():
     with pytest.raises(ConfigurationError, match="did you mean 'semicolon'"):
         PathCheck(["semicolons"])

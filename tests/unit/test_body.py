@@ -1,0 +1,288 @@
+"""The request body: bounded, read before the app runs, and given back whole."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from core_support import Script, Scripted, layers_of
+from ringwall import Layer
+from ringwall._exchange import (
+    BodyIncomplete,
+    BodyTooLarge,
+    ClientDisconnected,
+    Exchange,
+    Outcome,
+    declared_length,
+)
+from ringwall.testing import Request, SampleApp, drive, run
+
+INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+CHUNKED = ((b"host", b"a"), (b"transfer-encoding", b"chunked"))
+
+
+class Reads(Layer):
+    """Reads with each limit in turn, noting what comes of it, and lets the request pass."""
+
+    def __init__(self, *limits):
+        self.limits = limits
+        self.got = []
+
+    def on_request(self, exchange):
+        for limit in self.limits:
+            try:
+                body = yield from exchange.read_body(limit)
+            except (BodyTooLarge, BodyIncomplete, ClientDisconnected) as error:
+                self.got.append(type(error))
+            else:
+                self.got.append(body)
+
+
+@INTERFACES
+@pytest.mark.parametrize("body", [(), (b"",), (b"abc",), (b"a", b"", b"bc"), (b"ab", b"c", b"")])
+@pytest.mark.parametrize("headers", [((b"host", b"a"),), CHUNKED])
+def test_the_layer_and_the_app_get_the_same_whole_body(interface, body, headers):
+    layer, app = Reads(3, 100), SampleApp()
+    assert run(interface, [layer], app, Request(body=body, headers=headers)).result.status == 200
+    assert layer.got == [b"".join(body)] * 2
+    assert app.seen[0].body == b"".join(body)
+
+
+@INTERFACES
+@pytest.mark.parametrize("headers", [((b"host", b"a"),), CHUNKED])
+@pytest.mark.parametrize("separate", [True, False])
+def test_a_body_too_large_for_one_layer_is_whole_for_the_next_and_the_app(
+    interface, headers, separate
+):
+    """Else the next one would judge only the rest, and the app would get only that."""
+    layers = [Reads(2), Reads(100)] if separate else [Reads(2, 100)]
+    app = SampleApp()
+    request = Request(body=(b"ab", b"cd", b"ef"), headers=headers)
+    assert run(interface, layers, app, request).result.status == 200
+    assert [got for layer in layers for got in layer.got] == [BodyTooLarge, b"abcdef"]
+    assert app.seen[0].body == b"abcdef"
+
+
+@INTERFACES
+@pytest.mark.parametrize("headers", [((b"host", b"a"),), CHUNKED])
+def test_a_body_found_too_large_reaches_the_app_whole_if_the_layer_lets_it_pass(interface, headers):
+    app = SampleApp()
+    layer = Reads(2, 3)
+    run(interface, [layer], app, Request(body=(b"ab", b"cd", b"ef"), headers=headers))
+    assert layer.got == [BodyTooLarge, BodyTooLarge]
+    assert app.seen[0].body == b"abcdef"
+
+
+@INTERFACES
+@pytest.mark.parametrize("limit", [0, 1, 2, 3])
+def test_the_limit_counts_bytes_and_is_exact(interface, limit):
+    layer = Reads(limit)
+    run(interface, [layer], SampleApp(), Request(body=(b"ab",), headers=CHUNKED))
+    assert layer.got == [b"ab" if limit >= 2 else BodyTooLarge]
+
+
+@INTERFACES
+def test_a_declared_length_over_the_limit_is_refused_without_reading(interface):
+    headers = ((b"host", b"a"), (b"content-length", b"1000000"))
+    layer = Scripted("reader", Script("read"))
+    app = SampleApp()
+
+    class Untouchable:
+        def read(self, *arguments):
+            raise AssertionError("read")
+
+    if interface == "wsgi":
+        environ = {**Request(headers=headers).environ(), "wsgi.input": Untouchable()}
+        statuses = []
+        layer.wsgi(app.wsgi)(environ, lambda status, *rest: statuses.append(status))
+        assert [status[:3] for status in statuses] == ["413"]
+    else:
+
+        async def receive():
+            raise AssertionError("read")
+
+        import asyncio
+
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        asyncio.run(layer.asgi(app.asgi)(Request(headers=headers).scope(), receive, send))
+        assert sent[0]["status"] == 413
+    assert app.seen == []
+
+
+@INTERFACES
+@pytest.mark.parametrize(
+    "value", [b"+2", b"1_0", b"2 ", b"-1", b"", b"0x2", b"2, 2", b"9" * 19, b"\xb2"]
+)
+def test_a_malformed_length_makes_the_body_incomplete(interface, value):
+    """On both interfaces, whether or not a layer asked for the header."""
+    headers = ((b"host", b"a"), (b"content-length", value))
+    layer = Reads(100)
+    run(interface, [layer], SampleApp(reads=False), Request(body=(b"ab",), headers=headers))
+    if value == b"" and interface == "wsgi":  # an empty variable stands for no header at all
+        assert layer.got == [b"ab"]
+    else:
+        assert layer.got == [BodyIncomplete]
+
+
+@INTERFACES
+@pytest.mark.parametrize("declared", [b"1", b"3"])
+def test_a_body_of_another_length_than_declared_is_incomplete(interface, declared):
+    headers = ((b"host", b"a"), (b"content-length", declared))
+    layer = Reads(100)
+    run(interface, [layer], SampleApp(reads=False), Request(body=(b"ab",), headers=headers))
+    # A WSGI server hands over no more than was declared: the rest is the next request.
+    assert layer.got == [b"a" if interface == "wsgi" and declared == b"1" else BodyIncomplete]
+
+
+def test_many_empty_chunks_do_not_hold_a_worker():
+    layer = Reads(100)
+    run("asgi", [layer], SampleApp(reads=False), Request(body=(b"",) * 2000, headers=CHUNKED))
+    assert layer.got == [BodyIncomplete]
+
+
+@pytest.mark.parametrize("body", [(b"ab",), (b"ab", b"cd")])
+def test_a_client_that_goes_away_ends_the_exchange_without_an_answer(body):
+    """Unless the layer lets it pass: then the app gets what came, and the disconnect."""
+    app = SampleApp()
+    request = Request(body=body, headers=CHUNKED, cut=True)
+    strict = Scripted("reader", Script("read"))
+    done = run("asgi", [strict], app, request)
+    assert done.result.events == []
+    assert isinstance(done.outcome.error, ClientDisconnected)
+    assert app.seen == []
+
+    messages = []
+
+    async def raw(scope, receive, send):
+        while not messages or messages[-1]["type"] != "http.disconnect":
+            messages.append(await receive())
+
+    layer = Reads(100, 100)
+    drive("asgi", layer.asgi(raw), request)
+    assert layer.got == [ClientDisconnected] * 2
+    assert b"".join(m.get("body", b"") for m in messages) == b"".join(body)
+    assert [m.get("more_body") for m in messages] == [True, None]
+
+
+def test_a_client_that_goes_away_at_once_leaves_the_disconnect_to_the_app():
+    messages = []
+
+    async def raw(scope, receive, send):
+        messages.extend([await receive(), await receive()])
+
+    waiting = [{"type": "http.disconnect", "mine": 1}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return waiting.pop(0)
+
+    import asyncio
+
+    layer = Reads(100)
+    asyncio.run(layer.asgi(raw)(Request().scope(), receive, None))
+    assert layer.got == [ClientDisconnected]
+    assert messages == [{"type": "http.disconnect", "mine": 1}, {"type": "http.disconnect"}]
+
+
+def test_a_broken_wsgi_stream_makes_the_body_incomplete():
+    class Broken(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError("reset")
+
+    environ = {**Request(body=(b"abc",)).environ(), "wsgi.input": Broken()}
+    layer = Reads(100)
+    layer.wsgi(SampleApp(reads=False).wsgi)(environ, lambda *arguments: None)
+    assert layer.got == [BodyIncomplete]
+
+
+@pytest.mark.parametrize(("announced", "got"), [("chunked", BodyIncomplete), (None, b"")])
+def test_without_length_or_end_there_is_no_body_or_one_that_cannot_be_judged(announced, got):
+    environ = Request().environ()
+    del environ["wsgi.input_terminated"]
+    if announced:
+        environ["HTTP_TRANSFER_ENCODING"] = announced
+    environ["CONTENT_LENGTH"] = ""
+    layer = Reads(100)
+    layer.wsgi(SampleApp(reads=False).wsgi)(environ, lambda *arguments: None)
+    assert layer.got == [got]
+
+
+def test_a_chunked_body_that_was_read_has_a_length_for_the_app():
+    lengths = []
+
+    def app(environ, start_response):
+        lengths.append((environ["CONTENT_LENGTH"], environ["wsgi.input"].read(100)))
+        start_response("200 OK", [])
+        return []
+
+    environ = Request(body=(b"abc",), headers=CHUNKED).environ()
+    Reads(100).wsgi(app)(environ, lambda *arguments: None)
+    assert lengths == [("3", b"abc")]
+
+
+def test_what_was_found_too_large_can_be_read_by_line_and_by_size():
+    environ = Request(body=(b"one\ntwo\nthree",), headers=CHUNKED).environ()
+    lines = []
+
+    def app(environ, start_response):
+        stream = environ["wsgi.input"]
+        lines.extend([stream.readline(), stream.read(2), *stream])
+        start_response("200 OK", [])
+        return []
+
+    Reads(2).wsgi(app)(environ, lambda *arguments: None)
+    assert lines == [b"one\n", b"tw", b"o\n", b"three"]
+
+
+def test_a_websocket_handshake_has_no_body():
+    layer = Reads(10)
+    run("asgi", [layer], SampleApp(), Request(websocket=True))
+    assert layer.got == [b""]
+
+
+@INTERFACES
+def test_a_layer_that_fails_while_reading_closes_the_door(interface):
+    app = SampleApp()
+    request = Request(body=(b"abc",), headers=((b"host", b"a"), (b"content-length", b"x")))
+
+    class Careless(Layer):
+        def on_request(self, exchange):
+            yield from exchange.read_body(10)
+
+    assert run(interface, [Careless()], app, request).result.status == 500
+    assert app.seen == []
+
+
+def test_declared_lengths():
+    assert declared_length(None) is None
+    assert declared_length(b"007") == 7
+    with pytest.raises(BodyIncomplete):
+        declared_length(b"1" * 19)
+
+
+def test_an_exchange_and_an_outcome_show_nothing_in_their_repr():
+    layer = Scripted("a", Script())
+    found = []
+
+    class Looks(Layer):
+        def on_request(self, exchange):
+            found.append(exchange)
+
+    run("asgi", [layer, Looks()], SampleApp(), Request(target=b"/secret?token=1"))
+    assert repr(found[0]) == "<Exchange asgi http>"
+    assert found[0].secure is True
+    assert isinstance(found[0], Exchange)
+    assert repr(Outcome(200)) == "<Outcome 200>"
+
+
+@INTERFACES
+def test_of_two_readers_each_enforces_its_limit(interface):
+    scripts = [Script("read", limit=100), Script("read", limit=3)]
+    app = SampleApp()
+    done = run(interface, layers_of(scripts), app, Request(body=(b"abcdef",)))
+    assert done.result.status == 413
+    assert app.seen == []
