@@ -1,0 +1,178 @@
+"""The layers that Ringwall ships, configured as a user would, and requests that try them all."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from hypothesis import strategies as st
+
+from audit_support import Lines
+from authn_support import AUDIENCE, ISSUER, NOW, jwks, sign
+from ringwall import (
+    CORS,
+    HTTPS,
+    JWT,
+    APIKey,
+    Audit,
+    Authentication,
+    Authorization,
+    BodyValidation,
+    RateLimit,
+    SecurityHeaders,
+    allow,
+    generate_api_key,
+    owner,
+    public,
+    role,
+    scope,
+)
+from ringwall.testing import Request
+
+NAMES = ["audit", "https", "cors", "headers", "client", "authn", "principal", "authz", "body"]
+ORDER = {
+    "type": "object",
+    "properties": {"item": {"type": "string"}, "count": {"type": "integer", "minimum": 1}},
+    "required": ["item"],
+    "additionalProperties": False,
+}
+OWNERS = {1001: "alice", 1002: "bob"}
+
+
+def at_noon():
+    return NOW
+
+
+def load_order(order_id):
+    found = OWNERS.get(order_id)
+    return None if found is None else {"owner": found}
+
+
+@functools.cache
+def api_key():
+    return generate_api_key("bob", scopes=["orders:read"], expires_in=None)
+
+
+@functools.cache
+def stateless():
+    """Layers that keep nothing of a request can serve every run."""
+    return {
+        "https": HTTPS(hosts=["api.example.com"]),
+        "cors": CORS(["https://app.example.com"], credentials=True),
+        "headers": SecurityHeaders(),
+        "authn": Authentication(
+            JWT(issuer=ISSUER, audience=AUDIENCE, keys=jwks("rsa"), clock=at_noon),
+            APIKey([api_key()[1]], clock=at_noon),
+            exempt=["/healthz"],
+        ),
+        "authz": Authorization(
+            public("GET", "/healthz"),
+            allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
+            allow("POST", "/v1/orders", scope("orders:write")),
+            allow("*", "/v1/admin/**", role("admin")),
+        ),
+        "body": BodyValidation({"POST /v1/orders": ORDER}, limit="1 KiB"),
+    }
+
+
+def layers(names, sink=None):
+    """Some of the layers, in the order that the documentation shows."""
+    made = dict(stateless())
+    made["audit"] = Audit(
+        Lines() if sink is None else sink,
+        request_id_header=None,
+        clock=at_noon,
+        wall_clock=at_noon,
+    )
+    made["client"] = RateLimit("3/minute", clock=at_noon)
+    made["principal"] = RateLimit("1/hour", key="principal", clock=at_noon)
+    return [made[name] for name in NAMES if name in names]
+
+
+@functools.cache
+def credentials():
+    token = sign()
+    return [
+        (),
+        ((b"authorization", b"Bearer " + token),),
+        ((b"authorization", b"Bearer " + token[:-4] + b"AAAA"),),
+        ((b"authorization", b"Bearer " + sign({"sub": "eve"})),),
+        ((b"authorization", b"ApiKey " + api_key()[0].encode()),),
+        ((b"authorization", b"ApiKey rw_wrong"),),
+        ((b"authorization", b"Basic YTpi"),),
+        ((b"authorization", b"Bearer " + token), (b"authorization", b"ApiKey x")),
+    ]
+
+
+stacks = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted).filter(bool)
+
+bodies = st.sampled_from(
+    [
+        (),
+        (json.dumps({"item": "tea", "count": 2}).encode(),),
+        (b'{"item": ', b'"tea"', b"}"),
+        (b'{"item": "tea", "price": 0}',),
+        (b'{"item": NaN}',),
+        (b"not json",),
+        (b"x" * 2000,),
+    ]
+)
+origins = st.sampled_from(
+    [
+        (),
+        ((b"origin", b"https://app.example.com"),),
+        ((b"origin", b"https://evil.example"),),
+        (
+            (b"origin", b"https://app.example.com"),
+            (b"access-control-request-method", b"POST"),
+            (b"access-control-request-headers", b"authorization"),
+        ),
+    ]
+)
+targets = st.sampled_from(
+    [
+        b"/healthz",
+        b"/v1/orders/1001",
+        b"/v1/orders/1002?a=b",
+        b"/v1/orders/07",
+        b"/v1/orders",
+        b"/v1/admin/users",
+        b"/nowhere",
+        b"//v1/admin/users",
+        b"/v1/admin%2fusers",
+        b"/v1/orders/1001%0a",
+        b"/healthz/../v1/admin/users",
+        b"/healthz;/v1/admin",
+        b"*",
+    ]
+)
+
+
+def with_everything(method, target, host, credential, origin, content_type, body, **others):
+    headers = (*host, *credential, *origin)
+    headers += ((b"content-type", content_type),) if content_type else ()
+    return Request(method=method, target=target, headers=headers, body=body, **others)
+
+
+def requests(**others):
+    return st.builds(
+        with_everything,
+        method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS", "get"]),
+        target=targets,
+        host=st.sampled_from(
+            [
+                ((b"host", b"api.example.com"),),
+                ((b"host", b"api.example.com"),),
+                ((b"host", b"evil.example"),),
+                ((b"host", b"api.example.com@evil"),),
+                (),
+            ]
+        ),
+        credential=st.deferred(lambda: st.sampled_from(credentials())),
+        origin=origins,
+        content_type=st.sampled_from([b"application/json", b"text/plain", None]),
+        body=bodies,
+        scheme=st.sampled_from(["https", "https", "http"]),
+        client=st.sampled_from(["192.0.2.7", "2001:db8::1", None]),
+        **others,
+    )
