@@ -63,7 +63,7 @@ def test_interface_of_the_audit_record(names, request):
 
 
 # What belongs to one exchange alone, or says on which interface it was.
-VARYING = {"id", "interface"}
+VARYING = {"id", "request_id"}
 
 
 @INTERFACES
