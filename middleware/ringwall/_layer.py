@@ -79,7 +79,7 @@ class Layer:
         name: the layer's name in decisions and messages.
         wants: request headers it reads (lower-case); the adapters scan for the union once.
         constant_headers: response headers that never change; set unless the app set them.
-        sets: names of response headers that `on_response` may write or remove.
+        sets: names of response headers that `on_response` may write, remove or ask for.
         observes: True: a failure of this layer never reaches the request. False: it is a 500.
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ._boundary import Boundary, TrustedProxies
-from ._compile import check_colours, check_contract, check_order, compile_plan, innermost_plan
+from ._compile import compile_plan, innermost_plan
+from ._contract import check_colours, check_contract, check_order
 from ._errors import ConfigurationError
 from ._layer import Layer
 from .asgi import ASGIApp, build_asgi

@@ -72,7 +72,8 @@ def _typed(given: Any, name: str, kinds: Any, complaint: str) -> None:
 
 
 def _headers(lines: Any, where: str, *, sent: bool) -> None:
-    _require(isinstance(lines, Iterable) and not isinstance(lines, (bytes, str, dict)), where)
+    if not isinstance(lines, Iterable) or isinstance(lines, (bytes, str, dict)):
+        raise ASGIViolation(where)
     for line in lines:
         _require(isinstance(line, (list, tuple)) and len(line) == 2, f"{where}: no pair")
         name, value = line
