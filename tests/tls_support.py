@@ -37,8 +37,8 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject, key, until):
-        return (
+    def _builder(self, subject, key, until, identified=True):
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self.name)
@@ -49,14 +49,25 @@ class Authority:
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-                critical=False,
-            )
         )
+        if not identified:
+            return builder
+        return builder.add_extension(self._identifier(), critical=False)
 
-    def issue(self, name, usage, *, algorithm="ecdsa", until=NOW + 10 * DAY, password=None):
-        """(certificate, its PEM file, its key's PEM file)"""
+    def _identifier(self):
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+
+    def issue(
+        self,
+        name,
+        usage,
+        *,
+        algorithm="ecdsa",
+        until=NOW + 10 * DAY,
+        password=None,
+        identified=True,
+    ):
+        """Certificate and key, in PEM files; `identified`: it names the authority's key."""
         if algorithm == "ecdsa":
             key = ec.generate_private_key(ec.SECP256R1())
         else:
@@ -64,7 +75,7 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
-            self._builder(subject, key, until)
+            self._builder(subject, key, until, identified)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -90,10 +101,7 @@ class Authority:
             .last_update(NOW - 2 * DAY)
             .next_update(until)
             .add_extension(x509.CRLNumber(1), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-                critical=False,
-            )
+            .add_extension(self._identifier(), critical=False)
         )
         for certificate in certificates:
             builder = builder.add_revoked_certificate(

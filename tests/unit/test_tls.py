@@ -37,6 +37,7 @@ class World:
         self.stranger = self.other.issue("alice", CLIENT)
         self.expired = self.ca.issue("expired", CLIENT, until=NOW - DAY)
         self.not_a_client = self.ca.issue("not-a-client", SERVER)
+        self.sloppy = self.ca.issue("sloppy", CLIENT, identified=False)
 
     def context(self, identity=None, **options):
         identity = identity or self.ecdsa
@@ -226,7 +227,7 @@ def test_a_good_client_certificate_is_accepted(world, asked, newest):
 
 @pytest.mark.parametrize("newest", [V12, V13])
 @pytest.mark.parametrize("asked", ["optional", "required"])
-@pytest.mark.parametrize("who", ["stranger", "expired", "not_a_client"])
+@pytest.mark.parametrize("who", ["stranger", "expired", "not_a_client", "sloppy"])
 def test_a_bad_client_certificate_ends_the_handshake(world, who, asked, newest):
     server = world.context(client_certificates=asked, client_ca=world.ca.file)
     client = client_context(world.ca, identity=getattr(world, who), newest=newest)
