@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .ratelimit import RateLimit as RateLimit
     from .stack import Stack as Stack
     from .validation import BodyValidation as BodyValidation
+    from .validation import validated_body_of as validated_body_of
 
 _EXPORTS = {
     "stack": ("Stack",),
@@ -60,7 +61,7 @@ _EXPORTS = {
         *("Denylist", "RedisDenylist"),
     ),
     "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),
-    "validation": ("BodyValidation",),
+    "validation": ("BodyValidation", "validated_body_of"),
     "ratelimit": ("RateLimit",),
     "audit": ("Audit",),
     "context": ("principal_of", "decisions_of"),

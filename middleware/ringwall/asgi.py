@@ -67,6 +67,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 return None
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
+            finally:
+                exchange.reader = None  # it knows the exchange: no cycle may outlive the request
             if verdict is not None:
                 out = sender(exchange, plan, depth, outcome, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)

@@ -46,6 +46,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                             break
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
+            finally:
+                exchange.reader = None  # it knows the exchange: no cycle may outlive the request
             if verdict is not None:
                 start = Start(exchange, plan, depth, outcome, start_response)
                 result = refuse(exchange, cast("Response", verdict), start)
