@@ -124,6 +124,21 @@ def test_no_spelling_of_a_path_opens_the_admin_pages(interface, target, raw, ord
 
 
 @INTERFACES
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/public/../admin", "/public/%2e%2e/admin", "/public/..", "/public/.%2e/admin",
+        "/public/..;/admin", "/public/x;/../../admin", "/public//admin", "/public/%2f/admin",
+        "/public/x%0a", "/public/x%00", "/public/\\..\\admin", "/public/%5c", "/public/%252e%252e",
+    ],
+)  # fmt: skip
+def test_nothing_leads_out_of_an_open_folder(interface, target):
+    """A router, a proxy or a static file server behind the rule may fold what the rule does not."""
+    answer = send(interface, Authorization(public("GET", "/public/**")), target, who=None)
+    assert (answer.status, answer.called) == (400, 0)
+
+
+@INTERFACES
 @pytest.mark.parametrize("who", [None, "unknown", ALICE, ADMIN])
 @pytest.mark.parametrize(
     "target",
@@ -216,6 +231,17 @@ def test_an_id_in_the_query_has_one_reading(interface, target, orders):
     layer = Authorization(allow("GET", "/o", owner(orders.load, order_id=query("id", int))))
     answer = send(interface, layer, target)
     assert (answer.status, answer.called, orders.read) == (403, 0, [])
+
+
+@INTERFACES
+@pytest.mark.parametrize("query_", ["id=a%00", "id=a%0a", "id=a&x=%ff", "id=", "id=%e2%80%a8"])
+def test_a_text_in_the_query_is_plain(interface, query_):
+    def load(id):
+        return {"owner": "alice"}
+
+    layer = Authorization(allow("GET", "/o", owner(load, id=query("id"))))
+    assert send(interface, layer, "/o?id=a+b").called == 1
+    assert send(interface, layer, f"/o?{query_}").called == 0
 
 
 @INTERFACES

@@ -10,6 +10,7 @@ from ringwall._exchange import ClientDisconnected, Decision
 from ringwall._pending import settle
 from ringwall.authz import (
     Authorization,
+    Condition,
     Policy,
     allow,
     authenticated,
@@ -20,6 +21,7 @@ from ringwall.authz import (
     role,
     scope,
 )
+from ringwall.authz._condition import Hint
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
 RULES = (
@@ -144,6 +146,20 @@ def test_a_fault_of_the_applications_own_functions_is_an_error_in_the_audit():
     assert decide(rule, path="/o/7")[1:] == ("error", "GET /o/{order_id:int}", "load-failed")
     rule = allow("GET", "/o", lambda facts: 1 / 0)
     assert decide(rule, path="/o")[1:] == ("error", "GET /o", "predicate-failed")
+
+
+def test_what_cannot_be_told_is_not_told_to_the_client():
+    """A hint is for what is certainly lacking."""
+
+    class Uncertain(Condition):
+        hint = Hint("insufficient-scope", scope="x")
+
+        def compile(self, binding):
+            return lambda facts: None
+
+    assert decide(allow("GET", "/x", Uncertain()), path="/x").reason == "undecided"
+    rule = allow("GET", "/o/{order_id:int}", owner(Orders().load, "ownr"))
+    assert decide(rule, path="/o/7").reason == "not-comparable"
 
 
 def test_the_log_tells_where_but_not_what(caplog):

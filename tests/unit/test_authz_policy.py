@@ -103,6 +103,20 @@ def test_a_forbid_alone_may_need_an_object(orders):
     assert policy.decide(match, known).reasons == ("object-missing",)
 
 
+def test_each_rule_sees_its_own_parameters(orders):
+    """The decision starts again when the object of the `forbid` is there."""
+    seen = []
+    policy = Policy(
+        allow("GET", "/{shop:int}/{n:int}", lambda facts: seen.append(dict(facts.params)) is None),
+        forbid("GET", "/{x:int}/{order_id:int}", when(orders.load, is_closed)),
+    )
+    match, known = facts(policy, "/1/7")
+    need = policy.decide(match, known)
+    known.provide(need.key, orders.rows[7])
+    assert policy.decide(match, known).allow
+    assert seen == [{"shop": 1, "n": 7}] * 2
+
+
 def test_a_body_is_a_need_without_a_load(orders):
     policy = Policy(allow("POST", "/o", owner(orders.load, order_id=body("/id", int))))
     assert policy.reads_body
@@ -174,6 +188,7 @@ def test_there_is_no_query_in_a_path(orders):
     [
         "/o/7/../1002", "/o/./7", "/o//7", "o/7", "", "/o/7;x", "/o/7%2f", "/o/7?x", "/o/7#x",
         "/o\\7", "/o/7\n", "/o/07", "/o/..", "/o/.", "//o/7",
+        "/x\n", "/x\x00", "/x/\u2028",
     ],
 )  # fmt: skip
 def test_a_path_made_of_ids_cannot_lead_elsewhere(path, orders):

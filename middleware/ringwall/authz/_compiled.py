@@ -50,13 +50,12 @@ class CompiledRule:
 
     __slots__ = (
         "_denials", "_hints", "_refusal", "anonymous", "granted", "loads", "methods", "name",
-        "names", "public", "static", "template", "test",
+        "public", "static", "template", "test",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
         self.name = rule.name
         self.template = rule.template.text
-        self.names = tuple(rule.template.parameters)
         self.methods = _expand(rule.methods)
         self.public = rule.effect == "public"
         self.granted = granted(rule.name, "public" if self.public else "granted")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._template import STR, Kind, Parameter, Template
 
 T = TypeVar("T")
-# The values of the parameters, from left to right; None where one of the segments is an alias, not
-# the canonical spelling, of a value.
-Values: TypeAlias = "tuple[Any, ...] | None"
+# The parameters by name; None where a segment is an alias, not the canonical spelling, of a value.
+Params: TypeAlias = "dict[str, Any] | None"
+_Values: TypeAlias = "tuple[Any, ...] | None"
 
 
-def _rank(pair: tuple[Kind, Any]) -> int:
-    return pair[0].rank
+# A parameter in the last place: its kind, with what reads it at hand, its name, and the entry.
+_Last: TypeAlias = tuple[Kind, Callable[[str], Any], Callable[[str], bool], str, T]
+# An entry with the names of its parameters, from left to right.
+_Named: TypeAlias = tuple[tuple[str, ...], T]
+
+
+def _rank(pair: tuple[Any, ...]) -> int:
+    rank: int = pair[0].rank
+    return rank
 
 
 class _Node(Generic[T]):
@@ -61,55 +68,59 @@ class Index(Generic[T]):
     __slots__ = ("_heads", "_plain", "_root")
 
     def __init__(self) -> None:
-        self._root: _Node[T] = _Node()
+        self._root: _Node[_Named[T]] = _Node()
         # Two short cuts past the tree, for the usual shapes: literals alone, and literals before
         # one parameter. Nothing can be more specific than the first; nothing but the first, and
         # other parameters in the same place, more than the second.
         self._plain: dict[str, T] = {}
-        self._heads: dict[str, tuple[tuple[Kind, T], ...]] = {}
+        self._heads: dict[str, tuple[_Last[T], ...]] = {}
 
     def put(self, template: Template, entry: T) -> None:
         """Add an entry; it replaces one of the same shape."""
         node = self._root.descend(template)
+        named = tuple(template.parameters), entry
         if template.below:
-            node.tail, node.open = entry, True
+            node.tail, node.open = named, True
         else:
-            node.end = entry
+            node.end = named
             *head, last = template.segments
             literals = [part for part in head if isinstance(part, str)]
             if len(literals) == len(head):
                 if isinstance(last, str):
                     self._plain[template.text] = entry
                 else:
-                    self._put_last("/".join(["", *literals, ""]), last.kind, entry)
+                    self._put_last("/".join(["", *literals, ""]), last, entry)
 
-    def _put_last(self, head: str, kind: Kind, entry: T) -> None:
-        others = [(k, e) for k, e in self._heads.get(head, ()) if k is not kind]
-        self._heads[head] = tuple(sorted([*others, (kind, entry)], key=_rank))
+    def _put_last(self, head: str, parameter: Parameter, entry: T) -> None:
+        name, kind = parameter
+        others = [last for last in self._heads.get(head, ()) if last[0] is not kind]
+        lasts = sorted([*others, (kind, kind.read, kind.alias, name, entry)], key=_rank)
+        self._heads[head] = tuple(lasts)
 
-    def find(self, path: str) -> tuple[T, Values] | None:
-        """The entry and the values of its parameters."""
+    def find(self, path: str) -> tuple[T, Params] | None:
+        """The entry and the typed parameters."""
         entry = self._plain.get(path)
         if entry is not None:
-            return entry, ()
+            return entry, {}
         cut = path.rfind("/") + 1
-        kinds = self._heads.get(path[:cut])
-        if kinds is not None:
-            last = path[cut:]
-            for kind, entry in kinds:
-                value = kind.read(last)
+        lasts = self._heads.get(path[:cut])
+        if lasts is not None:
+            segment = path[cut:]
+            for _, read, alias, name, entry in lasts:
+                value = read(segment)
                 if value is not None:
-                    return entry, (value,)
-                if kind.alias(last):
+                    return entry, {name: value}
+                if alias(segment):
                     return entry, None
         if path[:1] != "/":
             return None
-        return _find(self._root, path.split("/"), 1, ())
+        found = _find(self._root, path.split("/"), 1, ())
+        return None if found is None else _with_params(*found)
 
 
 def _find(
-    node: _Node[T], segments: list[str], index: int, values: Values
-) -> tuple[T, Values] | None:
+    node: _Node[T], segments: list[str], index: int, values: _Values
+) -> tuple[T, _Values] | None:
     end = len(segments)
     while index < end:
         segment = segments[index]
@@ -136,8 +147,13 @@ def _find(
     return None if node.end is None else (node.end, values)
 
 
-def _extended(values: Values, value: Any) -> Values:
+def _extended(values: _Values, value: Any) -> _Values:
     return None if values is None or value is None else (*values, value)
+
+
+def _with_params(named: _Named[T], values: _Values) -> tuple[T, Params]:
+    names, entry = named
+    return entry, None if values is None else dict(zip(names, values, strict=True))
 
 
 class Overlay(Generic[T]):
@@ -150,29 +166,32 @@ class Overlay(Generic[T]):
     __slots__ = ("_root",)
 
     def __init__(self) -> None:
-        self._root: _Node[list[T]] = _Node()
+        self._root: _Node[tuple[_Named[T], ...]] = _Node()
 
     def put(self, template: Template, entry: T) -> None:
         slim = template._replace(segments=tuple(s for s in template.segments if s != ""))
         node = self._root.descend(slim)
+        named = tuple(template.parameters), entry
         if template.below:
-            node.tail = [*(node.tail or ()), entry]
+            node.tail = (*(node.tail or ()), named)
         else:
-            node.end = [*(node.end or ()), entry]
+            node.end = (*(node.end or ()), named)
 
-    def find(self, path: str) -> list[tuple[T, Values]]:
-        """The entries, each with the values of its parameters."""
-        return list(_find_all(self._root, [s for s in path.split("/") if s], 0, ()))
+    def find(self, path: str) -> list[tuple[T, Params]]:
+        """The entries, each with its typed parameters."""
+        segments = [segment for segment in path.split("/") if segment]
+        found = _find_all(self._root, segments, 0, ())
+        return [_with_params(named, values) for every, values in found for named in every]
 
 
 def _find_all(
-    node: _Node[list[T]], segments: list[str], index: int, values: Values
-) -> Iterator[tuple[T, Values]]:
-    for entry in node.tail or ():
-        yield entry, values
+    node: _Node[T], segments: list[str], index: int, values: _Values
+) -> Iterator[tuple[T, _Values]]:
+    if node.tail is not None:
+        yield node.tail, values
     if index == len(segments):
-        for entry in node.end or ():
-            yield entry, values
+        if node.end is not None:
+            yield node.end, values
         return
     segment = segments[index]
     index += 1

@@ -49,16 +49,12 @@ class Rulebook:
         found = None if table is None else table.find(path)
         if found is None:
             return self._unmatched(method, path)
-        rule, values = found
-        if values:
-            names = rule.names
-            params = {names[0]: values[0]} if len(values) == 1 else dict(zip(names, values))  # noqa: B905
-            match = Match(rule, params, rule.template)
-        elif values is not None and self._forbids is None:
+        rule, params = found
+        if not params and params is not None and self._forbids is None:
             return rule.static
-        else:
-            match = Match(rule, {}, rule.template)
-            match.canonical = values is not None
+        match = Match(rule, params or {}, rule.template)
+        if params is None:
+            match.canonical = False
         if self._forbids is not None:
             match.forbids = _forbidding(self._forbids, method, path)
         return match
@@ -79,8 +75,8 @@ def _forbidding(
     overlay: Overlay[_Forbid], method: str, path: str
 ) -> tuple[tuple[CompiledRule, dict[str, Any] | None], ...]:
     return tuple(
-        (rule, None if values is None else dict(zip(rule.names, values, strict=True)))
-        for (methods, rule), values in overlay.find(path)
+        (rule, params)
+        for (methods, rule), params in overlay.find(path)
         if methods is None or method in methods
     )
 

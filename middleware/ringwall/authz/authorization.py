@@ -143,7 +143,6 @@ class Authorization(Layer):
         exchange.decisions.append(decision.record)
         if decision.allow:
             if facts.objects and match.rule is not None:
-                facts.params = match.params
                 hand_over(exchange, match.rule.loads, facts)
             return None
         bearer = facts.principal is not None and facts.principal.scheme == "bearer"
