@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 import uvicorn
@@ -140,6 +140,8 @@ def _linger(connection: socket.socket) -> None:
 
 
 class _SecureHandler(ServerHandler):
+    request_handler: WSGIRequestHandler
+
     def get_scheme(self) -> str:
         return "https"
 
@@ -150,9 +152,13 @@ class _Handler(WSGIRequestHandler):
         if len(self.raw_requestline) > 65536 or not self.parse_request():
             return
         handler = _SecureHandler(
-            self.rfile, self.wfile, self.get_stderr(), self.get_environ(), multithread=True
+            cast("IO[bytes]", self.rfile),
+            cast("IO[bytes]", self.wfile),
+            self.get_stderr(),
+            self.get_environ(),
+            multithread=True,
         )
-        handler.request_handler = self  # type: ignore[attr-defined]  its close() logs through it
+        handler.request_handler = self  # its close() logs through it
         handler.run(self.server.get_app())  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *arguments: Any) -> None:
