@@ -374,8 +374,48 @@ def test_a_store_that_is_down_may_be_replaced_by_this_process(sender, down):
     store = Remote(Clock())
     store.down = down
     layer = RateLimit("2/minute", store=store, when_down="local", clock=Clock())
-    assert statuses(sender(layer, app), 4) == [200, 200, 429, 429]
+    send = sender(layer, app)
+    assert statuses(send, 4) == [200, 200, 429, 429]
     assert app.calls == 2
+    assert send().decisions == [("ratelimit", "deny", "client", "local-quota-exceeded")]
+    here = send(client="192.0.2.2")
+    assert here.decisions == [("ratelimit", "allow", "client", "within-local-quota")]
+
+
+@pytest.mark.parametrize(("workers", "told", "admitted"), [
+    (4, None, 2), (None, "4", 2), (None, None, 8), (None, "x", 8), (None, "0", 8), (100, "4", 1),
+])  # fmt: skip
+def test_while_the_store_is_down_each_worker_counts_its_share(
+    sender, monkeypatch, workers, told, admitted
+):
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
+    if told is not None:
+        monkeypatch.setenv("WEB_CONCURRENCY", told)
+    store = Remote(Clock())
+    store.down = "later"
+    layer = RateLimit("8/minute", store=store, when_down="local", workers=workers, clock=Clock())
+    assert statuses(sender(layer, App()), 10).count(200) == admitted
+
+
+@pytest.mark.parametrize("workers", [0, -1, 10_001, 2.0, "4", True])
+def test_workers_that_cannot_be_teach(workers):
+    with pytest.raises(ConfigurationError, match="workers= takes how many"):
+        RateLimit("1/minute", workers=workers)
+
+
+def test_a_login_never_fails_open():
+    with pytest.raises(ConfigurationError, match="login=True write when_down='deny'"):
+        RateLimit("1/minute", when_down="allow", login=True)
+    for when_down in ("deny", "local"):
+        RateLimit("1/minute", when_down=when_down, login=True)
+
+
+def test_a_store_that_cannot_count_so_teaches():
+    store = Remote(Clock())
+    store.algorithms = frozenset({"fixed-window"})
+    RateLimit("1/minute", store=store, algorithm="fixed-window")
+    with pytest.raises(ConfigurationError, match="cannot count by algorithm='gcra'; use one of"):
+        RateLimit("1/minute", store=store)
 
 
 def test_a_store_that_fails_otherwise_is_a_500(sender, caplog):
@@ -389,15 +429,6 @@ def test_a_store_that_fails_otherwise_is_a_500(sender, caplog):
     assert app.calls == 0
     assert "RuntimeError" in caplog.text
     assert "pass-word" not in caplog.text + answer.body.decode()
-
-
-@pytest.mark.parametrize(
-    "url", ["redis://u:hunter2@h/0", "REDISS://:hunter2@h", "valkey://hunter2", "lmdb:///hunter2"]
-)
-def test_a_store_that_is_planned_says_so_without_its_password(url):
-    with pytest.raises(ConfigurationError, match="not available yet in this version") as caught:
-        RateLimit("1/minute", store=url)
-    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache, partial
@@ -12,7 +14,7 @@ from .._exchange import Decision, Exchange
 from .._layer import Layer, ResponseHead, Verdict
 from .._pending import Pending
 from ..problem import Response
-from .engine import GCRA, Check, Quota
+from .engine import GCRA, Check, Limit, Quota
 from .headers import Draft, Legacy, Manner, Off, Standing, out_of_service, refusal
 from .keys import key_function
 from .memory import MemoryStore
@@ -40,7 +42,12 @@ class RateLimit(Layer):
         store: where counts are kept. None: in this process, several worker processes count apart.
             A URL or a `Store`: as it says.
         when_down: what follows where the store does not answer. "deny": 503. "allow": the request
-            passes uncounted. "local": it is counted in this process.
+            passes uncounted. "local": it is counted in this process, each of the `workers` with
+            its share of the quotas. Decisions tell, by their reason.
+        workers: how many processes serve the app, 1 to 10000; by default what the environment's
+            WEB_CONCURRENCY says, else 1.
+        login: True for rules that stand before passwords and codes: guessing must not be free
+            because a store is down, so that when_down="allow" is an error.
         algorithm: "gcra" (a burst of the quota, then evenly), "sliding-window", "fixed-window".
         policy: the policy's name in headers and decisions; by default that of the key. Two layers
             that one response passes should have two names.
@@ -73,6 +80,8 @@ class RateLimit(Layer):
         headers: str = "draft",
         exempt: Iterable[str] = (),
         ipv6_prefix: int = 64,
+        workers: int | None = None,
+        login: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._key = key_function(key, ipv6_prefix)
@@ -81,9 +90,26 @@ class RateLimit(Layer):
         self._limits = read_limits(rates, policy, algorithm)
         self._store = open_store(store, clock)
         self.colours = self._store.colours
+        algorithms = getattr(self._store, "algorithms", (algorithm,))
+        if algorithm not in algorithms:
+            raise ConfigurationError(
+                f"this store cannot count by algorithm={algorithm!r}"
+                + did_you_mean(algorithm, algorithms)
+            )
         _one_of("when_down", when_down, _WHEN_DOWN)
+        if login and when_down == "allow":
+            raise ConfigurationError(
+                "a login must not be open to guessing while the store is down: with login=True"
+                " write when_down='deny' or when_down='local'"
+            )
         self._when_down = when_down
         self._local = MemoryStore(clock=clock) if when_down == "local" else None
+        share = _workers(workers)
+        # Never more in sum than the rule says, but at least one request each.
+        self._local_limits = tuple(
+            type(limit)(limit.name, max(1, limit.quota // share), limit.window)
+            for limit in self._limits
+        )
         _one_of("headers", headers, _MANNERS)
         self._manner = _MANNERS[headers](self._limits)
         self._note_one, self._tell = self._manner.note_one, self._manner.tell
@@ -98,6 +124,11 @@ class RateLimit(Layer):
         self._exempted = Decision(self.name, "allow", "exempt", "exempt")
         self._denied = {
             limit: Decision(self.name, "deny", limit.name, "quota-exceeded")
+            for limit in self._limits
+        }
+        self._allowed_here = Decision(self.name, "allow", policy, "within-local-quota")
+        self._denied_here = {
+            limit: Decision(self.name, "deny", limit.name, "local-quota-exceeded")
             for limit in self._limits
         }
         self._down = Decision(self.name, "deny", policy, "store-unavailable")
@@ -136,7 +167,7 @@ class RateLimit(Layer):
         """The commonest case: one GCRA limit in memory, charged through its `lane`."""
         left = self._charge(self._key(exchange))
         if left < 0:
-            return self._refuse(exchange, (Standing(self._limits[0], 0, -left),))
+            return self._refuse(exchange, (Standing(self._limits[0], 0, -left),), self._denied)
         remaining = left // self._interval
         exchange.state[self] = self._note_one(remaining, self._interval - left)
         exchange.decisions.append(self._allowed)
@@ -150,7 +181,7 @@ class RateLimit(Layer):
         except StoreUnavailable:
             return self._without_store(exchange, checks)
         if isinstance(answer, list):
-            return self._conclude(exchange, answer)
+            return self._conclude(exchange, answer, self._allowed, self._denied)
         return self._await(exchange, checks, answer)
 
     def _await(
@@ -160,23 +191,34 @@ class RateLimit(Layer):
             quotas = yield from answer
         except StoreUnavailable:
             return self._without_store(exchange, checks)
-        return self._conclude(exchange, quotas)
+        return self._conclude(exchange, quotas, self._allowed, self._denied)
 
     def _without_store(self, exchange: Exchange, checks: list[Check]) -> Response | None:
         if self._local is not None:
-            return self._conclude(exchange, self._local.acquire(checks))
+            here = [
+                check._replace(limit=limit)
+                for check, limit in zip(checks, self._local_limits, strict=True)
+            ]
+            quotas = self._local.acquire(here)
+            return self._conclude(exchange, quotas, self._allowed_here, self._denied_here)
         if self._when_down == "allow":
             exchange.decisions.append(self._uncounted)
             return None
         exchange.decisions.append(self._down)
         return self._out_of_service
 
-    def _conclude(self, exchange: Exchange, quotas: list[Quota]) -> Response | None:
+    def _conclude(
+        self,
+        exchange: Exchange,
+        quotas: list[Quota],
+        allowed: Decision,
+        denied: dict[Limit, Decision],
+    ) -> Response | None:
         for quota in quotas:
             if not quota.allowed:
-                return self._refuse(exchange, self._violated(quotas))
+                return self._refuse(exchange, self._violated(quotas), denied)
         exchange.state[self] = self._manner.note(quotas)
-        exchange.decisions.append(self._allowed)
+        exchange.decisions.append(allowed)
         return None
 
     def _violated(self, quotas: list[Quota]) -> tuple[Standing, ...]:
@@ -186,8 +228,13 @@ class RateLimit(Layer):
             if not quota.allowed
         )
 
-    def _refuse(self, exchange: Exchange, violated: tuple[Standing, ...]) -> Response:
-        exchange.decisions.append(self._denied[violated[0].limit])
+    def _refuse(
+        self,
+        exchange: Exchange,
+        violated: tuple[Standing, ...],
+        denied: dict[Limit, Decision],
+    ) -> Response:
+        exchange.decisions.append(denied[violated[0].limit])
         # In whole seconds there are few different refusals: a flood is answered from the cache.
         return self._refusal(tuple(standing.rounded_up() for standing in violated))
 
@@ -197,6 +244,17 @@ def _one_of(parameter: str, value: object, options: Collection[str]) -> None:
         raise ConfigurationError(
             f"unknown {parameter} {value!r}" + did_you_mean(str(value), options)
         )
+
+
+def _workers(workers: int | None) -> int:
+    """How many processes share the app: what was given, or what servers are told (gunicorn,
+    uvicorn, hypercorn and platforms read WEB_CONCURRENCY)."""
+    if workers is None:
+        told = os.environ.get("WEB_CONCURRENCY", "")
+        return int(told) if re.fullmatch(r"[1-9][0-9]{0,3}", told) else 1
+    if type(workers) is not int or not 1 <= workers <= 10_000:
+        raise ConfigurationError("workers= takes how many processes serve the app, 1 to 10000")
+    return workers
 
 
 def _paths(exempt: Any) -> frozenset[str]:

@@ -10,7 +10,10 @@ from .._pending import Pending
 from .engine import Check, Quota
 from .memory import MemoryStore
 
-_PLANNED = ("redis", "rediss", "valkey", "valkeys", "lmdb")
+_REDIS = ("redis", "rediss", "valkey", "valkeys", "unix")
+_LIMITS = ("memcached", "mongodb", "mongodb+srv")
+_KNOWN = ("redis", "rediss", "redis+sentinel", "redis+cluster", "valkey", "lmdb", "memcached",
+          "mongodb")  # fmt: skip
 
 
 class StoreUnavailable(Exception):
@@ -26,6 +29,7 @@ class Store(Protocol):
 
     Attributes:
         colours: the interfaces it can serve, of "asgi" and "wsgi".
+        algorithms: those it can count by; a store without this attribute can all.
     """
 
     @property
@@ -48,6 +52,7 @@ def open_store(store: object, clock: Callable[[], float]) -> Store:
     """The store that `store=` names.
 
     Raises:
+        MissingDependency: a package that it needs is missing.
         ConfigurationError: it names none. The message never holds the URL: it may hold a password.
     """
     if store is None:
@@ -56,15 +61,26 @@ def open_store(store: object, clock: Callable[[], float]) -> Store:
         scheme, separator, _ = store.partition("://")
         if not separator:
             raise ConfigurationError("store= takes a URL such as 'redis://localhost:6379/0'")
-        if scheme.lower() not in _PLANNED:
-            hint = did_you_mean(scheme.lower()[:32], ("redis", "rediss", "lmdb"))
-            raise ConfigurationError(f"store= has a URL of an unknown scheme{hint}")
-        raise ConfigurationError(
-            f"store='{scheme.lower()}://...' is not available yet in this version; leave store="
-            " out to count in this process"
-        )
+        return _store_of(scheme.lower(), store)
     if isinstance(store, type) or not isinstance(store, Store):
         raise ConfigurationError(
             f"store= takes a URL or a store object, not {type(store).__name__!r}"
         )
     return store
+
+
+def _store_of(scheme: str, url: str) -> Store:
+    if scheme.partition("+")[0] in _REDIS:
+        from .redis import RedisStore
+
+        return RedisStore(url)
+    if scheme == "lmdb":
+        from .lmdb import store_of
+
+        return store_of(url)
+    if scheme in _LIMITS:
+        from .through_limits import LimitsStore
+
+        return LimitsStore(url)
+    hint = did_you_mean(scheme[:32], _KNOWN)
+    raise ConfigurationError(f"store= has a URL of an unknown scheme{hint}")

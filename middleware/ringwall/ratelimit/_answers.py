@@ -1,0 +1,58 @@
+"""What a store answers, from the states it found: the same arithmetic for every remote store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .engine import Check, Quota
+
+
+def validate(checks: Sequence[Check]) -> None:
+    """Raises ValueError where a cost is negative or no int."""
+    for _, _, cost in checks:
+        if type(cost) is not int or cost < 0:
+            raise ValueError("a cost is a whole number, 0 or above")
+
+
+def answer(
+    checks: Sequence[Check], states: Sequence[int], now: int, *, keep: bool
+) -> tuple[list[Quota], bool]:
+    """The answer to each check, and whether all were admitted.
+
+    Parameters:
+        states: of each check's limit and key, before, brought up to `now`; equal for equal ones.
+        keep: whether the charge is made where all are admitted; False: a peek.
+    """
+    if len(checks) == 1:
+        (limit, _, cost), state = checks[0], states[0]
+        charged = limit.charge(state, now, cost)
+        allowed = charged is not None
+        receipt = 0
+        if keep and charged is not None:
+            state = receipt = charged
+        wait = limit.wait(state, now, cost or 1)
+        return [Quota(allowed, limit.remaining(state, now), wait, receipt)], allowed
+    # Charged one after the other, so that two checks of one key see each other.
+    before = {(limit.id, key): state for (limit, key, _), state in zip(checks, states, strict=True)}
+    after = dict(before)
+    verdicts: list[bool] = []
+    for limit, key, cost in checks:
+        charged = limit.charge(after[limit.id, key], now, cost)
+        verdicts.append(charged is not None)
+        if charged is not None:
+            after[limit.id, key] = charged
+    admitted = all(verdicts)
+    keep = keep and admitted
+    final = after if keep else before
+    quotas: list[Quota] = []
+    for (limit, key, cost), allowed in zip(checks, verdicts, strict=True):
+        state = final[limit.id, key]
+        quotas.append(
+            Quota(
+                allowed,
+                limit.remaining(state, now),
+                limit.wait(state, now, cost or 1),
+                state if keep else 0,
+            )
+        )
+    return quotas, admitted

@@ -1,0 +1,76 @@
+"""Who was denied is denied without asking again, until the time it was told to come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+
+from .engine import SECOND, Check, Quota
+
+
+class DenyCache:
+    """Remembers denials of a remote store, in this process, at most `size` of them.
+
+    It can only be stricter than the store, never laxer: a refund in another process shows when the
+    denial has lapsed. Forgetting costs no more than a round trip, so the oldest leave first.
+
+    >>> cache = DenyCache(clock=lambda: 0.0)
+    """
+
+    __slots__ = ("_clock", "_entries", "_lock", "_size")
+
+    def __init__(self, size: int = 10_000, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._clock = clock
+        self._lock = Lock()
+        # By limit and key: until when, for which cost, and what remained.
+        self._entries: dict[tuple[str, str], tuple[float, int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, checks: Sequence[Check]) -> list[Quota] | None:
+        """The denial of these checks, or None where the store must be asked.
+
+        Of the checks that are not known to be denied it tells nothing: admitted, none left.
+        """
+        entries = self._entries
+        if not entries:
+            return None
+        for limit, key, cost in checks:
+            entry = entries.get((limit.id, key))
+            if entry is not None and cost >= entry[1]:
+                now = self._clock()
+                if now < entry[0]:
+                    return [self._quota(check, now) for check in checks]
+        return None
+
+    def _quota(self, check: Check, now: float) -> Quota:
+        limit, key, cost = check
+        entry = self._entries.get((limit.id, key))
+        if entry is None or cost < entry[1] or now >= entry[0]:
+            return _UNKNOWN
+        return Quota(False, entry[2], int((entry[0] - now) * SECOND) + 1, 0)
+
+    def note(self, checks: Sequence[Check], quotas: Sequence[Quota], asked: float) -> None:
+        """Remember what of this answer is a denial. `asked`: when the store was asked, so that
+        the cache never holds on longer than the store does."""
+        for (limit, key, cost), quota in zip(checks, quotas, strict=True):
+            if quota.allowed:
+                continue
+            with self._lock:
+                entries = self._entries
+                entries.pop((limit.id, key), None)
+                if len(entries) >= self._size:
+                    del entries[next(iter(entries))]
+                entries[limit.id, key] = asked + quota.wait / SECOND, cost, quota.remaining
+
+    def forget(self, checks: Iterable[Check]) -> None:
+        """A refund or a reset: the store has news of these."""
+        with self._lock:
+            for limit, key, _ in checks:
+                self._entries.pop((limit.id, key), None)
+
+
+_UNKNOWN = Quota(True, 0, 0, 0)

@@ -1,0 +1,253 @@
+"""One Redis server: its connections in both colours, its circuit breaker, its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio.connection as aio
+import redis.connection as sync
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
+from redis.retry import Retry
+
+from ._breaker import Breaker
+from .store import StoreUnavailable
+
+# RESP2: what RESP3 adds (push messages, maintenance notifications) has no use here, and makes
+# redis-py keep connections that are stale.
+_ALWAYS: dict[str, Any] = {"protocol": 2, "socket_keepalive": True}
+if int(redis.__version__.split(".")[0]) < 8:
+    _ALWAYS |= {"lib_name": None, "lib_version": None}
+else:
+    _ALWAYS |= {"driver_info": None}
+
+
+class NotSent(StoreUnavailable):
+    """The question never reached the server: it charged nobody, and may be put again."""
+
+
+class Deadline(threading.local):
+    """When the blocking call of this thread must have its answer; on the monotonic clock."""
+
+    at: float | None = None
+
+    def left(self) -> float:
+        """Seconds left. Raises TimeoutError where there are none."""
+        if self.at is None:
+            return 1.0
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        return left
+
+
+deadline = Deadline()
+
+
+class TimedSocket:
+    """A socket whose every operation ends by the deadline of its thread: a server that sends one
+    byte at a time cannot prolong it."""
+
+    __slots__ = ("_at_once", "_sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._at_once = False
+
+    def settimeout(self, value: float | None) -> None:
+        self._at_once = value == 0
+        if self._at_once:
+            self._sock.settimeout(0)
+
+    def _limit(self) -> socket.socket:
+        if not self._at_once:
+            self._sock.settimeout(deadline.left())
+        return self._sock
+
+    def recv(self, size: int) -> bytes:
+        return self._limit().recv(size)
+
+    def recv_into(self, buffer: Any) -> int:
+        return self._limit().recv_into(buffer)
+
+    def sendall(self, data: bytes) -> None:
+        self._limit().sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def _timed(base: type[Any]) -> type[Any]:
+    """A connection class of redis-py whose connect and I/O end by the deadline."""
+
+    class Timed(base):  # type: ignore[misc]
+        # Asked before each step of connecting; what redis-py assigns is of no use here.
+        socket_timeout = socket_connect_timeout = property(
+            lambda self: deadline.left(), lambda self, value: None
+        )
+
+        def _connect(self) -> Any:
+            return TimedSocket(super()._connect())
+
+    return Timed
+
+
+_SYNC = {
+    "tcp": _timed(sync.Connection),
+    "tls": _timed(sync.SSLConnection),
+    "unix": _timed(sync.UnixDomainSocketConnection),
+}
+_AIO: dict[str, type[Any]] = {
+    "tcp": aio.Connection,
+    "tls": aio.SSLConnection,
+    "unix": aio.UnixDomainSocketConnection,
+}
+
+
+class Node:
+    """One server. Connections are made per process and per event loop, when first needed: it may
+    be made before a fork, and outlive event loops.
+
+    Parameters:
+        address: host and port, or the path of a socket.
+        tls: whether to encrypt. options: keyword arguments of redis-py's connections.
+    """
+
+    __slots__ = ("_aio", "_kind", "_options", "_sync", "address", "breaker")
+
+    def __init__(self, address: tuple[str, int] | str, tls: bool, options: dict[str, Any]) -> None:
+        self.address = address
+        where: dict[str, Any]
+        if isinstance(address, str):
+            self._kind, where = "unix", {"path": address}
+            name = address
+        else:
+            host, port = address
+            self._kind, where = "tls" if tls else "tcp", {"host": host, "port": port}
+            name = f"{host}:{port}"
+        self._options = {**options, **_ALWAYS, **where}
+        self.breaker = Breaker(f"the rate limit store at {name}")
+        # Pools of other processes are kept, not closed: their connections are not ours.
+        self._sync: dict[int, sync.ConnectionPool] = {}
+        self._aio: WeakKeyDictionary[
+            asyncio.AbstractEventLoop,
+            dict[int, tuple[aio.ConnectionPool, AsyncGenerator[None, None]]],
+        ] = WeakKeyDictionary()
+
+    def send(self, data: bytes, count: int) -> list[Any]:
+        """Send commands, wait for `count` replies; a reply may be a ResponseError.
+
+        Raises:
+            NotSent: no connection could be had. StoreUnavailable: no answer came.
+        """
+        if not self.breaker.admits():
+            raise NotSent
+        pool = self._sync.get(os.getpid())
+        if pool is None:
+            pool = self._sync.setdefault(os.getpid(), self._sync_pool())
+        try:
+            connection: Any = pool.get_connection()
+        except (RedisError, OSError) as error:
+            self.breaker.failed(type(error).__name__)
+            raise NotSent from None
+        answered = False
+        try:
+            connection.send_packed_command([data], check_health=False)
+            replies = []
+            for _ in range(count):
+                try:
+                    replies.append(connection.read_response())
+                except ResponseError as error:
+                    replies.append(error)
+            answered = not _is_demoted(replies)
+        except (RedisError, OSError, ValueError) as error:
+            self.breaker.failed(type(error).__name__)
+            raise StoreUnavailable from None
+        finally:
+            if not answered:  # a late reply must not answer the next question
+                connection.disconnect()
+            pool.release(connection)
+        self.breaker.succeeded()
+        return replies
+
+    async def asend(self, data: bytes, count: int) -> list[Any]:
+        """`send` on the running event loop. The caller sees to the deadline, by cancelling."""
+        if not self.breaker.admits():
+            raise NotSent
+        pools = self._aio.get(asyncio.get_running_loop())
+        kept = None if pools is None else pools.get(os.getpid())
+        pool = await self._aio_pool() if kept is None else kept[0]
+        stage: type[StoreUnavailable] = NotSent
+        connection: Any = None
+        answered = False
+        try:
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            stage = StoreUnavailable
+            await connection.send_packed_command([data], check_health=False)
+            replies = []
+            for _ in range(count):
+                try:
+                    replies.append(await connection.read_response())
+                except ResponseError as error:
+                    replies.append(error)
+            answered = not _is_demoted(replies)
+        except (RedisError, OSError, ValueError, asyncio.CancelledError) as error:
+            self.breaker.failed(type(error).__name__)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise stage from None
+        finally:
+            if connection is not None:
+                if not answered:
+                    await connection.disconnect(nowait=True)
+                await pool.release(connection)
+        self.breaker.succeeded()
+        return replies
+
+    def _sync_pool(self) -> sync.ConnectionPool:
+        return sync.ConnectionPool(
+            connection_class=_SYNC[self._kind], retry=Retry(NoBackoff(), 0), **self._options
+        )
+
+    async def _aio_pool(self) -> aio.ConnectionPool:
+        pool = aio.ConnectionPool(
+            connection_class=_AIO[self._kind],
+            retry=AsyncRetry(NoBackoff(), 0),
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            **self._options,
+        )
+        keeper = _closing(pool)
+        await keeper.__anext__()
+        for loop in list(self._aio):
+            if loop.is_closed():
+                del self._aio[loop]
+        pools = self._aio.setdefault(asyncio.get_running_loop(), {})
+        pools[os.getpid()] = pool, keeper
+        return pool
+
+
+# An event loop that shuts down closes the asynchronous generators which began on it: the one hook
+# there is to close connections in time. It holds them weakly: they are kept beside their pools.
+
+
+async def _closing(pool: aio.ConnectionPool) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await pool.disconnect()
+
+
+def _is_demoted(replies: list[Any]) -> bool:
+    """A server that became a replica: behind its name there may be another one by now, which only
+    a new connection reaches."""
+    return any(isinstance(reply, ReadOnlyError) for reply in replies)

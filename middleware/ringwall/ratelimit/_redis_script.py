@@ -1,0 +1,332 @@
+"""The one script of the Redis store, and the wire format of a call to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+from .engine import GCRA, Check, FixedWindow, Limit, SlidingWindow
+
+# Many requests in one call, each all or nothing. A key holds a hash: one field for each limit.
+#
+# ARGV, for each request: what to do (a acquire, p peek, r refund, d delete), how many checks, and
+# for each check: field, kind, interval and burst (GCRA) or window and quota, cost, receipt. KEYS:
+# one for each check. The answer is one string: the time, then for each request its status (0
+# denied, 1 done, 2 a key that is none of ours) and two numbers for each check: the state before.
+#
+# Lua's numbers are doubles: everything stays below 2^53, and products are compared in two limbs.
+# A state that makes no sense counts as a full one: it denies, and heals within a window.
+# The first write fails or none does (OOM, READONLY, MISCONF): such an error charged nobody.
+SCRIPT = b"""
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local floor, format = math.floor, string.format
+
+local function product(x, y)
+  local low = x * (y % 4194304)
+  return x * floor(y / 4194304) + floor(low / 4194304), low % 4194304
+end
+
+local function at(kind, raw, a, b)
+  if kind == '1' then
+    local tat = tonumber(raw or 0) or now + b
+    if tat <= now then return now, 0 end
+    if tat <= now + b then return tat, 0 end
+    return now + b, 0
+  end
+  if not raw then return 0, 0 end
+  local index, last, count = string.match(raw, '^(%d+):(%d+):(%d+)$')
+  if not index then return b, 0 end
+  index, last, count = tonumber(index), tonumber(last), tonumber(count)
+  local current = floor(now / a)
+  if index < current then
+    last = index == current - 1 and count or 0
+    count = 0
+  end
+  return count, kind == '3' and last or 0
+end
+
+local function charge(r, cost)
+  if r.kind == '1' then
+    local tat = r.state + cost * r.a
+    if tat - now > r.b then return false end
+    r.state = tat
+    return true
+  end
+  local room = r.b - r.state - cost
+  if room < 0 then return false end
+  if r.last > room then
+    local high, low = product(r.last, r.a - now % r.a)
+    local most, rest = product(room, r.a)
+    if high > most or (high == most and low > rest) then return false end
+  end
+  r.state = r.state + cost
+  return true
+end
+
+local function refund(r, cost, receipt)
+  if not r.raw then return end
+  if r.kind == '1' then
+    r.state = r.state - math.min(cost * r.a, math.max(0, receipt - now))
+    return
+  end
+  local age = floor(now / r.a) - receipt
+  if age == 0 then
+    r.state = r.state - math.min(cost, r.state)
+  elseif age == 1 then
+    r.last = r.last - math.min(cost, r.last)
+  end
+end
+
+-- Never shorter than another limit in the same hash needs; set also where it was lost. A quarter
+-- longer than needed, so that it need not be set each time.
+local function live(key, spent)
+  local life = floor((spent - now) / 1000) + 2
+  if redis.call('PTTL', key) < life then
+    redis.call('PEXPIRE', key, floor(life * 1.25))
+  end
+end
+
+local function write(key, records)
+  local args, last = {}, 0
+  for _, r in ipairs(records) do
+    if r.state ~= r.before or r.last ~= r.last_before then
+      local value, spent
+      if r.kind == '1' then
+        value, spent = format('%.0f', r.state), r.state
+      else
+        local index = floor(now / r.a)
+        value = format('%.0f:%.0f:%.0f', index, r.last, r.state)
+        spent = (index + (r.kind == '3' and 2 or 1)) * r.a
+      end
+      args[#args + 1] = r.field
+      args[#args + 1] = value
+      last = math.max(last, spent)
+    end
+  end
+  if args[1] then
+    redis.call('HSET', key, unpack(args))
+    live(key, last)
+  end
+end
+
+local out = {format('%.0f', now)}
+local k, a = 0, 1
+
+-- The commonest request, one GCRA limit, without tables. False: it needs the long way.
+local function single(key)
+  if ARGV[a] ~= 'a' or ARGV[a + 1] ~= '1' or ARGV[a + 3] ~= '1' then return false end
+  local raw = redis.pcall('HGET', key, ARGV[a + 2])
+  if type(raw) == 'table' then return false end
+  local burst = tonumber(ARGV[a + 5])
+  local state = at('1', raw, 0, burst)
+  local tat, status = state + ARGV[a + 6] * ARGV[a + 4], 0
+  if tat - now <= burst then
+    status = 1
+    if tat ~= state then
+      redis.call('HSET', key, ARGV[a + 2], format('%.0f', tat))
+      live(key, tat)
+    end
+  end
+  local o = #out
+  out[o + 1], out[o + 2], out[o + 3] = status, format('%.0f', state), 0
+  k, a = k + 1, a + 8
+  return true
+end
+
+local function any(what, n)
+  a = a + 2
+  local list, runs, known, status = {}, {}, {}, 1
+  local i = 1
+  while i <= n do
+    local key, fields, new = KEYS[k + i], {}, {}
+    repeat
+      local field = ARGV[a + (i - 1) * 6]
+      local id = key .. field
+      local r = known[id]
+      if not r then
+        local p = a + (i - 1) * 6
+        r = {field = field, kind = ARGV[p + 1], a = tonumber(ARGV[p + 2]),
+             b = tonumber(ARGV[p + 3])}
+        known[id] = r
+        fields[#fields + 1] = field
+        new[#new + 1] = r
+      end
+      list[i] = r
+      i = i + 1
+    until i > n or KEYS[k + i] ~= key
+    if what == 'd' then
+      redis.call('HDEL', key, unpack(fields))
+    elseif new[1] then
+      local raws = redis.pcall('HMGET', key, unpack(fields))
+      if raws.err then
+        -- Nothing of ours: it denies until it lapses, and lapse it shall.
+        status = 2
+        if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, 60000) end
+        raws = {}
+      end
+      for j, r in ipairs(new) do
+        r.raw = raws[j]
+        r.state, r.last = at(r.kind, raws[j], r.a, r.b)
+        r.before, r.last_before = r.state, r.last
+      end
+      runs[#runs + 1] = {key, new}
+    end
+  end
+  if status == 1 and what ~= 'd' then
+    for j = 1, n do
+      local p = a + (j - 1) * 6
+      local cost = tonumber(ARGV[p + 4])
+      if what == 'r' then
+        refund(list[j], cost, tonumber(ARGV[p + 5]))
+      elseif not charge(list[j], cost) then
+        status = 0
+      end
+    end
+    if status == 1 and what ~= 'p' then
+      for _, run in ipairs(runs) do write(run[1], run[2]) end
+    end
+  end
+  out[#out + 1] = status
+  for j = 1, n do
+    out[#out + 1] = format('%.0f', list[j].before or 0)
+    out[#out + 1] = format('%.0f', list[j].last_before or 0)
+  end
+  k = k + n
+  a = a + n * 6
+end
+
+while ARGV[a] do
+  if not single(KEYS[k + 1]) then any(ARGV[a], tonumber(ARGV[a + 1])) end
+end
+return table.concat(out, ' ')
+"""
+
+SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
+
+_KINDS: dict[type[Limit], bytes] = {GCRA: b"1", FixedWindow: b"2", SlidingWindow: b"3"}
+_BY_SHA = b"$7\r\nEVALSHA\r\n$40\r\n%b\r\n" % SHA
+_BY_TEXT = b"$4\r\nEVAL\r\n$%d\r\n%b\r\n" % (len(SCRIPT), SCRIPT)
+_TAIL_OF_ONE = b"$1\r\n1\r\n$1\r\n0\r\n"
+
+
+def bulk(value: bytes) -> bytes:
+    """One RESP bulk string."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def command(*words: bytes) -> bytes:
+    """One command on the wire."""
+    return b"*%d\r\n" % len(words) + b"".join(map(bulk, words))
+
+
+class Request:
+    """What one script call may hold of a decision: checks whose keys lie on one server.
+
+    Parameters:
+        what: a acquire, p peek, r refund, d delete.
+        checks: and with them their `receipts`, of a refund.
+        keys: the hash of each check's key. places: of each check in the decision.
+        slot: the hash slot of the keys, on a cluster.
+    """
+
+    __slots__ = ("args", "checks", "keys", "places", "slot")
+
+    def __init__(
+        self,
+        what: bytes,
+        checks: Sequence[Check],
+        keys: Sequence[bytes],
+        receipts: Sequence[int] = (),
+        places: Sequence[int] = (),
+        slot: int = 0,
+    ) -> None:
+        self.checks = checks
+        self.places = places or range(len(checks))
+        self.slot = slot
+        self.keys = b"".join(map(bulk, keys))
+        args = map(arguments, checks, receipts) if receipts else map(arguments, checks)
+        self.args = b"$1\r\n%b\r\n%b%b" % (what, bulk(b"%d" % len(checks)), b"".join(args))
+
+
+@lru_cache(maxsize=1024)
+def _constants(limit: Limit) -> bytes:
+    """The arguments of a check that its limit alone decides."""
+    field = hashlib.blake2b(limit.id.encode(), digest_size=8).hexdigest().encode()
+    if isinstance(limit, GCRA):
+        numbers = limit.interval, limit.burst
+    else:
+        numbers = limit.window, limit.quota
+    words = field, _KINDS[type(limit)], *(b"%d" % number for number in numbers)
+    return b"".join(map(bulk, words))
+
+
+def arguments(check: Check, receipt: int = 0) -> bytes:
+    """The arguments of one check. A cost above the quota never passes: it is cut to stay exact."""
+    limit, _, cost = check
+    if cost == 1 and not receipt:
+        return _constants(limit) + _TAIL_OF_ONE
+    if isinstance(limit, FixedWindow):
+        receipt >>= 32
+    elif isinstance(limit, SlidingWindow):
+        receipt >>= 64
+    tail = bulk(b"%d" % min(cost, limit.quota + 1)) + bulk(b"%d" % receipt)
+    return _constants(limit) + tail
+
+
+def call(requests: Sequence[Request], *, text: bool = False) -> bytes:
+    """One EVALSHA for all these requests; EVAL where `text`, which also loads the script."""
+    count = sum(len(request.checks) for request in requests)
+    return b"*%d\r\n%b%b%b%b" % (
+        3 + 7 * count + 2 * len(requests),
+        _BY_TEXT if text else _BY_SHA,
+        bulk(b"%d" % count),
+        b"".join([request.keys for request in requests]),
+        b"".join([request.args for request in requests]),
+    )
+
+
+class Reply:
+    """What the script found for one request.
+
+    Attributes:
+        status: 0 denied, 1 done, 2 a key that is none of ours.
+        now: microseconds of the server's clock.
+        states: of each check before, as the engine writes them.
+    """
+
+    __slots__ = ("now", "states", "status")
+
+    def __init__(self, request: Request, now: int, numbers: Sequence[int]) -> None:
+        self.now = now
+        self.status = numbers[0]
+        self.states: list[int] = []
+        states = self.states
+        for i, (limit, _, _) in enumerate(request.checks):
+            state, last = numbers[2 * i + 1], numbers[2 * i + 2]
+            if isinstance(limit, FixedWindow):
+                state |= now // limit.window << 32
+            elif isinstance(limit, SlidingWindow):
+                state |= (now // limit.window << 32 | last) << 32
+            states.append(state)
+
+
+def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
+    """The answer of one `call`, one reply for each request.
+
+    Raises:
+        ValueError, TypeError, AttributeError: it is no answer of this script.
+    """
+    try:
+        now, *numbers = map(int, answer.split())
+        at, found = 0, []
+        for request in requests:
+            end = at + 1 + 2 * len(request.checks)
+            found.append(Reply(request, now, numbers[at:end]))
+            at = end
+    except IndexError:
+        raise ValueError("an answer too short") from None
+    if at != len(numbers):
+        raise ValueError("an answer too long")
+    return found

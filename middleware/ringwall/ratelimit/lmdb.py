@@ -1,0 +1,408 @@
+"""Counts shared by the processes of one machine, in a memory-mapped file: no server to run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import struct
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from .._errors import ConfigurationError, MissingDependency, did_you_mean
+from .._pending import Call, Pending, perform
+
+try:
+    import fcntl
+
+    import lmdb
+except ImportError:
+    raise MissingDependency("lmdb", "lmdb", "A store in LMDB (on POSIX systems)") from None
+
+from ._answers import answer, validate
+from .engine import GCRA, SECOND, Check, Limit, Quota, SlidingWindow
+from .store import StoreUnavailable
+
+logger = logging.getLogger("ringwall")
+
+T = TypeVar("T")
+
+_MOST_KEYS = 100_000_000
+# An entry takes about 70 bytes, the pages of a B+ tree are two thirds full on average, and each
+# transaction copies the pages that it changes. The file is sparse.
+_BYTES_PER_KEY = 256
+_SPARE = 4 << 20
+
+# When the entry says nothing any more, and the state: at most 115 bits.
+_ENTRY = struct.Struct(">QQQ")
+_LOW = (1 << 64) - 1
+
+# Entries looked at for a new key, in search of one that has lapsed; keys are hashes, so that any
+# place is a random one.
+_PROBES = 4
+_PROBES_WHEN_FULL = 16
+
+_FIRST_NAP, _LONGEST_NAP = 0.00002, 0.002
+
+
+def boottime() -> float:
+    """Seconds since the machine started: one clock for all of its processes, that nobody sets."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def boot_id(path: str = "/proc/sys/kernel/random/boot_id") -> str:
+    """Names this run of the machine, where the system tells (Linux); else always the same."""
+    try:
+        return Path(path).read_text("ascii").strip()
+    except OSError:
+        return "0"
+
+
+class LMDBStore:
+    """Keeps counts in a file that all worker processes of this machine share.
+
+    Exact, all or nothing, under threads and processes. Counts survive restarts of the app and the
+    kill of a worker at any moment, and begin anew when the machine starts (other than on Linux,
+    those from before may then deny for one window). A decision takes some 20 microseconds and is
+    made in place; while another process holds the file, an event loop waits without blocking, at
+    most until the deadline.
+
+    At most `max_keys` are held. Only one that says nothing any more gives up its place; a key that
+    finds none is counted in one bucket with all the others that found none.
+
+    Parameters:
+        path: a directory on a local file system that only the app may write; it is made where it
+            is missing.
+        max_keys: 1 to 10^8; 256 bytes each.
+        timeout: seconds to wait for another process, 0.001 to 60.
+        clock: seconds since the machine started; injected by tests.
+
+    Raises:
+        ConfigurationError: an argument cannot work. MissingDependency: lmdb is missing.
+    """
+
+    colours = frozenset({"asgi", "wsgi"})
+    algorithms = frozenset({"gcra", "sliding-window", "fixed-window"})
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_keys: int = 100_000,
+        timeout: float = 0.1,
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        if type(max_keys) is not int or not 1 <= max_keys <= _MOST_KEYS:
+            raise ConfigurationError("max_keys= takes a number from 1 to 10^8")
+        if not isinstance(timeout, (int, float)) or not 0.001 <= timeout <= 60:
+            raise ConfigurationError("timeout= takes seconds, from 0.001 to 60")
+        self._folder = os.path.realpath(path)
+        try:
+            Path(self._folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the directory of the LMDB store cannot be made: {type(error).__name__}"
+            ) from None
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise ConfigurationError("the directory of the LMDB store cannot be written")
+        self._max_keys = max_keys
+        self._timeout = float(timeout)
+        self._clock = clock
+        self._warned = False
+
+    def __repr__(self) -> str:
+        return f"<LMDBStore max_keys={self._max_keys}>"
+
+    def acquire(self, checks: Sequence[Check]) -> list[Quota] | Pending[list[Quota]]:
+        """Charge all checks or none, as one step; one answer for each, in order.
+
+        Raises:
+            ValueError: a cost is negative or no int. StoreUnavailable: another process held the
+                file until the deadline, or the file system fails.
+        """
+        validate(checks)
+        return self._run(self._judge, checks, True)
+
+    def peek(self, checks: Sequence[Check]) -> list[Quota] | Pending[list[Quota]]:
+        """What `acquire` would answer, without charging. Raises as it does."""
+        validate(checks)
+        return self._run(self._judge, checks, False)
+
+    def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> Pending[None] | None:
+        """Give back, once, what `acquire` charged and time has not given back already."""
+        return self._run(self._refund, checks, quotas)
+
+    def reset(self, checks: Sequence[Check]) -> Pending[None] | None:
+        """Forget what is counted for these limits and keys."""
+        return self._run(self._delete, checks, None)
+
+    # In one transaction
+
+    def _judge(self, txn: Any, checks: Sequence[Check], keep: bool) -> tuple[list[Quota], bool]:
+        now = int(self._clock() * SECOND)
+        slots = [self._slot(txn, limit, key, now) for limit, key, _ in checks]
+        states = [
+            limit.at(state, now) for (limit, _, _), (_, state, _) in zip(checks, slots, strict=True)
+        ]
+        # Two keys without a place share a bucket, and must see each other there.
+        named = [
+            Check(check.limit, slot[0].hex(), check.cost)
+            for check, slot in zip(checks, slots, strict=True)
+        ]
+        quotas, admitted = answer(named, states, now, keep=keep)
+        if not (keep and admitted):
+            return quotas, False
+        for i, (quota, (name, _, shared)) in enumerate(zip(quotas, slots, strict=True)):
+            limit, state = checks[i].limit, quota.receipt
+            self._put(txn, limit, name, state)
+            if shared:
+                quotas[i] = quota._replace(receipt=0)
+        return quotas, True
+
+    def _refund(
+        self, txn: Any, checks: Sequence[Check], quotas: Sequence[Quota]
+    ) -> tuple[None, bool]:
+        now = int(self._clock() * SECOND)
+        for (limit, key, cost), quota in zip(checks, quotas, strict=True):
+            name = _name(limit, key)
+            entry = txn.get(name) if quota.receipt else None
+            if entry is not None:
+                state = limit.at(_state(entry), now)
+                self._put(txn, limit, name, limit.refund(state, quota.receipt, now, cost))
+        return None, True
+
+    def _delete(self, txn: Any, checks: Sequence[Check], _: None) -> tuple[None, bool]:
+        for limit, key, _cost in checks:
+            txn.delete(_name(limit, key))
+        return None, True
+
+    def _put(self, txn: Any, limit: Limit, name: bytes, state: int) -> None:
+        txn.put(name, _ENTRY.pack(_spent_at(limit, state), state >> 64, state & _LOW))
+
+    def _slot(self, txn: Any, limit: Limit, key: str, now: int) -> tuple[bytes, int, bool]:
+        """Where a state lies, what it is, and whether that place is the shared one."""
+        name = _name(limit, key)
+        entry = txn.get(name)
+        if entry is not None:
+            return name, _state(entry), False
+        full = txn.stat()["entries"] >= self._max_keys
+        if not self._sweep(txn, now, _PROBES_WHEN_FULL if full else _PROBES) and full:
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "the LMDB store has no room beside the keys it holds (at most %d):"
+                    " further ones share one bucket for each limit",
+                    self._max_keys,
+                )
+            name = _name(limit, "\x00overflow")
+            entry = txn.get(name)
+            return name, 0 if entry is None else _state(entry), True
+        return name, 0, False
+
+    def _sweep(self, txn: Any, now: int, probes: int) -> int:
+        """Delete those of some entries that have lapsed; returns how many."""
+        deleted = 0
+        with txn.cursor() as cursor:
+            there = cursor.set_range(os.urandom(16)) or cursor.first()
+            for _ in range(probes):
+                if not there:
+                    break
+                if _ENTRY.unpack(cursor.value())[0] <= now:
+                    deleted += 1
+                    there = cursor.delete() and bool(cursor.key())
+                else:
+                    there = cursor.next()
+        return deleted
+
+    # Alone with the file
+
+    def _run(self, work: Callable[..., tuple[T, bool]], *args: Any) -> T | Pending[T]:
+        file = _open(self._folder, self._max_keys)
+        if file.enter():
+            return file.run(work, args)
+        return perform(Call(self._wait, self._await, file, work, args))
+
+    def _wait(self, file: _File, work: Callable[..., tuple[T, bool]], args: Any) -> T:
+        end, nap = time.monotonic() + self._timeout, _FIRST_NAP
+        while not file.enter():
+            if time.monotonic() > end:
+                raise StoreUnavailable
+            time.sleep(nap)
+            nap = min(2 * nap, _LONGEST_NAP)
+        return file.run(work, args)
+
+    async def _await(self, file: _File, work: Callable[..., tuple[T, bool]], args: Any) -> T:
+        end, nap = time.monotonic() + self._timeout, _FIRST_NAP
+        while not file.enter():
+            if time.monotonic() > end:
+                raise StoreUnavailable
+            await asyncio.sleep(nap)
+            nap = min(2 * nap, _LONGEST_NAP)
+        return file.run(work, args)
+
+
+class _File:
+    """The open file, and the right to change it, which one thread of one process has at a time.
+
+    LMDB's own lock would do, but it waits without end for a process that is stopped.
+    """
+
+    def __init__(self, folder: str, max_keys: int) -> None:
+        name = f"counts-{boot_id()}.mdb"
+        # Written without fsync, which the kill of a process cannot harm but a crash of the machine
+        # can: a file from before the last start is not even looked at.
+        for old in Path(folder).glob("counts-*.mdb*"):
+            if not old.name.startswith(name):
+                old.unlink(missing_ok=True)
+        self.threads = Lock()
+        self._lock = os.open(Path(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._environment: Any = lmdb.open(
+            str(Path(folder, name)),
+            map_size=max_keys * _BYTES_PER_KEY + _SPARE,
+            subdir=False,
+            mode=0o600,
+            sync=False,
+            metasync=False,
+            readahead=False,
+            writemap=True,
+        )
+        # Written through the map: a full disk must fail here, not as SIGBUS in a request.
+        file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
+        finally:
+            os.close(file)
+
+    def close(self) -> None:
+        self._environment.close()
+        os.close(self._lock)
+
+    def enter(self) -> bool:
+        """Whether it is now ours; `run` gives it back."""
+        if not self.threads.acquire(blocking=False):
+            return False
+        try:
+            # A record lock: the system frees it when the process ends, and a fork has no part.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.threads.release()
+            return False
+        return True
+
+    def run(self, work: Callable[..., tuple[T, bool]], args: Any) -> T:
+        """Do the work in a transaction, which is kept where it says so."""
+        try:
+            try:
+                txn = self._environment.begin(write=True)
+            except lmdb.MapResizedError:  # by a process that holds more keys
+                self._environment.set_mapsize(0)
+                txn = self._environment.begin(write=True)
+            try:
+                result, keep = work(txn, *args)
+            except BaseException:
+                txn.abort()
+                raise
+            if keep:
+                txn.commit()
+            else:
+                txn.abort()
+        except lmdb.Error as error:
+            logger.warning("the LMDB store fails (%s)", type(error).__name__)
+            raise StoreUnavailable from None
+        finally:
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+            self.threads.release()
+        return result
+
+
+# LMDB forbids to open a file twice in a process, and to use what a fork inherited.
+_files: dict[str, _File] = {}
+_opening = Lock()
+
+
+def _open(folder: str, max_keys: int) -> _File:
+    file = _files.get(folder)
+    if file is None:
+        with _opening:
+            file = _files.get(folder)
+            if file is None:
+                try:
+                    file = _files[folder] = _File(folder, max_keys)
+                except (OSError, lmdb.Error) as error:
+                    logger.warning("the LMDB store cannot be opened (%s)", type(error).__name__)
+                    raise StoreUnavailable from None
+    return file
+
+
+def _before_fork() -> None:
+    """No thread is amid a transaction then, so that the child inherits none."""
+    _opening.acquire()
+    for file in _files.values():
+        file.threads.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    for file in _files.values():
+        file.threads.release()
+    _opening.release()
+
+
+def _after_fork_in_child() -> None:
+    for file in _files.values():
+        file.close()
+    _files.clear()
+    _opening.release()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
+
+
+def _name(limit: Limit, key: str) -> bytes:
+    raw = f"{limit.id}\x00{key}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=16).digest()
+
+
+def _state(entry: bytes) -> int:
+    _, high, low = _ENTRY.unpack(entry)
+    state: int = high << 64 | low
+    return state
+
+
+def _spent_at(limit: Limit, state: int) -> int:
+    """When a state says no more than no state at all, in microseconds."""
+    if isinstance(limit, GCRA):
+        return state
+    if isinstance(limit, SlidingWindow):
+        return ((state >> 64) + 2) * limit.window
+    return ((state >> 32) + 1) * limit.window
+
+
+def store_of(url: str) -> LMDBStore:
+    """The store of a URL: lmdb:///path, lmdb:///path?max_keys=1000000.
+
+    Raises:
+        ConfigurationError: it is malformed.
+    """
+    parts = urlsplit(url)
+    if parts.netloc or len(parts.path) < 2 or parts.fragment:
+        raise ConfigurationError("store= takes an absolute path: 'lmdb:///var/lib/app/limits'")
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name != "max_keys":
+            raise ConfigurationError(
+                "store= has a URL with an unknown option" + did_you_mean(name[:32], ("max_keys",))
+            )
+        if not (value.isascii() and value.isdigit() and len(value) <= 9):
+            raise ConfigurationError("store=: max_keys is a number")
+        options[name] = int(value)
+    return LMDBStore(unquote(parts.path), **options)

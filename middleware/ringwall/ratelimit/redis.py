@@ -1,0 +1,329 @@
+"""Counts shared through Redis or Valkey: one server, a primary with sentinels, or a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .._errors import ConfigurationError, MissingDependency
+from .._pending import Call, Pending, asettle, settle
+
+try:
+    from redis.exceptions import ResponseError
+except ImportError:
+    raise MissingDependency("redis", "redis", "A store in Redis or Valkey") from None
+
+from ._answers import answer, validate
+from ._deny_cache import DenyCache
+from ._redis_batch import Answer, Batcher, Member
+from ._redis_node import Node, NotSent, deadline
+from ._redis_script import Request, call, command, replies
+from ._redis_topology import topology
+from ._redis_url import read_client, read_url
+from .engine import Check, Quota
+from .store import StoreUnavailable
+
+logger = logging.getLogger("ringwall")
+
+_ASKING = command(b"ASKING")
+_NOTHING = Quota(True, 0, 0, 0)
+_CODES = {
+    "NoScriptError": "NOSCRIPT",
+    "ReadOnlyError": "READONLY",
+    "MovedError": "MOVED",
+    "AskError": "ASK",
+    "OutOfMemoryError": "OOM",
+}
+
+
+class RedisStore:
+    """Keeps counts in Redis 5 or later, or Valkey, shared by all processes and machines.
+
+    A decision is one script call on the server's own clock: exact, all or nothing, one round trip
+    however many limits a request has. Decisions that an event loop makes at the same time share a
+    call. On a cluster the limits of one key are one call; a decision about several keys asks their
+    nodes in parallel, and takes back what was charged where one of them denies.
+
+    A call is never repeated unless the server said that it did not run it. Whatever goes wrong,
+    there is an answer or `StoreUnavailable` by the deadline; a server that fails three times is
+    left alone but for one probe at a time. What was denied is denied in this process without a
+    call until its time has come.
+
+    Connections are made when first needed, per process and event loop: a store may be made before
+    a fork. The names of keys are hashes of fixed length; they lapse by themselves. Looking up a
+    host's name may block a WSGI worker beyond the deadline: give an address where that matters.
+
+    Parameters:
+        source: a URL (see `read_url`), or a `redis.Redis` or `redis.asyncio.Redis` client, whose
+            address and credentials are used for connections of the store's own.
+        timeout: seconds for everything that a decision needs, 0.001 to 60.
+        namespace: begins each key; stores with different ones count apart. 1 to 32 letters,
+            digits, "-" and "_".
+        deny_cache: how many denials are remembered in this process; 0: none.
+        clock: seconds that never go back, for the remembered denials; injected by tests.
+
+    Raises:
+        ConfigurationError: an argument cannot work. MissingDependency: redis-py is missing.
+
+    >>> RedisStore("redis://:secret@localhost:6379/0")
+    <RedisStore rw at localhost:6379>
+    """
+
+    colours = frozenset({"asgi", "wsgi"})
+    algorithms = frozenset({"gcra", "sliding-window", "fixed-window"})
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        timeout: float = 0.1,
+        namespace: str = "rw",
+        deny_cache: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        target = read_url(source) if isinstance(source, str) else read_client(source)
+        if not isinstance(timeout, (int, float)) or not 0.001 <= timeout <= 60:
+            raise ConfigurationError("timeout= takes seconds, from 0.001 to 60")
+        stripped = namespace.replace("-", "").replace("_", "") if namespace else ""
+        if not (stripped.isascii() and stripped.isalnum() and len(namespace) <= 32):
+            raise ConfigurationError(
+                "namespace= takes 1 to 32 ASCII letters, digits, '-' and '_', such as 'shop'"
+            )
+        if type(deny_cache) is not int or deny_cache < 0:
+            raise ConfigurationError("deny_cache= takes a number of denials, 0 or above")
+        where = target.path or ",".join(f"{host}:{port}" for host, port in target.servers)
+        self._repr = f"<RedisStore {namespace} at {where}>"
+        self._timeout = float(timeout)
+        self._topology = topology(target)
+        self._namespace = namespace.encode()
+        self._before = self._namespace + b":{"
+        self._clock = clock
+        self._denials = DenyCache(deny_cache, clock=clock) if deny_cache else None
+        self._batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return self._repr
+
+    def acquire(self, checks: Sequence[Check]) -> list[Quota] | Pending[list[Quota]]:
+        """Charge all checks or none, as one step; one answer for each, in order.
+
+        Raises:
+            ValueError: a cost is negative or no int. StoreUnavailable: no answer by the deadline.
+        """
+        validate(checks)
+        if self._denials is not None:
+            denied = self._denials.find(checks)
+            if denied is not None:
+                return denied
+        return self._judge(checks, b"a")
+
+    def peek(self, checks: Sequence[Check]) -> Pending[list[Quota]]:
+        """What `acquire` would answer, without charging. Raises as it does."""
+        validate(checks)
+        return self._judge(checks, b"p")
+
+    def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> Pending[None]:
+        """Give back, once, what `acquire` charged and time has not given back already."""
+        held = [(c, q.receipt) for c, q in zip(checks, quotas, strict=True) if q.receipt]
+        return self._tell(b"r", [check for check, _ in held], [receipt for _, receipt in held])
+
+    def reset(self, checks: Sequence[Check]) -> Pending[None]:
+        """Forget what is counted for these limits and keys."""
+        return self._tell(b"d", checks)
+
+    # The policy, once for both colours
+
+    def _judge(self, checks: Sequence[Check], what: bytes) -> Pending[list[Quota]]:
+        asked = self._clock()
+        requests = self._requests(what, checks)
+        found = yield Call(self._ask, self._aask, requests)
+        down = any(isinstance(reply, StoreUnavailable) or reply.status > 1 for reply in found)
+        admitted = not down and all(reply.status for reply in found)
+        if not admitted and what == b"a" and len(requests) > 1:
+            yield from self._compensate(requests, found)
+        if down:
+            raise StoreUnavailable
+        quotas = [_NOTHING] * len(checks)
+        keep = admitted and what == b"a"
+        for request, reply in zip(requests, found, strict=True):
+            part, agreed = answer(request.checks, reply.states, reply.now, keep=keep)
+            if agreed != reply.status:
+                raise StoreUnavailable  # not an answer to what was asked
+            for place, quota in zip(request.places, part, strict=True):
+                quotas[place] = quota
+        if not admitted and self._denials is not None:
+            self._denials.note(checks, quotas, asked)
+        return quotas
+
+    def _compensate(self, requests: Sequence[Request], found: Sequence[Answer]) -> Pending[None]:
+        """Another node denied, or did not answer: give back what these charged."""
+        checks: list[Check] = []
+        receipts: list[int] = []
+        for request, reply in zip(requests, found, strict=True):
+            if not isinstance(reply, StoreUnavailable) and reply.status == 1:
+                part, _ = answer(request.checks, reply.states, reply.now, keep=True)
+                checks += request.checks
+                receipts += [quota.receipt for quota in part]
+        with suppress(StoreUnavailable):  # then it stays charged: stricter, never laxer
+            yield from self._tell(b"r", checks, receipts)
+
+    def _tell(
+        self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
+    ) -> Pending[None]:
+        found = yield Call(self._ask, self._aask, self._requests(what, checks, receipts))
+        if self._denials is not None:
+            self._denials.forget(checks)
+        if any(isinstance(reply, StoreUnavailable) or reply.status > 1 for reply in found):
+            raise StoreUnavailable
+
+    def _requests(
+        self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
+    ) -> list[Request]:
+        """What one call can hold, apart: on a cluster each key's own, else everything."""
+        keys = [self._name(check.key) for check in checks]
+        if not self._topology.sharded:
+            return [Request(what, checks, keys, receipts)] if checks else []
+        by_key: dict[bytes, list[int]] = {}
+        for place, key in enumerate(keys):
+            by_key.setdefault(key, []).append(place)
+        return [
+            Request(
+                what,
+                [checks[place] for place in places],
+                [key] * len(places),
+                [receipts[place] for place in places] if receipts else (),
+                places,
+                # The hash slot (Redis Cluster specification): CRC-16/XMODEM of what is in braces.
+                binascii.crc_hqx(key[-33:-1], 0) & 16383,
+            )
+            for key, places in by_key.items()
+        ]
+
+    def _name(self, key: str) -> bytes:
+        raw = key.encode("utf-8", "surrogatepass")
+        tag = hashlib.blake2b(raw, digest_size=16, key=self._namespace).hexdigest()
+        return self._before + tag.encode() + b"}"
+
+    def _deliver(
+        self, node: Node, requests: Sequence[Request]
+    ) -> Pending[list[tuple[Request, Answer]]]:
+        """Put all requests to one server; what it proves not to have run, once more elsewhere."""
+        calls = self._topology.split(requests)
+        retry = False
+        try:
+            answers = yield Call(node.send, node.asend, b"".join(map(call, calls)), len(calls))
+        except NotSent:
+            other = yield from self._topology.find(requests[0].slot)
+            if other is node:
+                raise
+            data = b"".join(call(part, text=True) for part in calls)
+            answers = yield Call(other.send, other.asend, data, len(calls))
+            retry = True
+        found: list[tuple[Request, Answer]] = []
+        for part, reply in zip(calls, answers, strict=True):
+            try:
+                if isinstance(reply, ResponseError):
+                    if retry:
+                        raise StoreUnavailable
+                    reply = yield from self._heal(node, part, reply)
+                found += zip(part, replies(reply, part), strict=True)
+            except StoreUnavailable as error:
+                found += [(request, error) for request in part]
+        return found
+
+    def _heal(self, node: Node, part: Sequence[Request], error: ResponseError) -> Pending[bytes]:
+        """Put a call once more, whose error says that it was not run; as EVAL, which needs no
+        script to be loaded there."""
+        code, rest = _code(error)
+        slot, asking = part[0].slot, b""
+        if code == "READONLY":
+            node = yield from self._topology.find(slot)
+        elif code in ("MOVED", "ASK"):
+            address = rest.split(" ")[-1]
+            node = self._topology.redirected(slot, node, address, keep=code == "MOVED")
+            asking = _ASKING if code == "ASK" else b""
+        elif code != "NOSCRIPT":
+            logger.warning("the rate limit store refuses (%s)", code)
+            raise StoreUnavailable
+        count = 2 if asking else 1
+        answers = yield Call(node.send, node.asend, asking + call(part, text=True), count)
+        if isinstance(answers[-1], ResponseError):
+            raise StoreUnavailable
+        answer: bytes = answers[-1]
+        return answer
+
+    # Its two colours
+
+    def _ask(self, requests: Sequence[Request]) -> list[Answer]:
+        """Blocking: one after the other."""
+        outer, deadline.at = deadline.at, time.monotonic() + self._timeout
+        try:
+            return [self._ask_one(request) for request in requests]
+        finally:
+            deadline.at = outer
+
+    def _ask_one(self, request: Request) -> Answer:
+        topology = self._topology
+        try:
+            node = topology.known(request.slot) or settle(topology.find(request.slot))
+            return settle(self._deliver(node, [request]))[0][1]
+        except StoreUnavailable as error:
+            return error
+
+    async def _aask(self, requests: Sequence[Request]) -> list[Answer]:
+        """On an event loop: in company of all that ask in the same tick."""
+        loop = asyncio.get_running_loop()
+        batcher = self._batchers.get(loop)
+        if batcher is None or batcher.pid != os.getpid():
+            batcher = self._batchers[loop] = Batcher(loop, self._adeliver, self._timeout)
+        futures = [batcher.submit(request) for request in requests]
+        return [await future for future in futures]
+
+    async def _adeliver(self, members: Sequence[Member]) -> None:
+        known = self._topology.known
+        nodes: dict[Node, list[Member]] = {}
+        for member in members:
+            node = known(member[0].slot)
+            if node is None:
+                try:
+                    node = await asettle(self._topology.find(member[0].slot))
+                except StoreUnavailable as error:
+                    _set(member[1], error)
+                    continue
+            nodes.setdefault(node, []).append(member)
+        if len(nodes) == 1:
+            return await self._adeliver_to(*nodes.popitem())
+        await asyncio.gather(*(self._adeliver_to(*group) for group in nodes.items()))
+        return None
+
+    async def _adeliver_to(self, node: Node, members: Sequence[Member]) -> None:
+        futures = dict(members)
+        try:
+            for request, found in await asettle(self._deliver(node, [*futures])):
+                _set(futures[request], found)
+        except StoreUnavailable as error:
+            for future in futures.values():
+                _set(future, error)
+
+
+def _code(error: ResponseError) -> tuple[str, str]:
+    """The code of an error reply and the rest. redis-py makes classes of some, and cuts theirs."""
+    text = str(error)
+    code = _CODES.get(type(error).__name__)
+    if code is not None:
+        return code, text
+    code, _, rest = text.partition(" ")
+    return code, rest
+
+
+def _set(future: asyncio.Future[Answer], found: Answer) -> None:
+    if not future.done():
+        future.set_result(found)
