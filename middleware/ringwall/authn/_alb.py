@@ -61,7 +61,7 @@ class ApplicationLoadBalancer(JWT):
         options |= {"keys": source, "algorithms": ["ES256"], "audience_claim": "client"}
         options.setdefault("header", "x-amzn-oidc-data")
         super().__init__(issuer, client_id, **options)
-        self._signers = frozenset(arns)
+        self._signers = tuple(arns)  # compared, not hashed: a signer may be any JSON value
         self._verify_compact = verify_padded
         self.failures = (*self.failures, BAD_SIGNER)
 

@@ -167,8 +167,9 @@ def _verify_parts(
 
 def unverified_kid(token: bytes) -> str | None:
     """The `kid` that a token names, whoever made it: good for a lookup alone."""
+    head = token.partition(b".")[0].rstrip(b"=")
     try:
-        return parse_header(token.partition(b".")[0].rstrip(b"=")).kid
+        return None if head.translate(None, _ALPHABET) else parse_header(head).kid
     except Refused:
         return None
 
