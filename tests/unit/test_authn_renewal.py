@@ -187,6 +187,22 @@ def test_work_that_is_not_started_is_closed():
     assert list(pending) == []
 
 
+def test_a_new_key_is_found_by_tokens_that_name_none():
+    """The header stays the same when the key changes: what is remembered of it must not hide it."""
+    clock, port = Clock(0.0), Port({URL: jwks("rsa")})
+    wrap = Authentication(remote(port, clock))
+    assert send(wrap, bearer(sign(kid=None))).status == 200
+    port.documents[URL] = jwks("rsa-2")
+    new = bearer(sign(name="rsa-2", kid=None))
+    for _ in range(100):
+        answer = send(wrap, new, sides="w")
+        assert (answer.code, answer.principal) == ("invalid-signature", False)
+    assert len(port.urls) == 1
+    clock.now = 31
+    assert send(wrap, new).status == 200
+    assert len(port.urls) == 2
+
+
 # Floods
 
 

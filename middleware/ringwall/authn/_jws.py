@@ -22,7 +22,12 @@ BAD_ALGORITHM = Failure("invalid-algorithm", "The token is signed with a refused
 UNKNOWN_KEY = Failure("unknown-key", "The token is signed with a key that is not trusted here.")
 BAD_SIGNATURE = Failure("invalid-signature", "The signature of the token is not valid.")
 
-JWS_FAILURES = (MALFORMED, TOO_LONG, BAD_ALGORITHM, UNKNOWN_KEY, BAD_SIGNATURE)
+# The same to the client, but the token names no key: it may be signed with one that is new.
+NO_KEY_FITS = Failure(BAD_SIGNATURE.code, BAD_SIGNATURE.detail)
+
+JWS_FAILURES = (MALFORMED, TOO_LONG, BAD_ALGORITHM, UNKNOWN_KEY, BAD_SIGNATURE, NO_KEY_FITS)
+# What newer keys could mend.
+KEY_FAILURES = (UNKNOWN_KEY, NO_KEY_FITS)
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -145,7 +150,7 @@ def _verify_parts(
     if known is not None:
         header, verify = known
         if not verify(signature, signed):
-            raise Refused(BAD_SIGNATURE)
+            raise Refused(NO_KEY_FITS if header.kid is None else BAD_SIGNATURE)
         return header, decode_segment(payload)
 
     header = parse_header(head)
@@ -162,7 +167,7 @@ def _verify_parts(
             if len(verifiers) == 1 and len(keys.memo) < _MOST_MEMOS:
                 keys.memo[head] = header, verify
             return header, decode_segment(payload)
-    raise Refused(BAD_SIGNATURE)
+    raise Refused(NO_KEY_FITS if header.kid is None else BAD_SIGNATURE)
 
 
 def unverified_kid(token: bytes) -> str | None:

@@ -9,7 +9,7 @@ from ._claims import date
 from ._failure import Refused
 from ._introspector import NotAnswered
 from ._json import NotJSON, strict_json
-from ._jws import UNKNOWN_KEY, verify_compact
+from ._jws import KEY_FAILURES, verify_compact
 from ._source import KeySource
 
 _TYP = ("token-introspection+jwt", "application/token-introspection+jwt")
@@ -48,7 +48,7 @@ class SignedAnswers:
         try:
             return self._judge(body, now)
         except Refused as refused:
-            if refused.failure is not UNKNOWN_KEY or not self._source.may_have_more():
+            if refused.failure not in KEY_FAILURES or not self._source.may_have_more():
                 raise NotAnswered from None
         yield from self._source.refresh(body)
         try:

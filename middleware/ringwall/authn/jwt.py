@@ -168,7 +168,7 @@ class JWT(Scheme):
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "JWT") from None
         self._verify_compact = _jws.verify_compact
-        self._unknown_key = _jws.UNKNOWN_KEY
+        self._key_failures = _jws.KEY_FAILURES
         self._too_long = _jws.TOO_LONG
         self._strict_json = _json.strict_json
         self._not_json = _json.NotJSON
@@ -198,7 +198,7 @@ class JWT(Scheme):
         if not self._source.ready(exchange.interface):
             return self._refresh_and_judge(credential, digest, exchange)
         judgement = self._judge(credential, digest, now, exchange)
-        if judgement is self._unknown_key and self._source.may_have_more():
+        if judgement in self._key_failures and self._source.may_have_more():
             return self._refresh_and_judge(credential, digest, exchange)
         return judgement
 
