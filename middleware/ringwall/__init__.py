@@ -30,12 +30,19 @@ if TYPE_CHECKING:
     from .authn import RedisDenylist as RedisDenylist
     from .authn import generate_api_key as generate_api_key
     from .authz import Authorization as Authorization
+    from .authz import Policy as Policy
     from .authz import allow as allow
+    from .authz import attribute as attribute
+    from .authz import claim as claim
     from .authz import forbid as forbid
     from .authz import owner as owner
     from .authz import public as public
+    from .authz import resource_of as resource_of
     from .authz import role as role
+    from .authz import same as same
     from .authz import scope as scope
+    from .authz import tenant as tenant
+    from .authz import when as when
     from .context import decisions_of as decisions_of
     from .context import principal_of as principal_of
     from .cors import CORS as CORS
@@ -60,7 +67,10 @@ _EXPORTS = {
         *("Authentication", "JWT", "Introspection", "APIKey", "generate_api_key"),
         *("Denylist", "RedisDenylist"),
     ),
-    "authz": ("Authorization", "allow", "forbid", "public", "scope", "role", "owner"),
+    "authz": (
+        *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),
+        *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant"),
+    ),
     "validation": ("BodyValidation", "validated_body_of"),
     "ratelimit": ("RateLimit",),
     "audit": ("Audit",),

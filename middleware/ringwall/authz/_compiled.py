@@ -12,7 +12,7 @@ from ._facts import Facts
 from ._load import Load
 from ._loading import LoadSpec
 from ._roles import Roles
-from .decision import PolicyDecision, denied, granted
+from .decision import PolicyDecision, denied, granted, overlooked
 from .rules import EVERY, Rule
 
 
@@ -45,12 +45,13 @@ class CompiledRule:
     """One rule of one policy.
 
     test: the condition, or None where there is none. loads: what it may load. granted: the
-    decision that allows. anonymous: the one for a request that speaks for nobody.
+    decision that allows. anonymous: the one for a request that speaks for nobody. shadow: it
+    never refuses.
     """
 
     __slots__ = (
-        "_denials", "_hints", "_refusal", "anonymous", "granted", "loads", "methods", "name",
-        "public", "static", "template", "test",
+        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "granted", "loads", "methods",
+        "name", "public", "shadow", "static", "template", "test",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
@@ -58,6 +59,7 @@ class CompiledRule:
         self.template = rule.template.text
         self.methods = _expand(rule.methods)
         self.public = rule.effect == "public"
+        self.shadow = rule.shadow
         self.granted = granted(rule.name, "public" if self.public else "granted")
         # Credentials cannot help against a prohibition without a condition.
         hopeless = rule.effect == "forbid" and rule.condition is None
@@ -65,6 +67,7 @@ class CompiledRule:
         status = self._refusal if hopeless else 401
         self.anonymous = denied(rule.name, "unauthenticated", status)
         self._denials: dict[str, PolicyDecision] = {}
+        self._overlooked: dict[PolicyDecision, PolicyDecision] = {}
         self.loads: tuple[Load, ...] = ()
         self.test: Test | None = None
         self._hints: tuple[tuple[Test, PolicyDecision], ...] = ()
@@ -96,6 +99,13 @@ class CompiledRule:
         if decision is None:
             decision = denied(self.name, reason, self._refusal)
             self._denials[reason] = decision
+        return decision
+
+    def overlook(self, refusal: PolicyDecision) -> PolicyDecision:
+        """What this rule, a shadow, makes of a refusal of its own."""
+        decision = self._overlooked.get(refusal)
+        if decision is None:
+            decision = self._overlooked[refusal] = overlooked(refusal)
         return decision
 
     def explain(self, facts: Facts, held: bool | None) -> PolicyDecision:

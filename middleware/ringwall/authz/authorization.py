@@ -128,7 +128,7 @@ class Authorization(Layer):
                 yield from answer.load.wait(answer.key, facts)
             else:
                 refusal, body = yield from self._read_body(exchange)
-                if refusal is not None:
+                if refusal is not None and _enforces_body(match):
                     code, rule = _BODY_CODES[refusal], match.rule
                     name = "default" if rule is None else rule.name
                     exchange.decisions.append(denied(name, code, refusal.status).record)
@@ -142,7 +142,7 @@ class Authorization(Layer):
     ) -> Response | None:
         exchange.decisions.append(decision.record)
         if decision.allow:
-            if facts.objects and match.rule is not None:
+            if facts.objects and match.rule is not None and match.canonical:
                 hand_over(exchange, match.rule.loads, facts)
             return None
         bearer = facts.principal is not None and facts.principal.scheme == "bearer"
@@ -192,6 +192,13 @@ _BODY_CODES = {
     NOT_JSON: "unsupported-media-type",
     MALFORMED_BODY: "malformed-body",
 }
+
+
+def _enforces_body(match: Match) -> bool:
+    """Whether a rule that is no shadow reads ids from the body. For a shadow, a body that cannot
+    be read is one without ids: it may not refuse."""
+    rules = [rule for rule, _ in match.forbids] + ([] if match.rule is None else [match.rule])
+    return any(load.reads_body for rule in rules if not rule.shadow for load in rule.loads)
 
 
 def _step_up(hint: Hint) -> Response:

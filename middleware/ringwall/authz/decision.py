@@ -48,5 +48,15 @@ def denied(
     return PolicyDecision(False, rule, (reason,), status, hint, methods, record)
 
 
+def overlooked(decision: PolicyDecision) -> PolicyDecision:
+    """What a shadow rule makes of its refusal: the request proceeds, and the record says so.
+
+    The outcome is "allow", as that is what happened; "would-deny-" and the reason tell the rest.
+    """
+    (reason,) = decision.reasons
+    record = Decision(LAYER, "allow", decision.rule, f"would-deny-{reason}")
+    return PolicyDecision(True, decision.rule, ("would-deny", reason), 200, None, (), record)
+
+
 # Reasons that tell of a fault in the application's own functions.
 ERRORS = frozenset({"load-failed", "predicate-failed"})

@@ -106,14 +106,15 @@ class Policy:
         if rule is None:
             return _refusal(match, facts)
         if facts.principal is None and not rule.public:
-            return rule.anonymous
+            return _refused(match, rule, facts, rule.anonymous)
         if not match.canonical:
-            return rule.deny("not-canonical")
+            return _refused(match, rule, facts, rule.deny("not-canonical"))
         if rule.test is not None:
             facts.need = None
             held = rule.test(facts)
             if held is not True:
-                return facts.need if held is None and facts.need else rule.explain(facts, held)
+                missing = facts.need if held is None else None
+                return missing or _refused(match, rule, facts, rule.explain(facts, held))
         forbidden = _forbidden(match, facts) if match.forbids else None
         # Never `or`: a decision that denies is false.
         return rule.granted if forbidden is None else forbidden
@@ -176,12 +177,23 @@ class Policy:
         return answer
 
 
+def _refused(
+    match: Match, rule: CompiledRule, facts: Facts, decision: PolicyDecision
+) -> PolicyDecision | Need:
+    """The refusal of the rule that governs. A shadow's lets pass what no other rule forbids."""
+    if not rule.shadow:
+        return decision
+    forbidden = _forbidden(match, facts)
+    if forbidden is None or (isinstance(forbidden, PolicyDecision) and forbidden.allow):
+        return rule.overlook(decision)
+    return forbidden
+
+
 def _forbidden(match: Match, facts: Facts) -> PolicyDecision | Need | None:
+    would: PolicyDecision | None = None
     for rule, params in match.forbids:
-        if params is None:
-            return rule.deny("not-canonical")
         held: bool | None = True
-        if rule.test is not None:
+        if rule.test is not None and params is not None:
             facts.params, facts.need = params, None
             held = rule.test(facts)
             facts.params = match.params
@@ -189,10 +201,16 @@ def _forbidden(match: Match, facts: Facts) -> PolicyDecision | Need | None:
             continue
         if held is None and facts.need:
             return facts.need
-        if facts.principal is None:
-            return rule.anonymous
-        return rule.deny("forbidden" if held else facts.trouble or "undecided")
-    return None
+        decision = rule.anonymous
+        if params is None:
+            decision = rule.deny("not-canonical")
+        elif facts.principal is not None:
+            decision = rule.deny("forbidden" if held else facts.trouble or "undecided")
+        if not rule.shadow:
+            return decision
+        # Look on: one that is enforced may forbid, too.
+        would = rule.overlook(decision) if would is None else would
+    return would
 
 
 def _refusal(match: Match, facts: Facts) -> PolicyDecision:

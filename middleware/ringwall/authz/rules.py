@@ -24,7 +24,7 @@ Effect = Literal["public", "allow", "forbid"]
 class Rule:
     """One rule. Made by `public`, `allow` and `forbid`; immutable."""
 
-    __slots__ = ("condition", "effect", "hide", "methods", "name", "template")
+    __slots__ = ("condition", "effect", "hide", "methods", "name", "shadow", "template")
 
     def __init__(
         self,
@@ -34,12 +34,16 @@ class Rule:
         condition: Condition | Predicate | None,
         name: str | None,
         hide: bool,
+        shadow: bool = False,
     ) -> None:
+        if not isinstance(shadow, bool):
+            raise ConfigurationError(f"shadow={shadow!r}: write True or False")
         self.effect = effect
         self.methods = _parse_methods(method)
         self.template: Template = parse_template(path)
         self.condition = None if condition is None else as_condition(condition)
         self.hide = hide
+        self.shadow = shadow
         prefix = "forbid " if effect == "forbid" else ""
         self.name = name or f"{prefix}{','.join(self.methods)} {path}"
 
@@ -74,6 +78,7 @@ def allow(
     *,
     name: str | None = None,
     hide: bool = False,
+    shadow: bool = False,
 ) -> Rule:
     """Authenticated principals may, if the condition holds.
 
@@ -84,6 +89,10 @@ def allow(
         hide: refuse with 404 instead of 403, to hide that there is something (RFC 9110 section
             15.5.5). An object that does not exist is refused just like one of somebody else's
             either way.
+        shadow: never refuse by this rule: where it would, the request proceeds and the decision
+            says so, with the outcome "allow" and a reason such as "would-deny-forbidden". An
+            enforced `forbid` still wins. `allow("*", "/**", lambda facts: False, shadow=True)`
+            reports every request that has no rule yet, instead of refusing it.
 
     Raises:
         ConfigurationError: a method or path that could never match, or no condition.
@@ -92,7 +101,7 @@ def allow(
     >>> allow("POST", "/v1/orders", scope("orders:write"))
     <Rule allow POST /v1/orders>
     """
-    return Rule("allow", method, path, condition, name, hide)
+    return Rule("allow", method, path, condition, name, hide, shadow)
 
 
 def forbid(
@@ -102,12 +111,13 @@ def forbid(
     *,
     name: str | None = None,
     hide: bool = False,
+    shadow: bool = False,
 ) -> Rule:
     """Nobody may, if the condition holds or cannot be judged, whatever other rules say.
 
     Parameters:
-        method, path, name, hide: as for `allow`; but "*" means every method there is, and the path
-            also matches with a trailing slash, and `/admin/**` also `/admin`.
+        method, path, name, hide, shadow: as for `allow`; but "*" means every method there is, and
+            the path also matches with a trailing slash, and `/admin/**` also `/admin`.
         condition: None: always.
 
     Raises:
@@ -117,7 +127,7 @@ def forbid(
     >>> forbid("*", "/v1/admin/**", ~network("10.0.0.0/8"))
     <Rule forbid * /v1/admin/**>
     """
-    return Rule("forbid", method, path, condition, name, hide)
+    return Rule("forbid", method, path, condition, name, hide, shadow)
 
 
 def _parse_methods(given: str | Iterable[str]) -> tuple[str, ...]:
