@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
 from ._compile import FAILED, Plan, edit, refusal_body
@@ -37,6 +37,9 @@ class Head(ResponseHead):
     def add(self, name: bytes, value: bytes) -> None:
         check_header(name, value)
         self.headers.append((name, value))
+
+    def extend(self, lines: Iterable[Header]) -> None:
+        self.headers += lines
 
     def remove(self, name: bytes) -> None:
         self.headers = [line for line in self.headers if line[0].lower() != name]
@@ -96,12 +99,57 @@ def sender(exchange: Exchange, plan: Plan, depth: int, outcome: Outcome, send: S
             return _drop(message)
         if kind == "websocket.accept":
             outcome.status = 101
+            if message.get("headers"):
+                message = _accept(exchange, plan, depth, outcome, message)
+                replaced = message["type"] != kind
         elif kind == "websocket.close":
             outcome.status = outcome.status or 403
             outcome.close_code = message.get("code", 1000)
         return send(message)
 
     return out
+
+
+def _accept(
+    exchange: Exchange, plan: Plan, depth: int, outcome: Outcome, message: Message
+) -> Message:
+    """Let the cookies of an accepted handshake pass the layers outside; nothing else of it is a
+    response. Where a layer fails, the handshake is refused instead."""
+    lines = list(message["headers"])
+    cookies = [line for line in lines if line[0].lower() == b"set-cookie"]
+    if not cookies:
+        return message
+    head = Head(101, cookies)
+    if not edit(plan, depth, exchange, head):
+        outcome.status, outcome.close_code = 403, 1011
+        return {"type": "websocket.close", "code": 1011, "reason": ""}
+    others = [line for line in lines if line[0].lower() != b"set-cookie"]
+    kept = [line for line in head.headers if line[0].lower() == b"set-cookie"]
+    return {**message, "headers": others + kept}
+
+
+def constant_sender(plan: Plan) -> Callable[[Send], Send]:
+    """For a stack whose response headers never change and that observes no end: a wrapper of
+    `send` that can only append."""
+    defaults, names, _ = plan.unwinds[-1]
+
+    def wrapping(send: Send) -> Send:
+        def out(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                headers = [*(message.get("headers") or ())]
+                for line in headers:
+                    if line[0].lower() in names:
+                        present = {name.lower() for name, _ in headers}
+                        headers += [line for line in defaults if line[0] not in present]
+                        break
+                else:
+                    headers += defaults
+                message = {**message, "headers": headers}
+            return send(message)
+
+        return out
+
+    return wrapping
 
 
 async def _drop(message: Message) -> None:

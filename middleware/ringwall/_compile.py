@@ -58,7 +58,8 @@ class Step(NamedTuple):
 class Plan(NamedTuple):
     """A compiled stack.
 
-    wants: request headers to collect. steps: judgements in order.
+    wants: request headers to collect. steps: judgements in order. plain_steps: the same without
+        the boundary's of the target, for requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
     chain: these layers and those of every stack that the app is wrapped in directly.
@@ -69,6 +70,7 @@ class Plan(NamedTuple):
     boundary: Boundary
     wants: frozenset[bytes]
     steps: tuple[Step, ...]
+    plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
     completes: tuple[tuple[Complete, ...], ...]
 
@@ -83,12 +85,14 @@ def compile_plan(
     """
     chain = (*layers, *(inner.chain if inner else ()))
     check_order(chain)
+    steps = tuple(_steps(layers, boundary, strict_paths, inner))
     return Plan(
         layers=tuple(layers),
         chain=chain,
         boundary=boundary,
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
-        steps=tuple(_steps(layers, boundary, strict_paths, inner)),
+        steps=steps,
+        plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
         unwinds=tuple(_unwind(layers[:depth], layers) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
     )

@@ -90,7 +90,9 @@ class Exchange:
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
-    # Defaults on the class keep construction cheap: most requests set few of these.
+    # Defaults on the class keep construction cheap: most requests set few of these. The adapters
+    # set what `__init__` sets without calling it, which halves the cost again.
+    decisions: list[Decision]
     kind: Literal["http", "websocket"] = "http"
     host: Host | None = None
     malformed: Response | None = None
@@ -128,7 +130,7 @@ class Exchange:
         self.headers = headers
         self.peer = peer
         self.boundary = boundary
-        self.decisions: list[Decision] = []
+        self.decisions = []
         self.outcome = Outcome()
 
     def __repr__(self) -> str:
@@ -205,7 +207,9 @@ class Outcome:
     close_code: the close code of a websocket, if known.
     """
 
-    __slots__ = ("close_code", "error", "status")
+    status: int | None = None
+    error: BaseException | None = None
+    close_code: int | None = None
 
     def __init__(
         self,

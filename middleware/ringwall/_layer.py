@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._exchange import Exchange, Outcome
@@ -35,6 +35,10 @@ class ResponseHead(ABC):
         Raises:
             ValueError: the name or value holds a character that HTTP forbids.
         """
+
+    @abstractmethod
+    def extend(self, lines: Iterable[Header]) -> None:
+        """Append lines that were made of checked parts, without checking them again."""
 
     @abstractmethod
     def remove(self, name: bytes) -> None:

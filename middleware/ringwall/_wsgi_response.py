@@ -47,6 +47,9 @@ class Head(ResponseHead):
         check_header(name, value)
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
+    def extend(self, lines: Iterable[Header]) -> None:
+        self.headers += [(name.decode("latin-1"), value.decode("latin-1")) for name, value in lines]
+
     def remove(self, name: bytes) -> None:
         key = name.decode("latin-1")
         self.headers = [line for line in self.headers if line[0].lower() != key]
@@ -92,6 +95,32 @@ def _native(lines: tuple[Header, ...]) -> tuple[tuple[str, str], ...]:
 @functools.lru_cache(maxsize=256)
 def _native_names(names: frozenset[bytes]) -> frozenset[str]:
     return frozenset(name.decode("latin-1") for name in names)
+
+
+def constant_start(plan: Plan) -> Callable[[StartResponse], StartResponse]:
+    """For a stack whose response headers never change and that observes no end: a wrapper of
+    `start_response` that can only append."""
+    native = [*_native(plan.unwinds[-1].defaults)]
+    names = _native_names(plan.unwinds[-1].names)
+
+    def wrapping(start_response: StartResponse) -> StartResponse:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None, /
+        ) -> Write:
+            for line in headers:
+                if line[0].lower() in names:
+                    present = {name.lower() for name, _ in headers}
+                    headers = headers + [line for line in native if line[0] not in present]
+                    break
+            else:
+                headers = headers + native
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
+
+        return start
+
+    return wrapping
 
 
 class Start:

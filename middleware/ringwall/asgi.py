@@ -12,9 +12,11 @@ from ._asgi_response import (
     ResponseReplaced,
     Scope,
     Send,
+    constant_sender,
     refuse,
     sender,
 )
+from ._boundary import COMMON_METHODS, TrustedProxies, warn_of_rewriting
 from ._compile import Plan, checked, complete, fail_at
 from ._exchange import (
     KEY,
@@ -37,17 +39,66 @@ _MOST_EMPTY_CHUNKS = 1000
 
 
 def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
-    """Wrap an ASGI app in a compiled stack."""
-    steps, everyone = plan.steps, len(plan.layers)
-    completing = bool(plan.completes[everyone])
-    transparent = not plan.unwinds[everyone] and not completing
+    """Wrap an ASGI app in a compiled stack.
+
+    Opening the exchange is written out here, without a call of its own, because the calls would
+    cost more than what they do.
+    """
+    all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
+    completes_of, completing = plan.completes, bool(plan.completes[everyone])
+    unwind = plan.unwinds[everyone]
+    transparent = not unwind and not completing
+    constant = None if unwind.edits or completing else constant_sender(plan)
+    wants, boundary = plan.wants, plan.boundary
+    known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
+    new = object.__new__
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind != "http" and kind != "websocket":
             return await app(scope, receive, send)
-        exchange, scope = _open(scope, plan)
-        outcome = exchange.outcome
+
+        lines = scope.get("headers") or ()
+        if lines.__class__ is not list and lines.__class__ is not tuple:
+            lines = list(lines)
+            scope = {**scope, "headers": lines}
+        headers: dict[bytes, bytes] = {}
+        for name, value in lines:  # the one scan
+            if name in wants:
+                headers[name] = value if name not in headers else headers[name] + b", " + value
+        exchange = new(Exchange)
+        exchange.interface = "asgi"
+        exchange.raw_path = scope.get("raw_path")
+        exchange.query = scope.get("query_string") or b""
+        exchange.headers = headers
+        exchange.boundary = boundary
+        exchange.decisions = []
+        exchange.outcome = outcome = new(Outcome)
+        exchange.scheme = _SCHEMES.get(scope.get("scheme", "http"), "http")
+        exchange.path = path = scope["path"]
+        exchange.root = root = scope.get("root_path") or ""
+        # A router sees the path below its mount point. Servers and mounts put both into `path`.
+        if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+            exchange.path = path[len(root) :]
+        peer = scope.get("client")
+        exchange.peer = peer[0] if peer else None
+        host = known_hosts.get(headers.get(b"host"))
+        if kind == "http":
+            exchange.method = method = scope["method"]
+        else:
+            exchange.method = method = "WEBSOCKET"
+            exchange.kind = "websocket"
+        if host is not None and direct and method in COMMON_METHODS and KEY not in scope:
+            exchange.host = host
+            steps = plain_steps
+        else:
+            if KEY in scope:
+                exchange.join(scope[KEY])
+                outcome = exchange.outcome
+            derive(exchange)
+            steps = plain_steps if exchange.malformed is None else all_steps
+        scope = {**scope, KEY: exchange}
+
         verdict: Verdict = None
         body: _Body | None = None
         depth = completes = everyone
@@ -68,18 +119,22 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                exchange.reader = None  # it knows the exchange: no cycle may outlive the request
+                if body is not None:
+                    exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
                 out = sender(exchange, plan, depth, outcome, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
-            _hand_over(exchange, scope)
+            if exchange.identified or not direct:
+                _hand_over(exchange, scope)
             if body is not None and body.was_read:
                 receive = body.replay
             if transparent:
                 return await app(scope, receive, send)
             if kind == "websocket" and completing:
                 receive = _watch_disconnect(receive, outcome)
+            if constant is not None and kind == "http":
+                return await app(scope, receive, constant(send))
             await app(scope, receive, sender(exchange, plan, everyone, outcome, send))
             if outcome.error is not None and outcome.error.__class__ is not ClientDisconnected:
                 outcome.error = None  # raised inside an inner stack, answered between it and us
@@ -89,8 +144,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             outcome.error = error
             raise
         finally:
-            if plan.completes[completes]:
-                ending = complete(plan.completes[completes], exchange, outcome)
+            if completes_of[completes]:
+                ending = complete(completes_of[completes], exchange, outcome)
                 if ending is not None:
                     await asettle(ending)
 
@@ -103,48 +158,15 @@ async def _judged(verdict: Any) -> Response | None:
     return checked(verdict if isinstance(verdict, Response) else await asettle(verdict))
 
 
-def _open(scope: Scope, plan: Plan) -> tuple[Exchange, Scope]:
-    """Make the exchange and the app's copy of the scope; one scan over the headers."""
-    wants = plan.wants
-    lines = scope.get("headers") or ()
-    if not isinstance(lines, (list, tuple)):
-        lines = list(lines)
-        scope = {**scope, "headers": lines}
-    headers: dict[bytes, bytes] = {}
-    for name, value in lines:
-        if name in wants:
-            headers[name] = value if name not in headers else headers[name] + b", " + value
-    peer = scope.get("client")
-    path, root = scope["path"], scope.get("root_path") or ""
-    # A router sees the path below its mount point. Servers and mounts put both into `path`.
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        path = path[len(root) :]
-    exchange = Exchange(
-        "asgi",
-        scope.get("method", "WEBSOCKET"),
-        _SCHEMES.get(scope.get("scheme", "http"), "http"),
-        root,
-        path,
-        scope.get("raw_path"),
-        scope.get("query_string") or b"",
-        headers,
-        peer[0] if peer else None,
-        plan.boundary,
-    )
-    if scope["type"] == "websocket":
-        exchange.kind, exchange.method = "websocket", "WEBSOCKET"
-    parent = scope.get(KEY)
-    if parent is not None:
-        exchange.join(parent)
-    plan.boundary.derive(exchange)
-    return exchange, {**scope, KEY: exchange}
-
-
 def _hand_over(exchange: Exchange, scope: Scope) -> None:
     """Tell the app what the layers found out."""
     if exchange.identified:
         scope["user"] = scope["auth"] = exchange.principal or ANONYMOUS
-    if exchange.boundary.proxies is not None:
+    proxies = exchange.boundary.proxies
+    if proxies is not None:
+        if _is_rewritten(exchange, scope):
+            warn_of_rewriting()
+        _hand_over_headers(exchange, scope, proxies)
         secure = exchange.scheme == "https"
         if exchange.kind == "websocket":
             scope["scheme"] = "wss" if secure else "ws"
@@ -152,6 +174,27 @@ def _hand_over(exchange: Exchange, scope: Scope) -> None:
             scope["scheme"] = exchange.scheme
         if exchange.client is not None and exchange.client != exchange.peer:
             scope["client"] = (exchange.client, 0)
+
+
+def _hand_over_headers(exchange: Exchange, scope: Scope, proxies: TrustedProxies) -> None:
+    lines = scope.get("headers") or ()
+    withheld = proxies.withheld(exchange.peer)
+    kept = [line for line in lines if withheld(line[0]) is None]
+    if len(kept) != len(lines):
+        scope["headers"] = kept
+    if proxies.tells_host and b"host" in exchange.headers:
+        host = (b"host", exchange.headers[b"host"])
+        if host not in kept:
+            scope["headers"] = [host, *(line for line in kept if line[0] != b"host")]
+
+
+def _is_rewritten(exchange: Exchange, scope: Scope) -> bool:
+    """No TCP connection comes from port 0: servers put it beside an address that was forwarded.
+    Where only the scheme was, nothing shows."""
+    peer = scope.get("client")
+    if not peer or peer[1] != 0 or exchange.parent is not None:
+        return False
+    return exchange.boundary.canonical_address(peer[0]) is not None
 
 
 def _watch_disconnect(receive: Receive, outcome: Outcome) -> Receive:

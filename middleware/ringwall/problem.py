@@ -33,6 +33,9 @@ def check_header(name: bytes, value: bytes) -> None:
         raise ValueError("a response header holds a character that HTTP forbids")
 
 
+_BODILESS = frozenset({204, 304})
+
+
 class Response:
     """A complete answer given by a layer instead of the app. Immutable, safe to send many times.
 
@@ -45,7 +48,7 @@ class Response:
         ValueError: the status is none that ends an exchange, or a header holds a character that
             HTTP forbids.
 
-    >>> Response(204, [(b"cache-control", b"no-store")]).headers
+    >>> Response(200, [(b"cache-control", b"no-store")]).headers
     ((b'cache-control', b'no-store'), (b'content-length', b'0'))
     """
 
@@ -54,7 +57,9 @@ class Response:
     def __init__(self, status: int, headers: Iterable[Header] = (), body: bytes = b"") -> None:
         if not 200 <= status <= 599:
             raise ValueError(f"status {status} cannot end an exchange; use 200 to 599")
-        pairs = (*headers, (b"content-length", b"%d" % len(body)))
+        pairs = tuple(headers)
+        if status not in _BODILESS:  # RFC 9110 section 8.6
+            pairs += ((b"content-length", b"%d" % len(body)),)
         for name, value in pairs:
             check_header(name, value)
         self.status = status
@@ -66,7 +71,8 @@ class Response:
 
     def with_headers(self, headers: Iterable[Header]) -> Response:
         """The same answer with further headers."""
-        return Response(self.status, (*self.headers[:-1], *headers), self.body)
+        kept = (line for line in self.headers if line[0] != b"content-length")
+        return Response(self.status, (*kept, *headers), self.body)
 
 
 def problem(

@@ -6,11 +6,20 @@ import io
 from collections.abc import Iterable
 from typing import Any, cast
 
+from ._boundary import COMMON_METHODS, TrustedProxies, warn_of_rewriting
 from ._compile import Plan, checked, fail_at
-from ._exchange import KEY, BodyIncomplete, BodyTooLarge, Exchange, declared_length
+from ._exchange import KEY, BodyIncomplete, BodyTooLarge, Exchange, Outcome, declared_length
 from ._layer import Verdict
 from ._pending import Call, settle
-from ._wsgi_response import Environ, Start, StartResponse, WSGIApp, finish, refuse
+from ._wsgi_response import (
+    Environ,
+    Start,
+    StartResponse,
+    WSGIApp,
+    constant_start,
+    finish,
+    refuse,
+)
 from .problem import Response
 
 __all__ = ["Environ", "StartResponse", "WSGIApp", "build_wsgi"]
@@ -21,17 +30,53 @@ _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENG
 
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     """Wrap a WSGI app in a compiled stack."""
-    steps, everyone = plan.steps, len(plan.layers)
+    all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
+    boundary = plan.boundary
+    known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
+    new = object.__new__
     completes_of, all_completes = plan.completes, plan.completes[everyone]
-    transparent = not plan.unwinds[everyone] and not all_completes
+    unwind = plan.unwinds[everyone]
+    transparent = not unwind and not all_completes
+    constant = constant_start(plan) if not unwind.edits and not all_completes else None
     wants = tuple((name, _environ_key(name)) for name in sorted(plan.wants))
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = _open(environ, plan, wants)
+        headers: dict[bytes, bytes] = {}
+        for name, key in wants:
+            value = environ.get(key)
+            # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
+            if value is not None and (value or key[:5] == "HTTP_"):
+                headers[name] = value.encode("latin-1")
+        exchange = new(Exchange)
+        exchange.interface = "wsgi"
+        exchange.headers = headers
+        exchange.boundary = boundary
+        exchange.decisions = []
+        exchange.outcome = outcome = new(Outcome)
+        exchange.method = method = environ["REQUEST_METHOD"]
+        scheme = environ["wsgi.url_scheme"]
+        exchange.scheme = "https" if scheme == "https" else "http"
+        exchange.root = _text(environ.get("SCRIPT_NAME") or "")
+        exchange.path = _text(environ.get("PATH_INFO") or "")
+        target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+        exchange.raw_path = _raw_path(target) if target else None
+        exchange.query = environ.get("QUERY_STRING", "").encode("latin-1")
+        exchange.peer = environ.get("REMOTE_ADDR") or None
+        host = known_hosts.get(headers.get(b"host"))
+        if host is not None and direct and method in COMMON_METHODS and KEY not in environ:
+            exchange.host = host
+            steps = plain_steps
+        else:
+            if KEY in environ:
+                exchange.join(environ[KEY])
+                outcome = exchange.outcome
+            derive(exchange)
+            steps = plain_steps if exchange.malformed is None else all_steps
+        environ[KEY] = exchange
+
         verdict: Verdict = None
         body: _Input | None = None
         depth = completes = everyone
-        outcome = exchange.outcome
         result: Iterable[bytes]
         try:
             try:
@@ -47,15 +92,19 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                exchange.reader = None  # it knows the exchange: no cycle may outlive the request
+                if body is not None:
+                    exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
                 start = Start(exchange, plan, depth, outcome, start_response)
                 result = refuse(exchange, cast("Response", verdict), start)
             else:
                 completes = everyone
-                _hand_over(exchange, environ)
+                if exchange.identified or not direct:
+                    _hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)
+                if constant is not None:
+                    return app(environ, constant(start_response))
                 start = Start(exchange, plan, everyone, outcome, start_response)
                 result = app(environ, start)
         except BaseException as error:
@@ -80,35 +129,6 @@ def _environ_key(name: bytes) -> str:
     return _UNPREFIXED.get(name) or "HTTP_" + name.decode("ascii").upper().replace("-", "_")
 
 
-def _open(environ: Environ, plan: Plan, wants: tuple[tuple[bytes, str], ...]) -> Exchange:
-    headers: dict[bytes, bytes] = {}
-    for name, key in wants:
-        value = environ.get(key)
-        # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
-        if value is not None and (value or key[:5] == "HTTP_"):
-            headers[name] = value.encode("latin-1")
-    raw_path = environ.get("REQUEST_URI") or environ.get("RAW_URI")
-    scheme = environ["wsgi.url_scheme"]
-    exchange = Exchange(
-        "wsgi",
-        environ["REQUEST_METHOD"],
-        scheme if scheme in ("http", "https") else "http",
-        _text(environ.get("SCRIPT_NAME") or ""),
-        _text(environ.get("PATH_INFO") or ""),
-        _raw_path(raw_path) if raw_path else None,
-        environ.get("QUERY_STRING", "").encode("latin-1"),
-        headers,
-        environ.get("REMOTE_ADDR") or None,
-        plan.boundary,
-    )
-    parent = environ.get(KEY)
-    if parent is not None:
-        exchange.join(parent)
-    plan.boundary.derive(exchange)
-    environ[KEY] = exchange
-    return exchange
-
-
 def _text(native: str) -> str:
     """Bytes in the guise of Latin-1 (PEP 3333), decoded. Bad UTF-8 becomes U+FFFD, which the
     boundary refuses in a path."""
@@ -117,7 +137,7 @@ def _text(native: str) -> str:
 
 def _raw_path(target: str) -> bytes | None:
     """The path of a request target; the server tells it in a variable of its own."""
-    path = target.partition("?")[0]
+    path = target.partition("?")[0] if "?" in target else target
     if not path.startswith("/"):
         scheme, separator, rest = path.partition("://")
         path = "/" + rest.partition("/")[2] if separator and scheme.isalnum() else path
@@ -137,10 +157,33 @@ def _hand_over(exchange: Exchange, environ: Environ) -> None:
         else:
             environ["REMOTE_USER"] = principal.subject.encode("utf-8", "replace").decode("latin-1")
             environ["AUTH_TYPE"] = principal.scheme
-    if exchange.boundary.proxies is not None:
+    proxies = exchange.boundary.proxies
+    if proxies is not None:
+        if _is_rewritten(environ):
+            warn_of_rewriting()
+        _hand_over_headers(exchange, environ, proxies)
         environ["wsgi.url_scheme"] = exchange.scheme
         if exchange.client is not None:
             environ["REMOTE_ADDR"] = exchange.client
+
+
+def _hand_over_headers(exchange: Exchange, environ: Environ, proxies: TrustedProxies) -> None:
+    withheld = proxies.withheld(exchange.peer)
+    for key in [key for key in environ if "FORWARDED" in key and key[:5] == "HTTP_"]:
+        name = key[5:].replace("_", "-")
+        if withheld(name.encode("latin-1", "replace")) is not None:
+            del environ[key]
+    if proxies.tells_host and b"host" in exchange.headers:
+        environ["HTTP_HOST"] = exchange.headers[b"host"].decode("latin-1")
+
+
+def _is_rewritten(environ: Environ) -> bool:
+    """Whether gunicorn calls a socket without TLS https, or werkzeug's ProxyFix was here. Other
+    servers leave no trace."""
+    connection = environ.get("gunicorn.socket")
+    if connection is not None and environ["wsgi.url_scheme"] == "https":
+        return not hasattr(connection, "getpeercert")
+    return "werkzeug.proxy_fix.orig" in environ
 
 
 class _Input:

@@ -26,13 +26,17 @@ from ringwall.cli.demo.servers import Servers
 from servers.harness import free_port
 
 
-def test_the_tour_gets_every_expected_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--tour"]) == 0
+@pytest.mark.parametrize("preset", [[], ["--preset", "browser"]])
+def test_the_tour_gets_every_expected_answer(
+    preset: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--tour", *preset]) == 0
     out = capsys.readouterr().out
     total = re.search(r"(\d+) of (\d+) answers as expected", out)
     assert total is not None
     assert total[1] == total[2]
-    assert int(total[2]) > 40
+    assert int(total[2]) >= 48
+    assert ("the start page" in out) is bool(preset)
     for layer in (
         "https",
         "ratelimit",
@@ -202,7 +206,8 @@ def test_clients_that_break_the_protocol_stop_nobody(tmp_path: Path) -> None:
                 except OSError:
                     continue  # the server hung up in the middle: its good right
                 assert answer in received
-        assert session.tour() == 0
+        friendly = demo_tour.Stop("friendly", "GET", "/healthz", 200, "app")
+        assert demo_tour.send(friendly, session.wsgi_port, context) == 200
 
 
 def test_the_flood_ends_even_if_nothing_stops_it(

@@ -76,12 +76,12 @@ def test_a_failing_layer_says_in_the_log_where_but_not_what(interface, caplog):
 @INTERFACES
 def test_a_boundary_that_fails_closes_the_door_in_its_own_name(interface, monkeypatch, caplog):
     app = SampleApp()
-    stack = Stack(Scripted("layer", Script()))
+    stack = Stack(Scripted("layer", Script()), paths="strict")
 
     def broken(exchange):
         raise LayerBug
 
-    monkeypatch.setattr(stack._boundary, "judge_target", broken)
+    monkeypatch.setattr(stack._boundary, "judge_path", broken)
     result = drive(interface, getattr(stack, interface)(getattr(app, interface)), Request())
     assert result.status == 500
     assert app.seen == []

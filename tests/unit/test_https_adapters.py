@@ -170,3 +170,77 @@ def test_a_secure_websocket_reaches_the_app():
     walled = HTTPS(hosts=HOSTS).asgi(app)
     assert call_asgi(walled, type="websocket", scheme="wss")[0] == "websocket.accept"
     assert app.calls == 1
+
+
+# Entry, Host header, and the status over TLS.
+HOSTS_OVER_TLS = [
+    (["example.com"], "example.com", 200),
+    (["example.com"], "EXAMPLE.com.", 200),
+    (["example.com."], "example.com:8000", 200),
+    (["example.com"], "example.com..", 400),
+    (["example.com"], ".example.com", 400),
+    (["example.com:8443"], "example.com:8443", 200),
+    (["example.com:8443"], "example.com.:8443", 200),
+    (["example.com:8443"], "example.com", 421),
+    (["example.com:443"], "example.com", 200),
+    (["example.com"], "example.com:", 400),
+    (["example.com"], "example.com:0", 400),
+    (["example.com"], "example.com:65536", 400),
+    (["example.com"], "example.com:+443", 400),
+    (["*.example.com"], "api.example.com", 200),
+    (["*.example.com"], "API.example.com.:8000", 200),
+    (["*.example.com"], "example.com", 421),
+    (["*.example.com"], "a.b.example.com", 421),
+    (["*.example.com"], "*.example.com", 400),
+    (["*.example.com:8443"], "api.example.com:8443", 200),
+    (["*.example.com:8443"], "api.example.com", 421),
+    (["bücher.example"], "xn--bcher-kva.example", 200),
+    (["bücher.example"], "XN--BCHER-KVA.example.", 200),
+    (["*.bücher.example"], "a.xn--bcher-kva.example", 200),
+    (["bücher.example"], "bücher.example", 400),
+    (["bücher.example"], "b\xc3\xbccher.example", 400),
+    (["[2001:db8::1]"], "[2001:db8::1]", 200),
+    (["[2001:db8::1]"], "[2001:DB8:0:0::1]:8000", 200),
+    (["[2001:db8::1]:8443"], "[2001:db8::1]", 421),
+    (["[2001:db8::1]"], "2001:db8::1", 400),
+    (["[2001:db8::1]"], "[2001:db8::1]evil", 400),
+    (["[2001:db8::1]"], "[2001:db8::2]", 421),
+    (["192.0.2.1"], "192.0.2.1:8000", 200),
+    (["192.0.2.1"], "192.0.2.01", 400),
+    (["192.0.2.1"], "3221225985", 400),
+    (["192.0.2.1"], "0xc0000201", 400),
+]
+
+
+@pytest.mark.parametrize(("app_type", "interface", "call"), INTERFACES)
+@pytest.mark.parametrize(("hosts", "value", "status"), HOSTS_OVER_TLS)
+def test_the_list_of_hosts_through_both_adapters(app_type, interface, call, hosts, value, status):
+    app = app_type()
+    walled = getattr(HTTPS(hosts=hosts), interface)(app)
+    if interface == "asgi":
+        lines = [(b"host", value.encode("latin-1"))]
+        got = call_asgi(walled, scheme="https", headers=lines)[0]
+    else:
+        got = call(walled, "GET", {"host": value}, "/v1/orders", scheme="https")[0]
+    assert (got, app.calls) == (status, status == 200)
+
+
+@pytest.mark.parametrize(("app_type", "interface", "call"), INTERFACES)
+@pytest.mark.parametrize(
+    ("hosts", "value", "location"),
+    [
+        (["example.com"], "EXAMPLE.com.:80", b"https://example.com/x"),
+        (["example.com:8443"], "example.com:8080", b"https://example.com:8443/x"),
+        (["*.example.com"], "api.example.com", b"https://api.example.com/x"),
+        (["bücher.example"], "XN--bcher-kva.example", b"https://xn--bcher-kva.example/x"),
+        (["[2001:db8::1]"], "[2001:DB8:0::1]:80", b"https://[2001:db8::1]/x"),
+        (["192.0.2.1"], "192.0.2.1", b"https://192.0.2.1/x"),
+    ],
+)
+def test_a_redirect_leads_to_the_host_in_its_one_spelling(
+    app_type, interface, call, hosts, value, location
+):
+    app = app_type()
+    walled = getattr(HTTPS(hosts=hosts, ports={8080: 8443}), interface)(app)
+    status, lines, _ = call(walled, "GET", {"host": value}, "/x")
+    assert (status, dict(lines)[b"location"], app.calls) == (308, location, 0)

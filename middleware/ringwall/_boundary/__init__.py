@@ -16,12 +16,14 @@ from .address import canonical_address
 from .host import Host, parse_host
 from .path import PathCheck
 from .proxies import Malformed, TrustedProxies
+from .rewriting import warn_of_rewriting
 
-__all__ = ["Boundary", "Host", "TrustedProxies", "parse_host"]
+__all__ = ["Boundary", "Host", "TrustedProxies", "parse_host", "warn_of_rewriting"]
 
-_COMMON_METHODS = frozenset(
+COMMON_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
+_MOST_KNOWN_HOSTS = 256
 # Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
 # for "GET" must not be passed by "get".
 _METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}\Z")
@@ -62,18 +64,22 @@ class Boundary:
         self, proxies: TrustedProxies | None = None, relax: Iterable[str] = frozenset()
     ) -> None:
         self.proxies = proxies
+        # Hosts that were seen and are well-formed, for the adapters: one look-up for most requests.
+        self.known_hosts: dict[bytes | None, Host] = {}
         self.wants = frozenset({b"host"}) | (proxies.wants if proxies else frozenset())
         self._path_is_plain = PathCheck(relax)
 
     def derive(self, exchange: Exchange) -> None:
         """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""
-        if exchange.method not in _COMMON_METHODS and not _is_method(exchange):
+        if exchange.method not in COMMON_METHODS and not _is_method(exchange):
             exchange.malformed = BAD_METHOD
         value = exchange.headers.get(b"host")
         if value is not None:
-            exchange.host = parse_host(value)
-            if exchange.host is None:
+            host = exchange.host = parse_host(value)
+            if host is None:
                 exchange.malformed = BAD_HOST
+            elif len(self.known_hosts) < _MOST_KNOWN_HOSTS:
+                self.known_hosts[value] = host
         parent = exchange.parent
         if parent is not None and self.proxies is None:
             # A stack wrapped around this one has derived them already, perhaps from a proxy. The
@@ -97,6 +103,7 @@ class Boundary:
             exchange.scheme = said.scheme
         if said.host is not None:
             exchange.host = said.host
+            exchange.headers[b"host"] = said.host.authority.encode("ascii")
 
     def judge_target(self, exchange: Exchange) -> Response | None:
         """Refuse a request whose host, method or proxy headers are malformed."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from .._errors import ConfigurationError, did_you_mean
 from .address import Network, parse_address
 from .host import Host, parse_host
+from .withheld import withheld
 
 T = TypeVar("T")
 Family = Literal["x-forwarded", "forwarded"]
@@ -51,13 +52,16 @@ class TrustedProxies:
     """Whose proxy headers count. By default nobody's do.
 
     The chain is read from the right: the first address that is not itself trusted is the client.
-    One header family counts, the one that your proxy writes; the other is never read.
+    One header family counts, the one that your proxy writes; the other is never read. The app sees
+    neither the other one, nor the X-Forwarded-Host of a proxy that does not vouch for it, nor any
+    of them in a request of somebody else: an empty list takes all of them away.
 
     Parameters:
         networks: addresses or CIDR networks of your proxies; "unix" for unix sockets.
         headers: "x-forwarded" (X-Forwarded-For and -Proto) or "forwarded" (RFC 7239).
-        host: True: the proxy also vouches for the host (X-Forwarded-Host, or `host=`). Leave it
-            off unless your proxy writes it on every request: else clients do.
+        host: True: the proxy also vouches for the host, with its port (X-Forwarded-Host, or
+            `host=`), and the app gets it as its Host header. Leave it off unless your proxy writes
+            it on every request: else clients do.
 
     Raises:
         ConfigurationError: a network cannot be parsed, or trusts everybody.
@@ -82,7 +86,8 @@ class TrustedProxies:
         self._unix = "unix" in names
         self._networks = tuple(_network(name) for name in names if name != "unix")
         self._read = self._x_forwarded if headers == "x-forwarded" else self._forwarded
-        self._host = host
+        self.tells_host = host
+        self._withheld = withheld(headers, host)
         self.wants = _WANTS[headers] if host else _WANTS[headers] - {b"x-forwarded-host"}
 
     def __repr__(self) -> str:
@@ -94,6 +99,11 @@ class TrustedProxies:
             return self._unix
         address = parse_address(peer)
         return address is not None and any(address in network for network in self._networks)
+
+    def withheld(self, peer: str | None) -> Callable[[bytes], object]:
+        """What tells of a header's name whether the app shall not see it in a request of this peer:
+        by a result other than None."""
+        return self._withheld.from_proxies if self.trusts(peer) else self._withheld.from_strangers
 
     def read(self, headers: dict[bytes, bytes]) -> Forwarding:
         """Derive client, scheme and host from the headers of a trusted peer.
@@ -109,7 +119,7 @@ class TrustedProxies:
         client: str | None = None
         for hop in reversed(hops):
             scheme = hop.scheme or scheme
-            host = (hop.host or host) if self._host else None
+            host = (hop.host or host) if self.tells_host else None
             if hop.address is None:
                 break  # unknown or obfuscated: the last proxy we know is all we know
             client = hop.address

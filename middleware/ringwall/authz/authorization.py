@@ -76,7 +76,7 @@ class Authorization(Layer):
     """
 
     name = LAYER
-    inside = frozenset({"authentication"})
+    inside = frozenset({"authentication", "cors"})
     by_path = True
 
     def __init__(

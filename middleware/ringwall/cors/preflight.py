@@ -102,9 +102,7 @@ class Preflights:
         lines: tuple[Header, ...] = ((ALLOW_ORIGIN, origin), *self._lines)
         if private and self._private_network:
             lines = (*lines, (ALLOW_PRIVATE_NETWORK, b"true"))
-        response = Response(204, lines)
-        response.headers = lines  # without content-length (RFC 9110 section 8.6)
-        return response
+        return Response(204, lines)
 
 
 def list_line(name: bytes, members: tuple[str, ...]) -> tuple[Header, ...]:

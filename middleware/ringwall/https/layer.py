@@ -124,6 +124,9 @@ class HTTPS(Layer):
         elif hsts is not None:
             self._hsts = hsts.header[1]
             self.sets = frozenset({HSTS_NAME})
+        if self._hsts is None:
+            # None wanted, or it leaves with the constant headers: the compiler drops the hook.
+            self.on_response = super().on_response  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return "<HTTPS>"
@@ -136,10 +139,8 @@ class HTTPS(Layer):
         return self._judge(exchange, host)
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        if self._hsts is None:
-            return  # none wanted, or it leaves with the constant headers
         host = exchange.host
-        if exchange.scheme == "https" and self._is_ours(host) and not host.is_ip:
+        if self._hsts and exchange.scheme == "https" and self._is_ours(host) and not host.is_ip:
             # One line, the app's if it has any: browsers read the first (RFC 6797 section 8.1).
             head.set(HSTS_NAME, head.get(HSTS_NAME) or self._hsts)
         else:

@@ -104,8 +104,8 @@ class Draft:
         return self._item(remaining, 0 if remaining else whole_seconds(wait))
 
     def tell(self, head: ResponseHead, noted: bytes) -> None:
-        head.add(b"ratelimit-policy", self._policy)
-        head.add(b"ratelimit", noted)
+        # Names that were checked and numbers: nothing in them could split a response.
+        head.extend(((b"ratelimit-policy", self._policy), (b"ratelimit", noted)))
 
     def lines(self, standings: Sequence[Standing]) -> tuple[Header, ...]:
         items = b", ".join(map(_item, standings))

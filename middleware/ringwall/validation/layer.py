@@ -70,7 +70,7 @@ class BodyValidation(Layer):
     name = "validation"
     by_path = True
     wants = frozenset({b"content-type", b"content-length", b"content-encoding"})
-    inside = frozenset({"https", "authentication", "authorization"})
+    inside = frozenset({"https", "authentication", "authorization", "cors"})
 
     def __init__(
         self,
