@@ -20,18 +20,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser(
         "demo",
         help="start a walled orders API and print curl lines to try",
-        description="Start an orders API behind all six layers: as ASGI and as WSGI over TLS, and"
-        " on a plain HTTP port. Everything runs on this machine.",
+        description="Start an orders API behind all six layers and SecurityHeaders: as ASGI and as"
+        " WSGI over TLS, and on a plain HTTP port. Everything runs on this machine.",
     )
     demo.add_argument(
         "--tour", action="store_true", help="send every request, print a table, and exit"
     )
     demo.add_argument("--port", type=_port, default=8443, help="the first of three ports (8443)")
+    demo.add_argument(
+        "--preset",
+        choices=("api", "browser"),
+        default="api",
+        help="which headers to send; with 'browser' there is a start page, too (api)",
+    )
     options = parser.parse_args(arguments)
     try:
         from .demo import run
 
-        return run(tour=options.tour, port=options.port)
+        return run(tour=options.tour, port=options.port, preset=options.preset)
     except ConfigurationError as error:  # a missing extra, say: one line, no traceback
         print(f"ringwall: {error}", file=sys.stderr)
         return 2

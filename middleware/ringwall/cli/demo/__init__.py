@@ -7,11 +7,12 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Literal
 
 from ..._errors import MissingDependency
 
 
-def run(*, tour: bool, port: int) -> int:
+def run(*, tour: bool, port: int, preset: Literal["api", "browser"] = "api") -> int:
     """Start the demo; with `tour`, send every request and print a table.
 
     Returns the exit status: 0, or 1 if an answer of the tour was not the expected one.
@@ -27,7 +28,7 @@ def run(*, tour: bool, port: int) -> int:
 
     with tempfile.TemporaryDirectory(prefix="ringwall-demo-") as folder:
         try:
-            with Session(Path(folder), None if tour else port, say=_say) as session:
+            with Session(Path(folder), None if tour else port, preset, say=_say) as session:
                 if tour:
                     return session.tour()
                 session.explain()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...context import principal_of
-from ...principal import Principal
+from ...headers import nonce_of
+from .page import start_page
 
 ORDERS: dict[int, dict[str, Any]] = {
     1001: {"id": 1001, "owner": "alice", "item": "kettle", "quantity": 1},
@@ -34,22 +35,35 @@ def load_order(order_id: int) -> dict[str, Any] | None:
     return ORDERS.get(order_id)
 
 
-Answer = tuple[int, Any]
+class Answer(NamedTuple):
+    """What a handler answers; `headers` as it writes them, with names in lower case."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
 
 
-def handle(method: str, path: str, body: bytes, principal: Principal | None) -> Answer:
-    """The handlers: status and JSON for one request."""
-    if path == "/healthz":
-        return 200, {"status": "ok"}
-    if path == "/v1/admin/users":
-        return 200, {"users": sorted({order["owner"] for order in ORDERS.values()})}
+def handle(method: str, path: str, body: bytes, request: Any) -> Answer:
+    """The handlers. `request` is the scope or environ."""
+    if path == "/":
+        # A cookie as an app writes it that thought of nothing: the stack adds what is missing.
+        headers = [("content-type", "text/html; charset=utf-8"), ("set-cookie", "visited=yes")]
+        return Answer(200, headers, start_page(nonce_of(request)))
+    principal = principal_of(request)
     subject = principal.subject if principal else "nobody"
+    if path == "/healthz":
+        return _json(200, {"status": "ok"})
+    if path == "/v1/admin/users":
+        return _json(200, {"users": sorted({order["owner"] for order in ORDERS.values()})})
     if path == "/v1/orders" and method == "POST":
-        order = {"id": 1003, "owner": subject, **json.loads(body)}
-        return 201, order
+        return _json(201, {"id": 1003, "owner": subject, **json.loads(body)})
     if path == "/v1/orders":
-        return 200, [order for order in ORDERS.values() if order["owner"] == subject]
-    return 200, ORDERS[int(path.rpartition("/")[2])]
+        return _json(200, [order for order in ORDERS.values() if order["owner"] == subject])
+    return _json(200, ORDERS[int(path.rpartition("/")[2])])
+
+
+def _json(status: int, value: Any) -> Answer:
+    return Answer(status, [("content-type", "application/json")], json.dumps(value).encode())
 
 
 async def asgi_api(scope: Any, receive: Any, send: Any) -> None:
@@ -60,26 +74,20 @@ async def asgi_api(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    status, value = handle(scope["method"], scope["path"], body, principal_of(scope))
-    content = json.dumps(value).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(content)),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    status, headers, content = handle(scope["method"], scope["path"], body, scope)
+    lines = [(name.encode(), value.encode()) for name, value in headers]
+    lines.append((b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": content})
 
 
 def wsgi_api(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The API as a WSGI app."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    status, value = handle(
-        environ["REQUEST_METHOD"], environ["PATH_INFO"], body, principal_of(environ)
-    )
-    content = json.dumps(value).encode()
+    answer = handle(environ["REQUEST_METHOD"], environ["PATH_INFO"], body, environ)
     phrases = {200: "OK", 201: "Created"}
     start_response(
-        f"{status} {phrases[status]}",
-        [("Content-Type", "application/json"), ("Content-Length", str(len(content)))],
+        f"{answer.status} {phrases[answer.status]}",
+        [*answer.headers, ("content-length", str(len(answer.content)))],
     )
-    return [content]
+    return [answer.content]

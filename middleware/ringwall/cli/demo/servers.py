@@ -44,7 +44,15 @@ class Servers:
 
     def asgi(self, app: Any, port: int, **tls: Any) -> None:
         """Serve an ASGI app with uvicorn; `tls` are its `ssl_*` settings."""
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False, **tls)
+        config = uvicorn.Config(
+            app,
+            log_level="critical",
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            **tls,
+        )
         config.load()  # here, where an error is seen, and not in the thread
         server = uvicorn.Server(config)
         listener = _listen(port)
@@ -140,6 +148,8 @@ def _linger(connection: socket.socket) -> None:
 
 
 class _SecureHandler(ServerHandler):
+    server_software = ""  # no Server header
+
     request_handler: WSGIRequestHandler
 
     def get_scheme(self) -> str:

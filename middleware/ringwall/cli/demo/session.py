@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from .api import asgi_api, wsgi_api
 from .credentials import Issuer, make_api_keys, make_certificate
@@ -20,11 +21,20 @@ class Session:
     Parameters:
         folder: where the certificate, the keys and the audit file are written.
         port: the first of three ports; None: any that are free.
+        preset: of SecurityHeaders; with "browser" there is a start page, too.
         say: prints a line of progress.
     """
 
-    def __init__(self, folder: Path, port: int | None, *, say: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None,
+        preset: Literal["api", "browser"] = "api",
+        *,
+        say: Callable[..., None],
+    ) -> None:
         self._say = say
+        self._preset = preset
         self._folder = folder
         self._audit_file = folder / "audit.jsonl"
         self._ports = free_ports(3) if port is None else [port, port + 1, port + 2]
@@ -37,8 +47,12 @@ class Session:
         issuer = Issuer()
         api_keys, key_file = make_api_keys(self._folder)
         self._stops = make_stops(issuer, api_keys)
+        if self._preset == "browser":
+            self._stops.insert(0, Stop("the start page", "GET", "/", 200, "app"))
         self._say("2/3  compiling the stack")
-        stack = make_stack(self._audit_file, issuer.keys, key_file, https, http)
+        stack = make_stack(
+            self._audit_file, issuer.keys, key_file, https, http, preset=self._preset
+        )
         self._say("3/3  starting the servers")
         try:
             walled = stack.asgi(asgi_api)
@@ -64,6 +78,11 @@ class Session:
         self._servers.__exit__(kind, error, trace)
 
     @property
+    def ports(self) -> list[int]:
+        """Of ASGI over TLS, WSGI over TLS, and plain HTTP."""
+        return self._ports
+
+    @property
     def wsgi_port(self) -> int:
         return self._ports[1]
 
@@ -74,6 +93,11 @@ class Session:
         self._say(f"WSGI  https://localhost:{wsgi}   the same stack around the same API")
         self._say(f"HTTP  http://localhost:{http}    redirects, or refuses what must not travel so")
         self._say(f"Audit {self._audit_file}")
+        if self._preset == "browser":
+            self._say(
+                f"\nOpen https://localhost:{https}/ in a browser: it will warn of a certificate"
+            )
+            self._say(f"that it does not know, signed by {self._certificate.authority}")
         self._say("\nTry (any of them at the WSGI port, too):")
         for stop in self._stops:
             scheme, port = ("http", http) if stop.plain else ("https", https)

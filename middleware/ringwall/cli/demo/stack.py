@@ -1,13 +1,14 @@
-"""The demo's stack: all six layers, as a user would write them."""
+"""The demo's stack: all six layers and SecurityHeaders, as a user would write them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...audit import Audit
 from ...authn import JWT, APIKey, Authentication
 from ...authz import Authorization, allow, owner, public, role, scope
+from ...headers import SecurityHeaders
 from ...https import HSTS, HTTPS
 from ...ratelimit import RateLimit
 from ...stack import Stack
@@ -19,11 +20,19 @@ RATE = "100/15 minutes"
 
 
 def make_stack(
-    audit_file: Path, keys: dict[str, Any], key_file: Path, https_port: int, http_port: int
+    audit_file: Path,
+    keys: dict[str, Any],
+    key_file: Path,
+    https_port: int,
+    http_port: int,
+    *,
+    preset: Literal["api", "browser"] = "api",
 ) -> Stack:
-    """One stack, for both interfaces."""
+    """One stack, for both interfaces. The preset "browser" opens a start page to everybody."""
+    open_to_all = ["/healthz", "/"] if preset == "browser" else ["/healthz"]
     return Stack(
         Audit(sink=audit_file),
+        SecurityHeaders(preset),
         # A short HSTS: nobody's browser should remember localhost for two years.
         HTTPS(
             hosts=["localhost", "127.0.0.1"],
@@ -32,11 +41,11 @@ def make_stack(
         ),
         RateLimit(RATE),
         Authentication(
-            JWT(issuer=ISSUER, audience=AUDIENCE, keys=keys), APIKey(key_file), exempt=["/healthz"]
+            JWT(issuer=ISSUER, audience=AUDIENCE, keys=keys), APIKey(key_file), exempt=open_to_all
         ),
         RateLimit("1000/hour", key="principal"),
         Authorization(
-            public("GET", "/healthz"),
+            *(public("GET", path) for path in open_to_all),
             allow("GET", "/v1/orders", scope("orders:read")),
             allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
             allow("POST", "/v1/orders", scope("orders:write")),

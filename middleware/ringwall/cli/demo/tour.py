@@ -76,12 +76,12 @@ def send(stop: Stop, port: int, context: ssl.SSLContext) -> int:
 
 
 class AuditTail:
-    """Reads an audit file record by record, as they are written."""
+    """Reads an audit file record by record, as they are written from now on."""
 
     def __init__(self, path: Path, patience: float = 10.0) -> None:
         self._path = path
         self._patience = patience
-        self._position = 0
+        self._position = path.stat().st_size if path.exists() else 0
 
     def next(self) -> dict[str, Any]:
         """The next record. It may be written a moment after the response has arrived.
