@@ -46,16 +46,18 @@ class CompiledRule:
 
     test: the condition, or None where there is none. loads: what it may load. granted: the
     decision that allows. anonymous: the one for a request that speaks for nobody. shadow: it
-    never refuses.
+    never refuses. source: the rule as written. binding: what its condition was compiled with.
     """
 
     __slots__ = (
-        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "granted", "loads", "methods",
-        "name", "public", "shadow", "static", "template", "test",
+        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted", "loads",
+        "methods", "name", "public", "shadow", "source", "static", "template", "test",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
         self.name = rule.name
+        self.source = rule
+        self.binding: Binding | None = None
         self.template = rule.template.text
         self.methods = _expand(rule.methods)
         self.public = rule.effect == "public"
@@ -74,7 +76,7 @@ class CompiledRule:
         self.static = Match(self, {}, self.template)
         if rule.condition is not None:
             loads: list[Load] = []
-            binding = Binding(
+            self.binding = binding = Binding(
                 rule.template,
                 rule.effect == "allow",
                 roles,

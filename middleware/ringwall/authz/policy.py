@@ -161,7 +161,7 @@ class Policy:
         self, who: Any, method: str, path: str, resource: Any, body: Any
     ) -> Pending[PolicyDecision]:
         principal, context = _context(who, method, path)
-        if not _is_canonical(path):
+        if not is_canonical(path):
             return _NO_RULE
         match = self.match(method, path)
         facts = Facts(principal, match.params, context)
@@ -232,7 +232,7 @@ def _context(who: Any, method: str, path: str) -> tuple[Principal | None, Contex
     )
 
 
-def _is_canonical(path: str) -> bool:
+def is_canonical(path: str) -> bool:
     """The boundary has not seen a path that a handler made up from ids."""
     segments = path.split("/")
     return (

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from .._errors import ConfigurationError
 from .._version import __version__
+from . import explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,8 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="api",
         help="which headers to send; with 'browser' there is a start page, too (api)",
     )
+    for subcommand in (explain,):
+        subcommand.add(commands)
     options = parser.parse_args(arguments)
     try:
+        if options.command != "demo":
+            status: int = options.run(options)
+            return status
         from .demo import run
 
         return run(tour=options.tour, port=options.port, preset=options.preset)
