@@ -85,8 +85,10 @@ def test_what_is_planted_is_found_nowhere(caplog):
             shown.append(repr((answer.status, answer.headers, answer.body, answer.principal)))
     assert {each[1:4] for each in shown} == {"200", "401"}
     shown += [repr(x) for x in (layer, remote, remote._cache, remote._source, remote._source.keys)]
-    shown += [repr(vars(remote)), *lines, *(span.to_json() for span in spans.get_finished_spans())]
-    shown += [caplog.text]
+    shown += [repr(vars(remote)), *map(bytes.decode, lines), caplog.text]
+    finished = spans.get_finished_spans()
+    assert len(finished) == len(lines)
+    shown += [span.to_json() for span in finished]
     numbers = [public("rsa")["n"][:24], key("rsa").as_dict(private=True)["d"][:24]]
     assert len(lines) == len(tokens) * 4
     for text in shown:

@@ -52,6 +52,7 @@ class RevocationStore(Protocol):
     def revoked_at(self, names: Sequence[Name]) -> float:
         """The latest time at which one of these was revoked: tokens issued at or before it are
         refused. Minus infinity where none was. An exception means: not to be known now (503)."""
+        ...
 
 
 class AsyncRevocationStore(Protocol):
@@ -59,6 +60,7 @@ class AsyncRevocationStore(Protocol):
 
     async def arevoked_at(self, names: Sequence[Name]) -> float:
         """As `RevocationStore.revoked_at`."""
+        ...
 
 
 class DenylistFull(RuntimeError):
