@@ -14,6 +14,7 @@ from ringwall import (
     Authorization,
     BodyValidation,
     RateLimit,
+    SecurityHeaders,
     Stack,
     TrustedProxies,
     allow,
@@ -38,12 +39,18 @@ def load_order(order_id: int) -> dict[str, Any] | None:
     return ORDERS.get(order_id)
 
 
-def answer(path: str, who: Any) -> bytes:
-    """Count, and tell who asked for what; `/calls` only tells the count."""
+def answer(path: str, who: Any, names: Any = ()) -> bytes:
+    """Count, and tell who asked for what, and which proxy headers came through; `/calls` only tells
+    the count."""
     global reached
     if path != "/calls":
         reached += 1
-    document = {"path": path, "reached": reached, "subject": who.subject if who else None}
+    document = {
+        "path": path,
+        "reached": reached,
+        "subject": who.subject if who else None,
+        "forwarded": sorted(name for name in names if "forwarded" in name),
+    }
     return json.dumps(document).encode()
 
 
@@ -57,14 +64,16 @@ async def asgi_inner(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         answer(scope["path"], None)
         await receive()
-        await send({"type": "websocket.accept"})
+        cookie = [(b"set-cookie", b"feed=1")] if scope["path"] == "/v1/feed" else []
+        await send({"type": "websocket.accept", "headers": cookie})
         await send({"type": "websocket.close", "code": 1000})
         return
     more = True
     while more:
         message = await receive()
         more = message.get("more_body", False)
-    body = answer(scope["path"], principal_of(scope))
+    names = (name.decode("latin-1").lower() for name, _ in scope["headers"])
+    body = answer(scope["path"], principal_of(scope), names)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -72,7 +81,8 @@ async def asgi_inner(scope: Any, receive: Any, send: Any) -> None:
 
 def wsgi_inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    body = answer(environ["PATH_INFO"], principal_of(environ))
+    names = (key[5:].lower().replace("_", "-") for key in environ if key.startswith("HTTP_"))
+    body = answer(environ["PATH_INFO"], principal_of(environ), names)
     start_response(
         "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     )
@@ -83,7 +93,8 @@ def make_stack() -> Stack:
     # The servers here speak plain HTTP, as behind a proxy that ends TLS and says so.
     return Stack(
         Audit(sink=os.environ["RINGWALL_TEST_AUDIT"]),
-        HTTPS(hosts=["localhost", "127.0.0.1"]),
+        SecurityHeaders(),
+        HTTPS(hosts=["localhost", "127.0.0.1"], exempt=["/healthz"]),
         RateLimit("100000/minute"),
         Authentication(APIKey(os.environ["RINGWALL_TEST_KEYS"]), exempt=["/calls", "/healthz"]),
         Authorization(

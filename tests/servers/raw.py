@@ -26,10 +26,12 @@ def request(
     body: bytes = b"",
     host: bytes | None = b"localhost",
     secure: bool = True,
+    source: str = "127.0.0.1",
 ) -> Answer:
     """Send one request exactly as given and read the answer until the server closes.
 
-    secure: say, as a proxy would, that it came over TLS.
+    secure: say, as a proxy would, that it came over TLS. source: the address to send it from; only
+    127.0.0.1 is a trusted proxy.
     """
     lines = [method + b" " + target + b" HTTP/1.1"]
     if host is not None:
@@ -37,12 +39,36 @@ def request(
     if secure:
         lines.append(b"X-Forwarded-Proto: https")
     lines += [*headers, b"Connection: close"]
-    return exchange(port, b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    return exchange(port, b"\r\n".join(lines) + b"\r\n\r\n" + body, source)
 
 
-def exchange(port: int, data: bytes) -> Answer:
-    """Send bytes and parse what comes back."""
+def handshake(port: int, target: bytes, *headers: bytes) -> Answer:
+    """Ask for a websocket, through a proxy that ended TLS; the answer without what follows it."""
+    lines = [
+        b"GET " + target + b" HTTP/1.1",
+        b"Host: localhost",
+        b"X-Forwarded-Proto: https",
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        *headers,
+    ]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            chunk = connection.recv(65536)
+            if not chunk:
+                break
+            received += chunk
+    return parse(received.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+
+def exchange(port: int, data: bytes, source: str = "127.0.0.1") -> Answer:
+    """Send bytes and parse what comes back."""
+    address = ("127.0.0.1", port)
+    with socket.create_connection(address, timeout=10, source_address=(source, 0)) as connection:
         connection.sendall(data)
         received = b""
         try:
@@ -62,7 +88,7 @@ def parse(received: bytes) -> Answer:
     for line in lines:
         name, _, value = line.partition(":")
         headers.setdefault(name.lower(), []).append(value.strip())
-    if headers.get("transfer-encoding") == ["chunked"]:
+    if body and headers.get("transfer-encoding") == ["chunked"]:
         body = _dechunk(body)
     return Answer(int(first.split(" ")[1]), headers, body)
 

@@ -8,10 +8,12 @@ import time
 import pytest
 
 from servers.harness import Server
-from servers.raw import Answer, exchange, request
+from servers.raw import Answer, exchange, handshake, request
 
 # Servers that spell X_A and X-A alike in the environ, and keep the last.
 KEEPS_THE_LAST = {"granian-wsgi"}
+# Servers that send no headers of the app's with a 101.
+BARE_ACCEPT = {"granian-asgi"}
 MARK = b"zqx7attackerzqx7"
 
 
@@ -290,6 +292,61 @@ class TestPlainHTTP:
         before = reached(server)
         answer = request(server.port, b"/v1/orders/1001", server.auth(), line)
         assert_refused(server, before, answer, 400, 403)
+
+
+STRANGER = "127.0.0.2"  # another address of loopback; the stack trusts 127.0.0.1 alone
+FORWARDING = (
+    b"X-Forwarded-For: 192.0.2.9",
+    b"X-Forwarded-Host: localhost",
+    b"X-Forwarded-Port: 443",
+    b"Forwarded: for=192.0.2.9;proto=https",
+    b"X_Forwarded_Prefix: /x",
+    b"X-Forwarded_Prefix: /x",
+)
+
+
+class TestProxies:
+    @pytest.mark.parametrize("line", [b"Accept: */*", b"X-Forwarded-For: 127.0.0.1"])
+    def test_a_stranger_s_word_for_the_scheme_counts_nothing(
+        self, server: Server, line: bytes
+    ) -> None:
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", line, source=STRANGER)
+        assert_refused(server, before, answer, 308)
+        answer = request(server.port, b"/v1/orders/1001", line, server.auth(), source=STRANGER)
+        assert_refused(server, before, answer, 403)
+
+    def test_the_app_sees_no_proxy_header_of_a_stranger(self, server: Server) -> None:
+        answer = request(server.port, b"/healthz", *FORWARDING, source=STRANGER)
+        assert (answer.status, answer.json()["forwarded"]) == (200, [])
+
+    def test_the_app_sees_what_its_proxy_vouches_for(self, server: Server) -> None:
+        answer = request(server.port, b"/healthz", *FORWARDING)
+        vouched = ["x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"]
+        if server.name in KEEPS_THE_LAST:
+            # The twin is one with the header in the environ: it comes through under its name.
+            vouched.insert(2, "x-forwarded-prefix")
+        assert (answer.status, answer.json()["forwarded"]) == (200, vouched)
+
+
+class TestWebSockets:
+    def test_an_accepted_one_gets_its_cookie_completed(self, server: Server) -> None:
+        before = reached(server)
+        answer = handshake(server.port, b"/v1/feed", server.auth())
+        if server.interface == "wsgi":  # which knows no websockets: this is a GET without a rule
+            assert_refused(server, before, answer, 403)
+            return
+        cookies = ["feed=1; Secure; HttpOnly; SameSite=Lax"]
+        assert answer.status == 101
+        assert answer.headers.get("set-cookie", []) == (
+            [] if server.name in BARE_ACCEPT else cookies
+        )
+        assert reached(server) == before + 1
+
+    @pytest.mark.parametrize("target", [b"/v1/feed", b"/v1/other"])
+    def test_one_without_a_credential_is_refused(self, server: Server, target: bytes) -> None:
+        before = reached(server)
+        assert_refused(server, before, handshake(server.port, target), 401, 403)
 
 
 BAD_HOSTS = [

@@ -6,6 +6,10 @@ import logging
 import ssl
 
 import pytest
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from hypercorn.middleware import ProxyFixMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware as UvicornProxyHeaders
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core_support import Script, Scripted
 from ringwall import HTTPS, Stack, TrustedProxies
@@ -257,6 +261,25 @@ def test_what_ringwall_itself_hands_over_is_nothing_to_tell(warnings):
 def test_without_proxies_there_is_nothing_to_tell(warnings):
     sent_to(Stack(Scripted("any", Script())), {**Request().scope(), "client": ("192.0.2.1", 0)})
     assert warnings() == []
+
+
+@pytest.mark.parametrize("wrap", ["uvicorn", "granian", "hypercorn"])
+def test_the_rewriting_of_real_asgi_servers_is_told(warnings, wrap):
+    wrapped = {
+        "uvicorn": lambda app: UvicornProxyHeaders(app, PROXY),
+        "granian": lambda app: wrap_asgi_with_proxy_headers(app, PROXY),
+        "hypercorn": ProxyFixMiddleware,
+    }[wrap](BEHIND.asgi(SampleApp().asgi))
+    headers = (HOST, (b"x-forwarded-for", b"198.51.100.4"))
+    assert drive("asgi", wrapped, Request(headers=headers, client=PROXY)).status == 200
+    assert len(warnings()) == 1
+
+
+def test_a_fix_of_werkzeug_around_ringwall_is_told(warnings):
+    wrapped = ProxyFix(BEHIND.wsgi(SampleApp().wsgi))
+    headers = (HOST, (b"x-forwarded-for", b"198.51.100.4"))
+    assert drive("wsgi", wrapped, Request(headers=headers, client=PROXY)).status == 200
+    assert len(warnings()) == 1
 
 
 @pytest.mark.parametrize(
