@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import shlex
@@ -219,6 +220,15 @@ def test_the_flood_ends_even_if_nothing_stops_it(
     passed = demo_tour.Report(stop, "ASGI", 200, "app", "")
     monkeypatch.setattr(session, "_visit", lambda *_: passed)
     assert not session._flood(1, demo_tour.AuditTail(tmp_path / "none")).as_expected
+
+
+def test_every_answer_has_a_record_with_its_span(tmp_path: Path) -> None:
+    session = demo_session.Session(tmp_path, None, say=lambda *_: None)
+    with session:
+        assert session.tour() == 0
+    records = [json.loads(line) for line in (tmp_path / "audit.jsonl").open()]
+    assert len({record["trace_id"] for record in records}) == len(records)
+    assert all(re.fullmatch("[0-9a-f]{16}", record["span_id"]) for record in records)
 
 
 def test_a_missing_audit_record_is_an_error(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from opentelemetry.sdk.trace import TracerProvider
+
 from ...audit import Audit
 from ...authn import JWT, APIKey, Authentication
 from ...authz import Authorization, allow, owner, public, role, scope
@@ -31,7 +33,8 @@ def make_stack(
     """One stack, for both interfaces. The preset "browser" opens a start page to everybody."""
     open_to_all = ["/healthz", "/"] if preset == "browser" else ["/healthz"]
     return Stack(
-        Audit(sink=audit_file),
+        # Every span is recorded; give the provider an exporter to see them somewhere.
+        Audit(sink=audit_file, tracer_provider=TracerProvider()),
         SecurityHeaders(preset),
         # A short HSTS: nobody's browser should remember localhost for two years.
         HTTPS(
