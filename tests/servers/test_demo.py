@@ -226,7 +226,8 @@ def test_every_answer_has_a_record_with_its_span(tmp_path: Path) -> None:
     session = demo_session.Session(tmp_path, None, say=lambda *_: None)
     with session:
         assert session.tour() == 0
-    records = [json.loads(line) for line in (tmp_path / "audit.jsonl").open()]
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
     assert len({record["trace_id"] for record in records}) == len(records)
     assert all(re.fullmatch("[0-9a-f]{16}", record["span_id"]) for record in records)
 
