@@ -14,7 +14,9 @@ Work = Callable[[], object]
 def interleaved(
     variants: dict[str, Work], *, rounds: int = 40, chunk: float = 0.005
 ) -> dict[str, list[float]]:
-    """Seconds per call of each variant, one sample a round; the order rotates.
+    """CPU seconds per call of each variant, one sample a round; the order rotates.
+
+    CPU time, because other programs on the machine would count otherwise.
 
     Parameters:
         variants: what to time. rounds: samples for each. chunk: seconds that one sample lasts.
@@ -29,10 +31,10 @@ def interleaved(
             work, count = variants[name], loops[name]
             for _ in range(max(1, count // 20)):
                 work()
-            begin = time.perf_counter()
+            begin = time.process_time()
             for _ in range(count):
                 work()
-            samples[name].append((time.perf_counter() - begin) / count)
+            samples[name].append((time.process_time() - begin) / count)
     gc.unfreeze()
     return samples
 
@@ -40,10 +42,10 @@ def interleaved(
 def _calibrate(work: Work, chunk: float) -> int:
     count = 1
     while True:
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(count):
             work()
-        spent = time.perf_counter() - begin
+        spent = time.process_time() - begin
         if spent > chunk / 4:
             return max(1, int(count * chunk / spent))
         count *= 4
