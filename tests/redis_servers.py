@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 HOST = "127.0.0.1"
 
@@ -39,6 +41,11 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         if time.monotonic() > end:
             raise TimeoutError("the servers did not get there")
         time.sleep(0.02)
+
+
+def client(port: int) -> redis.Redis:
+    """A client that fails at once where the server does."""
+    return redis.Redis(host=HOST, port=port, protocol=2, retry=Retry(NoBackoff(), 0))
 
 
 class Server:
@@ -72,11 +79,17 @@ class Server:
         else:
             command = ["redis-server", *common, "--save", "", "--appendonly", "no"]
         self.process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
-        until(lambda: self.client_call("PING"))
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client_call("PING"))
+        except redis.AuthenticationError:
+            return True
 
     def client_call(self, *words: Any) -> Any:
-        with contextlib.closing(redis.Redis(host=HOST, port=self.port, protocol=2)) as client:
-            return client.execute_command(*words)
+        with contextlib.closing(client(self.port)) as connected:
+            return connected.execute_command(*words)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -137,8 +150,10 @@ class Replicated:
     def await_failover(self) -> None:
         until(lambda: self.replica.client_call("ROLE")[0] == b"master")
         until(
-            lambda: str(self.replica.port).encode()
-            == self.sentinel.client_call("SENTINEL", "get-master-addr-by-name", "shop")[1]
+            lambda: (
+                str(self.replica.port).encode()
+                == self.sentinel.client_call("SENTINEL", "get-master-addr-by-name", "shop")[1]
+            )
         )
 
     def close(self) -> None:
@@ -163,8 +178,8 @@ class Sharded:
             until(lambda node=node: self._is_ready(node))  # type: ignore[misc]
 
     def _is_ready(self, node: Server) -> bool:
-        info = node.client_call("CLUSTER", "INFO")
-        return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"
+        info: bytes = node.client_call("CLUSTER", "INFO")
+        return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
 
     @property
     def url(self) -> str:

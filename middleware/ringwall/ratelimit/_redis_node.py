@@ -24,11 +24,13 @@ from .store import StoreUnavailable
 
 # RESP2: what RESP3 adds (push messages, maintenance notifications) has no use here, and makes
 # redis-py keep connections that are stale.
-_ALWAYS: dict[str, Any] = {"protocol": 2, "socket_keepalive": True}
-if int(redis.__version__.split(".")[0]) < 8:
-    _ALWAYS |= {"lib_name": None, "lib_version": None}
-else:
-    _ALWAYS |= {"driver_info": None}
+_ALWAYS: dict[str, Any] = {"protocol": 2}
+# Nor do two more commands with each connection, to say which client it is.
+_ALWAYS |= (
+    {"driver_info": None}
+    if int(redis.__version__.split(".")[0]) >= 8
+    else {"lib_name": None, "lib_version": None}
+)
 
 
 class NotSent(StoreUnavailable):
@@ -132,7 +134,8 @@ class Node:
             name = address
         else:
             host, port = address
-            self._kind, where = "tls" if tls else "tcp", {"host": host, "port": port}
+            self._kind = "tls" if tls else "tcp"
+            where = {"host": host, "port": port, "socket_keepalive": True}
             name = f"{host}:{port}"
         self._options = {**options, **_ALWAYS, **where}
         self.breaker = Breaker(f"the rate limit store at {name}")
@@ -186,12 +189,16 @@ class Node:
         pools = self._aio.get(asyncio.get_running_loop())
         kept = None if pools is None else pools.get(os.getpid())
         pool = await self._aio_pool() if kept is None else kept[0]
-        stage: type[StoreUnavailable] = NotSent
-        connection: Any = None
-        answered = False
+        connection: Any
         try:
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-            stage = StoreUnavailable
+        except (RedisError, OSError, asyncio.CancelledError) as error:
+            self.breaker.failed(type(error).__name__)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise NotSent from None
+        answered = False
+        try:
             await connection.send_packed_command([data], check_health=False)
             replies = []
             for _ in range(count):
@@ -204,12 +211,11 @@ class Node:
             self.breaker.failed(type(error).__name__)
             if isinstance(error, asyncio.CancelledError):
                 raise
-            raise stage from None
+            raise StoreUnavailable from None
         finally:
-            if connection is not None:
-                if not answered:
-                    await connection.disconnect(nowait=True)
-                await pool.release(connection)
+            if not answered:
+                await connection.disconnect(nowait=True)
+            await pool.release(connection)
         self.breaker.succeeded()
         return replies
 

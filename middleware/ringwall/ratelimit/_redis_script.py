@@ -16,7 +16,8 @@ from .engine import GCRA, Check, FixedWindow, Limit, SlidingWindow
 # denied, 1 done, 2 a key that is none of ours) and two numbers for each check: the state before.
 #
 # Lua's numbers are doubles: everything stays below 2^53, and products are compared in two limbs.
-# A state that makes no sense counts as a full one: it denies, and heals within a window.
+# A state that makes no sense, or lies in a future that a clock set back left behind, counts as a
+# full one: it denies, and is written anew, so that it heals within a window.
 # The first write fails or none does (OOM, READONLY, MISCONF): such an error charged nobody.
 SCRIPT = b"""
 local time = redis.call('TIME')
@@ -28,23 +29,24 @@ local function product(x, y)
   return x * floor(y / 4194304) + floor(low / 4194304), low % 4194304
 end
 
+-- The state now, the last window's count, and whether it must be written in any case.
 local function at(kind, raw, a, b)
   if kind == '1' then
-    local tat = tonumber(raw or 0) or now + b
-    if tat <= now then return now, 0 end
-    if tat <= now + b then return tat, 0 end
-    return now + b, 0
+    local tat = tonumber(raw or 0)
+    if tat and tat <= now then return now, 0, false end
+    if tat and tat <= now + b then return tat, 0, false end
+    return now + b, 0, true
   end
-  if not raw then return 0, 0 end
+  if not raw then return 0, 0, false end
   local index, last, count = string.match(raw, '^(%d+):(%d+):(%d+)$')
-  if not index then return b, 0 end
   index, last, count = tonumber(index), tonumber(last), tonumber(count)
+  if not index or last > 1e9 or count > 1e9 then return b, 0, true end
   local current = floor(now / a)
   if index < current then
     last = index == current - 1 and count or 0
     count = 0
   end
-  return count, kind == '3' and last or 0
+  return count, kind == '3' and last or 0, index > current
 end
 
 local function charge(r, cost)
@@ -91,7 +93,7 @@ end
 local function write(key, records)
   local args, last = {}, 0
   for _, r in ipairs(records) do
-    if r.state ~= r.before or r.last ~= r.last_before then
+    if r.healed or r.state ~= r.before or r.last ~= r.last_before then
       local value, spent
       if r.kind == '1' then
         value, spent = format('%.0f', r.state), r.state
@@ -120,14 +122,12 @@ local function single(key)
   local raw = redis.pcall('HGET', key, ARGV[a + 2])
   if type(raw) == 'table' then return false end
   local burst = tonumber(ARGV[a + 5])
-  local state = at('1', raw, 0, burst)
-  local tat, status = state + ARGV[a + 6] * ARGV[a + 4], 0
-  if tat - now <= burst then
-    status = 1
-    if tat ~= state then
-      redis.call('HSET', key, ARGV[a + 2], format('%.0f', tat))
-      live(key, tat)
-    end
+  local state, _, healed = at('1', raw, 0, burst)
+  local tat, status = state + ARGV[a + 6] * ARGV[a + 4], 1
+  if tat - now > burst then tat, status = state, 0 end
+  if healed or tat ~= state then
+    redis.call('HSET', key, ARGV[a + 2], format('%.0f', tat))
+    live(key, tat)
   end
   local o = #out
   out[o + 1], out[o + 2], out[o + 3] = status, format('%.0f', state), 0
@@ -168,7 +168,7 @@ local function any(what, n)
       end
       for j, r in ipairs(new) do
         r.raw = raws[j]
-        r.state, r.last = at(r.kind, raws[j], r.a, r.b)
+        r.state, r.last, r.healed = at(r.kind, raws[j], r.a, r.b)
         r.before, r.last_before = r.state, r.last
       end
       runs[#runs + 1] = {key, new}
@@ -184,7 +184,10 @@ local function any(what, n)
         status = 0
       end
     end
-    if status == 1 and what ~= 'p' then
+    for j = 1, status == 0 and n or 0 do
+      list[j].state, list[j].last = list[j].before, list[j].last_before
+    end
+    if what ~= 'p' then
       for _, run in ipairs(runs) do write(run[1], run[2]) end
     end
   end
@@ -316,7 +319,7 @@ def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
     """The answer of one `call`, one reply for each request.
 
     Raises:
-        ValueError, TypeError, AttributeError: it is no answer of this script.
+        ValueError: it is no answer of this script.
     """
     try:
         now, *numbers = map(int, answer.split())
@@ -325,8 +328,8 @@ def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
             end = at + 1 + 2 * len(request.checks)
             found.append(Reply(request, now, numbers[at:end]))
             at = end
-    except IndexError:
-        raise ValueError("an answer too short") from None
+    except (AttributeError, IndexError, TypeError):
+        raise ValueError("not an answer of this script") from None
     if at != len(numbers):
-        raise ValueError("an answer too long")
+        raise ValueError("an answer for more than was asked")
     return found

@@ -157,7 +157,13 @@ class LMDBStore:
         ]
         quotas, admitted = answer(named, states, now, keep=keep)
         if not (keep and admitted):
-            return quotas, False
+            # A state of the future, left behind by a clock that was set back, must heal.
+            ahead = False
+            for (limit, _, _), (name, held, _), state in zip(checks, slots, states, strict=True):
+                if keep and state < held:
+                    self._put(txn, limit, name, state)
+                    ahead = True
+            return quotas, ahead
         for i, (quota, (name, _, shared)) in enumerate(zip(quotas, slots, strict=True)):
             limit, state = checks[i].limit, quota.receipt
             self._put(txn, limit, name, state)

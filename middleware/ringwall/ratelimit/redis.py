@@ -235,8 +235,8 @@ class RedisStore:
                         raise StoreUnavailable
                     reply = yield from self._heal(node, part, reply)
                 found += zip(part, replies(reply, part), strict=True)
-            except StoreUnavailable as error:
-                found += [(request, error) for request in part]
+            except (StoreUnavailable, ValueError):
+                found += [(request, StoreUnavailable()) for request in part]
         return found
 
     def _heal(self, node: Node, part: Sequence[Request], error: ResponseError) -> Pending[bytes]:

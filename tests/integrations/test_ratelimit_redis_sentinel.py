@@ -1,0 +1,93 @@
+"""Shared limits behind Sentinel: the primary is found, lost, and found again after a failover."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+import store_support
+from ratelimit_support import App, asgi_sender, wsgi_sender
+from redis_servers import HOST, Replicated, free_port, until
+from ringwall import RateLimit
+from ringwall.ratelimit import GCRA, Check
+from ringwall.ratelimit.engine import SECOND
+from ringwall.ratelimit.redis import RedisStore
+from ringwall.ratelimit.store import StoreUnavailable
+
+run = store_support.run
+
+LIMIT = GCRA("x", 100, 3600 * SECOND)
+CHECK = Check(LIMIT, "k")
+
+
+@pytest.fixture
+def replicated():
+    made = Replicated()
+    yield made
+    made.close()
+
+
+def remaining(run, store):
+    with contextlib.suppress(StoreUnavailable):
+        return run(store.acquire([CHECK]))[0].remaining
+    return None
+
+
+def test_the_primary_counts_and_after_a_failover_the_new_one(replicated, run):
+    """What was replicated is kept: the limit is not exceeded by more than one late write."""
+    dead = f"{HOST}:{free_port()}"
+    store = RedisStore(replicated.url.replace("//", f"//{dead},"))
+    for i in range(10):
+        assert remaining(run, store) == 99 - i
+    until(lambda: replicated.replica.client_call("DBSIZE") == 1)
+    time.sleep(0.05)
+    replicated.primary.kill()
+    begin = time.monotonic()
+    assert remaining(run, store) is None
+    assert time.monotonic() - begin < 0.6
+    replicated.await_failover()
+    assert until(lambda: remaining(run, store)) in (88, 89, 90)
+
+
+def test_a_primary_that_was_demoted_is_left_in_the_same_request(replicated, run):
+    store = RedisStore(replicated.url, timeout=2)
+    assert remaining(run, store) == 99
+    until(lambda: replicated.replica.client_call("DBSIZE") == 1)
+    time.sleep(0.15)
+    replicated.sentinel.client_call("SENTINEL", "FAILOVER", "shop")
+    replicated.await_failover()
+    replicated.primary.client_call("REPLICAOF", HOST, replicated.replica.port)
+    assert remaining(run, store) == 98
+
+
+def test_a_stalled_primary_is_left_for_the_new_one(replicated, run):
+    store = RedisStore(replicated.url)
+    assert remaining(run, store) == 99
+    until(lambda: replicated.replica.client_call("DBSIZE") == 1)
+    with replicated.primary.stalled():
+        spent = []
+        for _ in range(4):
+            begin = time.monotonic()
+            assert remaining(run, store) is None
+            spent.append(time.monotonic() - begin)
+        assert max(spent) < 0.6
+        replicated.await_failover()
+        assert until(lambda: remaining(run, store)) in (98, 97)
+
+
+def test_without_any_sentinel_the_rule_decides_in_time():
+    for sender in (asgi_sender, wsgi_sender):
+        app = App()
+        url = f"redis+sentinel://{HOST}:{free_port()},{HOST}:{free_port()}/shop"
+        send = sender(RateLimit("5/hour", store=url), app)
+        begin = time.monotonic()
+        assert [send().status for _ in range(8)] == [503] * 8
+        assert time.monotonic() - begin < 2
+        assert app.calls == 0
+
+
+def test_a_service_that_no_sentinel_knows_is_unavailable(replicated, run):
+    store = RedisStore(replicated.url.replace("/shop", "/other/3"))
+    assert remaining(run, store) is None
