@@ -15,6 +15,7 @@ from ..problem import Header, Response, check_header, problem
 from ._compiled import Match
 from ._condition import Hint
 from ._facts import Facts, Need
+from ._log import report
 from ._sources import AmbiguousBody, parse_body
 from .decision import LAYER, PolicyDecision, denied
 from .policy import Policy
@@ -107,6 +108,47 @@ class Authorization(Layer):
         self._body_limit = body_limit
         # Made when first needed: there are as many as the policy has ways to refuse.
         self._responses: dict[tuple[PolicyDecision, bool], Response] = {}
+
+    def replace(self, policy: Policy) -> None:
+        """Decide by another policy from the next request on. Every request sees one or the other.
+
+        Raises:
+            ConfigurationError: it is no policy, or it needs what the stack was not compiled for:
+                its loaders serve fewer interfaces, or it reads bodies and the first one did not.
+                The old policy stays.
+        """
+        if not isinstance(policy, Policy):
+            raise ConfigurationError("replace() takes a Policy(...)")
+        if not policy.colours >= self.colours:
+            raise ConfigurationError("its loaders serve fewer interfaces than those before")
+        if policy.reads_body and not self.wants:
+            raise ConfigurationError("it reads ids from the body, which the first policy did not")
+        # What a request in flight has matched is decided by that match alone, so the order in
+        # which these become visible does not matter.
+        self._responses = {}
+        self.policy = policy
+        self._match, self._decide = policy.rulebook.match, policy.decide
+
+    def reload(self, build: Callable[[], Policy]) -> bool:
+        """Replace the policy by what `build` returns; keep the last good one if that fails.
+
+        Parameters:
+            build: makes a policy, from wherever the rules are kept.
+
+        Returns:
+            Whether there is a new one; if not, the log of `ringwall` says what failed.
+
+        >>> from ringwall.authz import Authorization, Policy, public
+        >>> layer = Authorization(public("GET", "/"))
+        >>> layer.reload(lambda: Policy(public("GET", "/"), public("GET", "/healthz")))
+        True
+        """
+        try:
+            self.replace(build())
+        except Exception as error:  # noqa: BLE001  whatever it is, the last good policy stays
+            report("authorization reload, the last policy stays:", error)
+            return False
+        return True
 
     def on_request(self, exchange: Exchange) -> Verdict:
         # The root of a mounted app may be empty; routers read that as "/".
