@@ -262,6 +262,9 @@ def test_denying_again_never_shortens():
     denylist.deny(ISSUER, keep=5, subject="alice")
     clock.now += 100
     assert denylist.revoked_at([Name("sub", ISSUER, "alice")]) == NOW + 1
+    clock.now = NOW - 60  # the clock was set back
+    denylist.deny(ISSUER, keep=5, subject="alice")
+    assert denylist.revoked_at([Name("sub", ISSUER, "alice")]) == NOW + 1
     assert len(denylist) == 1
 
 

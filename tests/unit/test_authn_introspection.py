@@ -305,6 +305,14 @@ def test_nothing_is_remembered_beyond_its_expiry():
     assert refused(send(wrap, bearer(TOKEN)), "token-expired")
 
 
+def test_a_remembered_token_is_not_valid_before_its_time():
+    clock = Clock()
+    wrap = layer(always(active(nbf=int(NOW), iat=None)), clock=clock)
+    assert send(wrap, bearer(TOKEN)).status == 200
+    clock.now = NOW - 11  # the clock was set back
+    assert refused(send(wrap, bearer(TOKEN)), "token-not-yet-valid")
+
+
 def test_the_caches_can_be_off():
     for options in ({"cache_size": 0}, {"cache_ttl": 0}):
         server = Server()

@@ -394,6 +394,11 @@ def test_the_newest_keys_are_kept():
         assert send(wrap, bearer(sign(alg="ES256", kid=kid)), sides="w").status == 200
     assert send(wrap, bearer(sign(alg="ES256", kid=kid)), sides="w").status == 200
     assert len(port.urls) == 20
+    first = f"{0:08d}" + KID[8:]
+    assert send(wrap, bearer(sign(alg="ES256", kid=first)), sides="w").status == 401
+    clock.now += 2
+    assert send(wrap, bearer(sign(alg="ES256", kid=first)), sides="w").status == 200
+    assert len(port.urls) == 21
 
 
 def test_a_burst_for_a_key_that_is_there_meanwhile_fetches_nothing():
