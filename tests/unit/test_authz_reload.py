@@ -61,7 +61,7 @@ def test_one_that_reads_bodies_may_follow_one_that_did():
 
 def test_a_reload_that_fails_keeps_the_last_good_policy(caplog):
     def build():
-        raise OSError("hunter%d" % 2)
+        raise OSError("hunter" + str(2))
 
     layer = Authorization(policy=CLOSED)
     with caplog.at_level(logging.ERROR, "ringwall"):

@@ -10,7 +10,7 @@ from ..principal import Principal
 from ._binding import Binding
 from ._compiled import CompiledRule, Match
 from ._condition import Condition, Not
-from ._facts import Context, Facts, Need
+from ._facts import ABSENT, Context, Facts, Need
 from ._load import Load
 from .decision import PolicyDecision
 from .policy import Policy
@@ -32,7 +32,11 @@ class Node(NamedTuple):
 
 
 def explain(
-    policy: Policy, principal: Principal | None, context: Context, body: Any = None
+    policy: Policy,
+    principal: Principal | None,
+    context: Context,
+    body: Any = None,
+    resource: Any = ABSENT,
 ) -> Pending[tuple[PolicyDecision, Node]]:
     """Decide, and tell how. Loads what the decision needs, and nothing more.
 
@@ -41,10 +45,11 @@ def explain(
         principal: who asks; None: nobody.
         context: the request; its path is decoded and canonical.
         body: the parsed body, for rules that take ids from it.
+        resource: stands for every object: nothing is loaded then.
     """
     match = policy.match(context.method, context.path)
     facts = Facts(principal, match.params, context)
-    facts.body = body
+    facts.body, facts.given = body, resource
     answer = policy.decide(match, facts)
     while isinstance(answer, Need):
         # The body was given: what a decision needs beyond is an object.
