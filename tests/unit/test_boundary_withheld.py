@@ -97,6 +97,15 @@ def test_of_a_proxy_the_app_sees_the_family_that_counts(interface):
     assert seen(interface, proxies, *headers)[0] == {*FORWARDED, *OTHERS}
 
 
+@INTERFACES
+@pytest.mark.parametrize(
+    "name", [b"x-forwarded-ssl", b"x-forwarded-protocol", b"x-forwarded-scheme"]
+)
+def test_other_words_for_the_scheme_may_be_the_client_s_and_go(interface, name):
+    proxies = TrustedProxies(["10.0.0.0/8"], host=True)
+    assert seen(interface, proxies, (name, b"on"), *OTHERS)[0] == set(OTHERS)
+
+
 @pytest.mark.parametrize("family", ["x-forwarded", "forwarded"])
 @pytest.mark.parametrize("client", [PROXY, STRANGER])
 def test_no_spelling_with_an_underscore_reaches_an_asgi_app(family, client):

@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 # To an app that speaks CGI, `_` and `-` in a name are the same (HTTP_X_FORWARDED_FOR).
 _ALL = rb"(?:x[-_])?forwarded(?:[-_]|\Z)"
+# Of the family that counts, other words for the scheme are never read: clients may have sent them.
 _OF_PROXIES = {
-    "x-forwarded": rb"forwarded(?:[-_]|\Z)|(?=[^_]*_)x[-_]forwarded(?:[-_]|\Z)",
+    "x-forwarded": (
+        rb"forwarded(?:[-_]|\Z)|(?=[^_]*_)x[-_]forwarded(?:[-_]|\Z)"
+        rb"|x-forwarded-(?:ssl|protocol|scheme)\Z"
+    ),
     "forwarded": rb"x[-_]forwarded(?:[-_]|\Z)|forwarded[-_]",
 }
 _HOST = rb"|x-forwarded-host\Z"
