@@ -7,7 +7,7 @@ import pytest
 from core_support import Script, Scripted
 from ringwall import Layer
 from ringwall._exchange import KEY
-from ringwall.testing import Request, SampleApp
+from ringwall.testing import Request, SampleApp, drive
 
 
 def raw_path(**variables):
@@ -58,3 +58,20 @@ def test_an_unknown_scheme_counts_as_plain():
     environ = {**Request().environ(), "wsgi.url_scheme": "javascript"}
     Scripted("layer", Script()).wsgi(SampleApp().wsgi)(environ, lambda *arguments: None)
     assert environ[KEY].scheme == "http"
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_head_that_fails_at_the_first_iteration_takes_the_body_with_it(observed):
+    """Also where no layer waits for the end: the app's body must not follow the head of the 500."""
+    hooks = {"on_response", *(["on_complete"] if observed else [])}
+    layer = Scripted("bug", Script(response=(("raise", b""),), hooks=frozenset(hooks)))
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"secret"
+        yield b"secret"
+
+    result = drive("wsgi", layer.wsgi(app), Request())
+    assert result.status == 500
+    assert b"internal-error" in result.body
+    assert b"secret" not in result.body
