@@ -29,6 +29,9 @@ from ringwall.ratelimit.store import StoreUnavailable
 
 run = store_support.run
 
+# Forking beside threads is what preloading servers do, and Python 3.12 warns of it.
+pytestmark = pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+
 HOUR = 3600 * SECOND
 
 

@@ -38,7 +38,7 @@ def remaining(run, store):
 def test_the_primary_counts_and_after_a_failover_the_new_one(replicated, run):
     """What was replicated is kept: the limit is not exceeded by more than one late write."""
     dead = f"{HOST}:{free_port()}"
-    store = RedisStore(replicated.url.replace("//", f"//{dead},"))
+    store = RedisStore(replicated.url.replace("//", f"//{dead},"), timeout=0.25)
     for i in range(10):
         assert remaining(run, store) == 99 - i
     until(lambda: replicated.replica.client_call("DBSIZE") == 1)
@@ -46,7 +46,7 @@ def test_the_primary_counts_and_after_a_failover_the_new_one(replicated, run):
     replicated.primary.kill()
     begin = time.monotonic()
     assert remaining(run, store) is None
-    assert time.monotonic() - begin < 0.6
+    assert time.monotonic() - begin < 0.9
     replicated.await_failover()
     assert until(lambda: remaining(run, store)) in (88, 89, 90)
 
@@ -63,7 +63,7 @@ def test_a_primary_that_was_demoted_is_left_in_the_same_request(replicated, run)
 
 
 def test_a_stalled_primary_is_left_for_the_new_one(replicated, run):
-    store = RedisStore(replicated.url)
+    store = RedisStore(replicated.url, timeout=0.25)
     assert remaining(run, store) == 99
     until(lambda: replicated.replica.client_call("DBSIZE") == 1)
     with replicated.primary.stalled():
@@ -72,7 +72,7 @@ def test_a_stalled_primary_is_left_for_the_new_one(replicated, run):
             begin = time.monotonic()
             assert remaining(run, store) is None
             spent.append(time.monotonic() - begin)
-        assert max(spent) < 0.6
+        assert max(spent) < 0.9
         replicated.await_failover()
         assert until(lambda: remaining(run, store)) in (98, 97)
 

@@ -33,6 +33,10 @@ _ALWAYS |= (
 )
 
 
+# How much longer than the deadline a socket may wait, in seconds.
+_GRAIN = 0.002
+
+
 class NotSent(StoreUnavailable):
     """The question never reached the server: it charged nobody, and may be put again."""
 
@@ -59,20 +63,26 @@ class TimedSocket:
     """A socket whose every operation ends by the deadline of its thread: a server that sends one
     byte at a time cannot prolong it."""
 
-    __slots__ = ("_at_once", "_sock")
+    __slots__ = ("_at_once", "_set", "_sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._at_once = False
+        self._set = 0.0
 
     def settimeout(self, value: float | None) -> None:
         self._at_once = value == 0
         if self._at_once:
+            self._set = 0.0
             self._sock.settimeout(0)
 
     def _limit(self) -> socket.socket:
         if not self._at_once:
-            self._sock.settimeout(deadline.left())
+            left = deadline.left()
+            # A system call each: one for a question and its answer is enough.
+            if not left <= self._set <= left + _GRAIN:
+                self._set = left
+                self._sock.settimeout(left)
         return self._sock
 
     def recv(self, size: int) -> bytes:

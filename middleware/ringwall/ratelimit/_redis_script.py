@@ -137,19 +137,21 @@ end
 
 local function any(what, n)
   a = a + 2
-  local list, runs, known, status = {}, {}, {}, 1
+  local list, runs, status = {}, {}, 1
   local i = 1
   while i <= n do
     local key, fields, new = KEYS[k + i], {}, {}
     repeat
       local field = ARGV[a + (i - 1) * 6]
-      local id = key .. field
-      local r = known[id]
+      local r
+      for j = 1, i - 1 do
+        if list[j].field == field and KEYS[k + j] == key then r = list[j] end
+      end
       if not r then
         local p = a + (i - 1) * 6
         r = {field = field, kind = ARGV[p + 1], a = tonumber(ARGV[p + 2]),
-             b = tonumber(ARGV[p + 3])}
-        known[id] = r
+             b = tonumber(ARGV[p + 3]), state = 0, last = 0, before = 0, last_before = 0,
+             raw = false, healed = false}
         fields[#fields + 1] = field
         new[#new + 1] = r
       end
@@ -193,8 +195,9 @@ local function any(what, n)
   end
   out[#out + 1] = status
   for j = 1, n do
-    out[#out + 1] = format('%.0f', list[j].before or 0)
-    out[#out + 1] = format('%.0f', list[j].last_before or 0)
+    local r = list[j]
+    out[#out + 1] = format('%.0f', r.before)
+    out[#out + 1] = r.last_before == 0 and '0' or format('%.0f', r.last_before)
   end
   k = k + n
   a = a + n * 6
@@ -211,7 +214,6 @@ SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 _KINDS: dict[type[Limit], bytes] = {GCRA: b"1", FixedWindow: b"2", SlidingWindow: b"3"}
 _BY_SHA = b"$7\r\nEVALSHA\r\n$40\r\n%b\r\n" % SHA
 _BY_TEXT = b"$4\r\nEVAL\r\n$%d\r\n%b\r\n" % (len(SCRIPT), SCRIPT)
-_TAIL_OF_ONE = b"$1\r\n1\r\n$1\r\n0\r\n"
 
 
 def bulk(value: bytes) -> bytes:
@@ -265,11 +267,16 @@ def _constants(limit: Limit) -> bytes:
     return b"".join(map(bulk, words))
 
 
+@lru_cache(maxsize=1024)
+def _for_one(limit: Limit) -> bytes:
+    return _constants(limit) + b"$1\r\n1\r\n$1\r\n0\r\n"
+
+
 def arguments(check: Check, receipt: int = 0) -> bytes:
     """The arguments of one check. A cost above the quota never passes: it is cut to stay exact."""
     limit, _, cost = check
     if cost == 1 and not receipt:
-        return _constants(limit) + _TAIL_OF_ONE
+        return _for_one(limit)
     if isinstance(limit, FixedWindow):
         receipt >>= 32
     elif isinstance(limit, SlidingWindow):
@@ -308,10 +315,11 @@ class Reply:
         states = self.states
         for i, (limit, _, _) in enumerate(request.checks):
             state, last = numbers[2 * i + 1], numbers[2 * i + 2]
-            if isinstance(limit, FixedWindow):
-                state |= now // limit.window << 32
-            elif isinstance(limit, SlidingWindow):
-                state |= (now // limit.window << 32 | last) << 32
+            if not isinstance(limit, GCRA):
+                index = now // limit.window
+                if isinstance(limit, SlidingWindow):
+                    index = index << 32 | last
+                state |= index << 32
             states.append(state)
 
 

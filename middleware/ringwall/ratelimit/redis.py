@@ -145,8 +145,12 @@ class RedisStore:
         asked = self._clock()
         requests = self._requests(what, checks)
         found = yield Call(self._ask, self._aask, requests)
-        down = any(isinstance(reply, StoreUnavailable) or reply.status > 1 for reply in found)
-        admitted = not down and all(reply.status for reply in found)
+        down, admitted = False, True
+        for reply in found:
+            if isinstance(reply, StoreUnavailable) or reply.status > 1:
+                down, admitted = True, False
+            elif not reply.status:
+                admitted = False
         if not admitted and what == b"a" and len(requests) > 1:
             yield from self._compensate(requests, found)
         if down:
@@ -216,7 +220,7 @@ class RedisStore:
         self, node: Node, requests: Sequence[Request]
     ) -> Pending[list[tuple[Request, Answer]]]:
         """Put all requests to one server; what it proves not to have run, once more elsewhere."""
-        calls = self._topology.split(requests)
+        calls = [requests] if len(requests) == 1 else self._topology.split(requests)
         retry = False
         try:
             answers = yield Call(node.send, node.asend, b"".join(map(call, calls)), len(calls))
@@ -284,6 +288,8 @@ class RedisStore:
         batcher = self._batchers.get(loop)
         if batcher is None or batcher.pid != os.getpid():
             batcher = self._batchers[loop] = Batcher(loop, self._adeliver, self._timeout)
+        if len(requests) == 1:
+            return [await batcher.submit(requests[0])]
         futures = [batcher.submit(request) for request in requests]
         return [await future for future in futures]
 
