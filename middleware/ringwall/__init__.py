@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .context import decisions_of as decisions_of
     from .context import principal_of as principal_of
     from .cors import CORS as CORS
+    from .external import extauthz as extauthz
     from .headers import SecurityHeaders as SecurityHeaders
     from .headers import nonce_of as nonce_of
     from .https import ANY_HOST as ANY_HOST
@@ -71,6 +72,7 @@ _EXPORTS = {
         *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),
         *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant"),
     ),
+    "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of"),
     "ratelimit": ("RateLimit",),
     "audit": ("Audit",),
