@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import Any, NamedTuple
@@ -69,13 +70,13 @@ def exchange(port: int, data: bytes, source: str = "127.0.0.1") -> Answer:
     """Send bytes and parse what comes back."""
     address = ("127.0.0.1", port)
     with socket.create_connection(address, timeout=10, source_address=(source, 0)) as connection:
-        connection.sendall(data)
         received = b""
-        try:
+        # A server that does not want the whole request may answer and hang up in the middle of it.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(data)
+        with contextlib.suppress(ConnectionResetError):
             while chunk := connection.recv(65536):
                 received += chunk
-        except ConnectionResetError:
-            pass  # a server that did not read the whole request may reset after its answer
     return parse(received)
 
 

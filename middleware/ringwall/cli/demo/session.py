@@ -34,7 +34,7 @@ class Session:
         say: Callable[..., None],
     ) -> None:
         self._say = say
-        self._preset = preset
+        self._preset: Literal["api", "browser"] = preset
         self._folder = folder
         self._audit_file = folder / "audit.jsonl"
         self._ports = free_ports(3) if port is None else [port, port + 1, port + 2]
