@@ -990,6 +990,69 @@ def test_a_batch_that_waits_for_its_turn_expires_unsent():
     asyncio.run(main())
 
 
+class Lent:
+    """A pool of one connection in either colour, which notes when it is cut."""
+
+    def __init__(self, reply, colour):
+        self.reply = reply
+        self.events = []
+        for name in ("get_connection", "send_packed_command", "read_response", "disconnect"):
+            method = getattr(self, "_" + name)
+            setattr(self, name, method if colour == "wsgi" else self.awaitable(method))
+        self.release = self.get_connection
+
+    def awaitable(self, method):
+        async def called(*args, **options):
+            return method(*args, **options)
+
+        return called
+
+    def _get_connection(self, *args):
+        return self
+
+    def _send_packed_command(self, data, check_health):
+        self.events.append("sent")
+
+    def _read_response(self):
+        if isinstance(self.reply, type):
+            raise self.reply
+        return self.reply
+
+    def _disconnect(self, nowait=True):
+        self.events.append("cut")
+
+
+@pytest.mark.parametrize(
+    ("reply", "cut"),
+    [
+        (b"1", False),
+        (redis.exceptions.ResponseError("ERR"), False),
+        (redis.exceptions.ReadOnlyError("no"), True),
+        (ValueError, True),
+        (TimeoutError, True),
+        (asyncio.CancelledError, True),
+        (KeyboardInterrupt, True),
+    ],
+)
+@pytest.mark.parametrize("colour", ["wsgi", "asgi"])
+def test_a_connection_that_may_owe_an_answer_or_led_to_a_replica_is_cut(reply, cut, colour):
+    node = nodes.Node(("h", 1), False, {})
+    pool = Lent(reply, colour)
+
+    async def main():
+        node._aio[asyncio.get_running_loop()] = {os.getpid(): (pool, None)}
+        return await node.asend(b"", 1)
+
+    node._sync[os.getpid()] = pool
+    expected = () if not isinstance(reply, type) else (StoreUnavailable, reply)
+    with pytest.raises(expected) if expected else contextlib.nullcontext():
+        if colour == "wsgi":
+            node.send(b"", 1)
+        else:
+            asyncio.run(main())
+    assert pool.events == (["sent", "cut"] if cut else ["sent"])
+
+
 class Answers:
     def __init__(self, answer):
         self.answer = answer
