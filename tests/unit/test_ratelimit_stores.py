@@ -199,6 +199,10 @@ def test_a_url_says_whom_to_ask(url, servers, topology, service, tls, options):
     target = read_url(url)
     assert target.servers == tuple(servers)
     assert (target.topology, target.service, target.tls) == (topology, service, tls)
+    if tls:
+        options = {**options, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        assert target.sentinel_options.items() <= target.options.items()
+        assert target.sentinel_options["ssl_check_hostname"]
     assert target.options == options
     assert RedisStore(url).colours == {"asgi", "wsgi"}
 

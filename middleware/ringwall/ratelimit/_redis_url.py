@@ -15,6 +15,8 @@ SCHEMES = frozenset(
 ) | {"unix"}
 
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+# Said outright: before version 6 redis-py did not compare names by default.
+_VERIFYING = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
 _OPTIONS = ("db", "username", "password", "client_name", *_TLS_FILES)
 
 # What is taken over from a client's connections: who and where, nothing of how it retries or waits.
@@ -97,10 +99,13 @@ def read_url(url: str) -> Target:
         options.setdefault("db", _number(db, "the database"))
     if topology == "cluster" and options.get("db"):
         raise ConfigurationError("store=: a cluster has no database but 0")
-    files = {name: options[name] for name in _TLS_FILES if name in options}
-    if files and not _TLS[base]:
+    tls = {name: options[name] for name in _TLS_FILES if name in options}
+    if tls and not _TLS[base]:
         raise ConfigurationError("store= has TLS options: write rediss://")
-    return Target(servers, topology, service, _TLS[base], options=options, sentinel_options=files)
+    if _TLS[base]:
+        options |= _VERIFYING
+        tls |= _VERIFYING
+    return Target(servers, topology, service, _TLS[base], options=options, sentinel_options=tls)
 
 
 def _options(query: str) -> dict[str, Any]:
