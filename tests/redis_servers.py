@@ -48,16 +48,26 @@ def client(port: int) -> redis.Redis:
     return redis.Redis(host=HOST, port=port, protocol=2, retry=Retry(NoBackoff(), 0))
 
 
+class PortTaken(Exception):
+    """Somebody was quicker; whoever answers there is not ours."""
+
+
 class Server:
     """One redis-server in a folder of its own, which may be killed and started again, empty."""
 
     def __init__(self, *options: str, sentinel: str = "") -> None:
-        self.port = free_port()
         self.options = options
         self.sentinel = sentinel
         self.folder = tempfile.TemporaryDirectory()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
+        for last in (False, False, True):
+            self.port = free_port()
+            try:
+                self.start()
+            except PortTaken:
+                if last:
+                    raise
+            else:
+                break
 
     @property
     def url(self) -> str:
@@ -79,7 +89,13 @@ class Server:
         else:
             command = ["redis-server", *common, "--save", "", "--appendonly", "no"]
         self.process = subprocess.Popen([*command, *self.options], stdout=subprocess.DEVNULL)
-        until(self._answers)
+        try:
+            until(lambda: self.process.poll() is not None or self._answers())
+        except BaseException:
+            self.close()
+            raise
+        if self.process.poll() is not None:
+            raise PortTaken(self.port)
 
     def _answers(self) -> bool:
         try:
@@ -92,13 +108,11 @@ class Server:
             return connected.execute_command(*words)
 
     def kill(self) -> None:
-        assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
-        assert self.process is not None
         os.kill(self.process.pid, signal.SIGSTOP)
         try:
             yield
@@ -129,11 +143,23 @@ class Replicated:
     """A primary and a replica under one sentinel, which fails over within about a second."""
 
     def __init__(self) -> None:
+        self.made: list[Server] = []
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, *options: str, sentinel: str = "") -> Server:
+        self.made.append(Server(*options, sentinel=sentinel))
+        return self.made[-1]
+
+    def _make(self) -> None:
         fast = ("--repl-diskless-sync-delay", "0", "--repl-diskless-sync", "yes")
-        self.primary = Server(*fast)
-        self.replica = Server(*fast, "--replicaof", HOST, str(self.primary.port))
+        self.primary = self._start(*fast)
+        self.replica = self._start(*fast, "--replicaof", HOST, str(self.primary.port))
         until(lambda: self._link() == "up")
-        self.sentinel = Server(
+        self.sentinel = self._start(
             sentinel=f"sentinel monitor shop {HOST} {self.primary.port} 1\n"
             "sentinel down-after-milliseconds shop 400\n"
             "sentinel failover-timeout shop 3000\n"
@@ -157,7 +183,7 @@ class Replicated:
         )
 
     def close(self) -> None:
-        for one in (self.sentinel, self.replica, self.primary):
+        for one in reversed(self.made):
             one.close()
 
 
@@ -165,9 +191,17 @@ class Sharded:
     """Three cluster nodes with all slots assigned."""
 
     def __init__(self) -> None:
-        self.nodes = [
-            Server("--cluster-enabled", "yes", "--cluster-node-timeout", "1000") for _ in range(3)
-        ]
+        self.nodes: list[Server] = []
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self) -> None:
+        for _ in range(3):
+            node = Server("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+            self.nodes.append(node)
         for i, node in enumerate(self.nodes):
             first, last = i * 5461, (i + 1) * 5461 - 1 if i < 2 else 16383
             node.client_call("CLUSTER", "ADDSLOTSRANGE", first, last)

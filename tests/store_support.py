@@ -30,6 +30,12 @@ class Looping:
         return answer
 
     def close(self) -> None:
+        """As `asyncio.run` ends."""
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 

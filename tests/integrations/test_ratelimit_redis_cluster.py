@@ -173,7 +173,7 @@ def served(run, store, checks):
 @pytest.mark.parametrize("sender", SENDERS)
 def test_the_layer_counts_on_a_cluster(cluster, store, sender):
     app = App()
-    send = sender(RateLimit("2/hour", "9/day", store=cluster.url), app)
+    send = sender(RateLimit("2/hour", "9/day", store=cluster.url + "?timeout=5"), app)
     assert [send().status for _ in range(4)] == [200, 200, 429, 429]
     assert app.calls == 2
 

@@ -207,6 +207,16 @@ def test_a_url_says_whom_to_ask(url, servers, topology, service, tls, options):
     assert RedisStore(url).colours == {"asgi", "wsgi"}
 
 
+def test_a_url_may_say_the_deadline():
+    for url in ("redis://h?timeout=0.25", "unix:///s?timeout=0.25"):
+        assert RedisStore(url)._timeout == 0.25
+        assert RedisStore(url, timeout=2)._timeout == 2
+    assert RedisStore("redis://h?timeout=3")._timeout == 3
+    assert RedisStore("redis://h")._timeout == 0.1
+    with pytest.raises(ConfigurationError, match="timeout= takes"):
+        RedisStore("redis://h?timeout=99")
+
+
 def test_a_socket_is_a_path():
     target = read_url("unix://u:p@/run/a%20b.sock?db=1")
     assert (target.path, target.servers) == ("/run/a b.sock", ())
@@ -232,6 +242,10 @@ def test_a_socket_is_a_path():
         ("redis://:hunter2@h?socket_timeout=5", "unknown option; "),
         ("rediss://:hunter2@h?ssl_cert_reqs=none", "unknown option; "),
         ("redis://:hunter2@h?ssl_ca_certs=x", "write rediss://"),
+        ("redis://:hunter2@h?timeout=1e9", "timeout is a number of seconds"),
+        ("redis://:hunter2@h?timeout=nan", "timeout is a number of seconds"),
+        ("redis://:hunter2@h?timeout=1.", "timeout is a number of seconds"),
+        ("redis://:hunter2@h?timeout=", "timeout is a number of seconds"),
         ("unix://hunter2", "takes a socket as in"),
         ("unix://:hunter2@host/x", "takes a socket as in"),
     ],

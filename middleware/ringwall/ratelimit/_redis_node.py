@@ -151,10 +151,9 @@ class Node:
         self.breaker = Breaker(f"the rate limit store at {name}")
         # Pools of other processes are kept, not closed: their connections are not ours.
         self._sync: dict[int, sync.ConnectionPool] = {}
-        self._aio: WeakKeyDictionary[
-            asyncio.AbstractEventLoop,
-            dict[int, tuple[aio.ConnectionPool, AsyncGenerator[None, None]]],
-        ] = WeakKeyDictionary()
+        self._aio: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, aio.ConnectionPool]] = (
+            WeakKeyDictionary()
+        )
 
     def send(self, data: bytes, count: int) -> list[Any]:
         """Send commands, wait for `count` replies; a reply may be a ResponseError.
@@ -197,8 +196,9 @@ class Node:
         if not self.breaker.admits():
             raise NotSent
         pools = self._aio.get(asyncio.get_running_loop())
-        kept = None if pools is None else pools.get(os.getpid())
-        pool = await self._aio_pool() if kept is None else kept[0]
+        pool = None if pools is None else pools.get(os.getpid())
+        if pool is None:
+            pool = await self._aio_pool()
         connection: Any
         try:
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]
@@ -242,18 +242,24 @@ class Node:
             socket_connect_timeout=None,
             **self._options,
         )
+        running = asyncio.get_running_loop()
         keeper = _closing(pool)
         await keeper.__anext__()
-        for loop in list(self._aio):
+        for loop in list(_keepers):
             if loop.is_closed():
-                del self._aio[loop]
-        pools = self._aio.setdefault(asyncio.get_running_loop(), {})
-        pools[os.getpid()] = pool, keeper
+                self._aio.pop(loop, None)
+                del _keepers[loop]
+        _keepers.setdefault(running, []).append(keeper)
+        self._aio.setdefault(running, {})[os.getpid()] = pool
         return pool
 
 
 # An event loop that shuts down closes the asynchronous generators which began on it: the one hook
-# there is to close connections in time. It holds them weakly: they are kept beside their pools.
+# there is to close connections in time. It holds them weakly, so they are kept here, whatever
+# becomes of the store.
+_keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, list[AsyncGenerator[None, None]]] = (
+    WeakKeyDictionary()
+)
 
 
 async def _closing(pool: aio.ConnectionPool) -> AsyncGenerator[None, None]:

@@ -17,7 +17,7 @@ SCHEMES = frozenset(
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 # Said outright: before version 6 redis-py did not compare names by default.
 _VERIFYING = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-_OPTIONS = ("db", "username", "password", "client_name", *_TLS_FILES)
+_OPTIONS = ("db", "username", "password", "client_name", "timeout", *_TLS_FILES)
 
 # What is taken over from a client's connections: who and where, nothing of how it retries or waits.
 _FROM_CLIENT = ("db", "username", "password", "client_name", "credential_provider")
@@ -30,7 +30,7 @@ class Target:
     servers: of the one server, of the sentinels, or of some nodes of the cluster.
     topology: "", "sentinel" or "cluster". service: the name that sentinels know the primary by.
     options: keyword arguments of every connection. tls: whether connections are encrypted.
-    path: of a unix socket, in place of servers.
+    path: of a unix socket, in place of servers. timeout: seconds, where the URL says so.
     """
 
     servers: tuple[tuple[str, int], ...]
@@ -38,6 +38,7 @@ class Target:
     service: str = ""
     tls: bool = False
     path: str | None = None
+    timeout: float | None = None
     options: dict[str, Any] = field(default_factory=dict, repr=False)
     sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -50,8 +51,8 @@ def read_url(url: str) -> Target:
         redis+cluster://[user:password@]host[:6379],host[:6379]
         unix://[user:password@]/path/to/socket[?db=0]
 
-    Options after a `?`: db, username, password, client_name, ssl_ca_certs, ssl_certfile,
-    ssl_keyfile. TLS always verifies the server's certificate and name.
+    Options after a `?`: db, username, password, client_name, timeout (seconds), ssl_ca_certs,
+    ssl_certfile, ssl_keyfile. TLS always verifies the server's certificate and name.
 
     Raises:
         ConfigurationError: it is none of these. The message never holds the URL.
@@ -71,6 +72,7 @@ def read_url(url: str) -> Target:
         raise ConfigurationError("store= has a URL with a #; write it as %23 in a password")
     base, _, topology = parts.scheme.partition("+")
     options = _options(parts.query)
+    timeout = options.pop("timeout", None)
     userinfo, _, hosts = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
     if user:
@@ -80,7 +82,7 @@ def read_url(url: str) -> Target:
     if base == "unix":
         if hosts or not parts.path:
             raise ConfigurationError("store= takes a socket as in 'unix:///run/redis.sock'")
-        return Target((), path=unquote(parts.path), options=options)
+        return Target((), path=unquote(parts.path), timeout=timeout, options=options)
     port = 26379 if topology == "sentinel" else 6379
     servers = tuple(_server(host, port) for host in hosts.split(","))
     if len(servers) > 1 and not topology:
@@ -105,7 +107,7 @@ def read_url(url: str) -> Target:
     if _TLS[base]:
         options |= _VERIFYING
         tls |= _VERIFYING
-    return Target(servers, topology, service, _TLS[base], options=options, sentinel_options=tls)
+    return Target(servers, topology, service, _TLS[base], None, timeout, options, tls)
 
 
 def _options(query: str) -> dict[str, Any]:
@@ -115,7 +117,15 @@ def _options(query: str) -> dict[str, Any]:
             raise ConfigurationError(
                 "store= has a URL with an unknown option" + did_you_mean(name[:32], _OPTIONS)
             )
-        options[name] = _number(value, "db") if name == "db" else value
+        if name == "db":
+            options[name] = _number(value, "db")
+        elif name == "timeout":
+            whole, point, part = value.partition(".")
+            if not (whole + part).isdecimal() or not value.isascii() or (point and not part):
+                raise ConfigurationError("store=: timeout is a number of seconds, such as 0.25")
+            options[name] = float(value)
+        else:
+            options[name] = value
     return options
 
 

@@ -64,7 +64,8 @@ class RedisStore:
     Parameters:
         source: a URL (see `read_url`), or a `redis.Redis` or `redis.asyncio.Redis` client, whose
             address and credentials are used for connections of the store's own.
-        timeout: seconds for everything that a decision needs, 0.001 to 60.
+        timeout: seconds for everything that a decision needs, 0.001 to 60; None: what the URL says,
+            else 0.1.
         namespace: begins each key; stores with different ones count apart. 1 to 32 letters,
             digits, "-" and "_".
         deny_cache: how many denials are remembered in this process; 0: none.
@@ -84,12 +85,14 @@ class RedisStore:
         self,
         source: Any,
         *,
-        timeout: float = 0.1,
+        timeout: float | None = None,
         namespace: str = "rw",
         deny_cache: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         target = read_url(source) if isinstance(source, str) else read_client(source)
+        if timeout is None:
+            timeout = 0.1 if target.timeout is None else target.timeout
         if not isinstance(timeout, (int, float)) or not 0.001 <= timeout <= 60:
             raise ConfigurationError("timeout= takes seconds, from 0.001 to 60")
         stripped = namespace.replace("-", "").replace("_", "") if namespace else ""
