@@ -883,3 +883,25 @@ def test_nothing_shows_key_material():
     failure = Failure("code", "detail")
     assert repr(failure) == "<Failure code>"
     assert str(Refused(failure)) == "code"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":"' + b"[{" * 500 + b'"}',
+        b'{"a":"\\"' + b"[" * 500 + b'\\\\","b":1}',
+        b"[" + b",".join([b'{"a":[]}'] * 200) + b"]",
+        b"[" * 64 + b"]" * 64,
+    ],
+)
+def test_brackets_in_strings_and_beside_each_other_are_no_depth(text):
+    assert strict_json(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"[" * 65 + b"]" * 65, b'{"a":' * 65 + b"1" + b"}" * 65, b'"' + b"[" * 6000, b"[" * 6000],
+)
+def test_depth_is_refused_before_anything_parses(text):
+    with pytest.raises(NotJSON):
+        strict_json(text)

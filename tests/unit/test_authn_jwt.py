@@ -225,6 +225,8 @@ def test_null_is_no_value(name):
         compact(CLAIMS)[:-1] + b',"x":"\xff"}',
         compact(CLAIMS)[:-1] + b',"x":"\\udfff"}',
         compact(CLAIMS)[:-1] + b',"x":' + b"[" * 2000 + b"]" * 2000 + b"}",
+        compact(CLAIMS)[:-1] + b',"x":' + b"[" * 64 + b"]" * 64 + b"}",
+        compact(CLAIMS)[:-1] + b',"x":' + b'{"a":' * 70 + b"1" + b"}" * 71,
         compact(CLAIMS) + b"{}",
     ],
 )

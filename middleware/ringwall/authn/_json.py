@@ -7,12 +7,20 @@ UTF-8, lone surrogates, numbers that do not fit a float), but keeps the last of 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+
+
+# Parsers recurse, and so does what walks the result: depth that a client may choose ends in an
+# exception or, on a small stack, in a crash. It is measured on the bytes, before anything parses.
+_DEEPEST = 64
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class NotJSON(ValueError):
@@ -41,6 +49,8 @@ def strict_json(data: bytes) -> Any:
     Traceback (most recent call last):
     ringwall.authn._json.NotJSON: a name occurs twice
     """
+    if _is_too_deep(data):
+        raise NotJSON("nested too deeply")
     try:
         value = _decode(data)
         # What encodes back to the same bytes cannot have lost a name on the way: this shows the
@@ -53,3 +63,14 @@ def strict_json(data: bytes) -> Any:
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         raise NotJSON("malformed JSON") from None
     return value
+
+
+def _is_too_deep(data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= _DEEPEST:
+        return False  # nearly every text
+    depth = 0
+    for bracket in _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
