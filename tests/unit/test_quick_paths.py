@@ -114,3 +114,28 @@ def test_an_error_after_the_start_is_told_on() -> None:
         ("200 OK", lines, None),
         ("500 Internal Server Error", lines, RuntimeError),
     ]
+
+
+def test_a_head_that_fails_in_an_empty_stream_is_a_complete_500() -> None:
+    class Failing(Layer):
+        name = "failing"
+
+        def on_response(self, exchange: Exchange, head: Any) -> None:
+            raise RuntimeError("a bug")
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("X-App", "1")])
+        yield from ()
+
+    seen: list[Any] = []
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+        seen.append((status, dict(headers)))
+
+    environ = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "https", "PATH_INFO": "/"}
+    body = b"".join(Stack(Failing()).wsgi(app)(environ, start_response))
+    [(status, headers)] = seen
+    assert status == "500 Internal Server Error"
+    assert headers["content-length"] == str(len(body))
+    assert b"internal-error" in body
+    assert "X-App" not in headers
