@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._template import Template
 from ._load import Load
 from ._loading import LoadSpec
 from ._roles import Roles
-from ._template import Template
 
 
 class Binding:

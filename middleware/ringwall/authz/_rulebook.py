@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
+from .._template_index import TemplateIndex
 from ._compiled import CompiledRule, Match
-from ._index import Index, Overlay
+from ._overlay import Overlay
 from .rules import Rule
 
 _NOTHING = Match(None, {}, None)
@@ -29,14 +30,14 @@ class Rulebook:
 
     def __init__(self, rules: Sequence[tuple[Rule, CompiledRule]]) -> None:
         _check_distinct([rule for rule, _ in rules])
-        self._tables: dict[str, Index[CompiledRule]] = {}
+        self._tables: dict[str, TemplateIndex[CompiledRule]] = {}
         self._forbids: Overlay[_Forbid] | None = None
         # The later replace the earlier: `*`, then HEAD by way of GET, then methods by name.
         for rank in (_any, _implied, _named):
             for rule, ready in rules:
                 if rule.effect != "forbid":
                     for method in rank(rule, ready):
-                        self._tables.setdefault(method, Index()).put(rule.template, ready)
+                        self._tables.setdefault(method, TemplateIndex()).put(rule.template, ready)
         for rule, ready in rules:
             if rule.effect == "forbid":
                 self._forbids = self._forbids or Overlay()

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from .._errors import ConfigurationError
+from .._template import KINDS, Kind
 from ._facts import ABSENT, Facts, Need
-from ._template import KINDS, Kind
 
 _BY_TYPE = {kind.type: kind for kind in KINDS.values()}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
+from .._template import Template, parse_template
 from ._condition import Condition, Predicate, as_condition
-from ._template import Template, parse_template
 
 # What `*` stands for. OPTIONS must be named, so that no preflight slips past; TRACE and CONNECT
 # are never let through.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .._template import INT, UUID_KIND, Kind, Parameter, Template
 from ..authz import Policy
-from ..authz._template import INT, UUID_KIND, Kind, Parameter, Template
 from ..authz.rules import EVERY
 from ._frameworks import TAIL, Mixed, Route, Segment
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
-from ..authz._template import INT, STR, UUID_KIND, Kind
+from .._template import INT, STR, UUID_KIND, Kind
 
 TAIL = "\0tail"  # everything below
 _KINDS: dict[str, str | Kind] = {"int": INT, "uuid": UUID_KIND, "path": TAIL}

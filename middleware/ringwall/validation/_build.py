@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import ConfigurationError
-from .._template import TemplateIndex
+from .._template_index import TemplateIndex
 from ._check import JSONCheck
 from ._json import StrictJSON
 from ._models import schema_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Decision, Exchange
-from .._template import Template
+from .._template import Template, parse_template
 from ..problem import Response, problem
 from ._check import Check
 from ._media import media_type
@@ -65,7 +65,7 @@ def parse_key(key: object) -> tuple[str, Template]:
         raise ConfigurationError(
             f"unknown method {method!r} in {key!r}" + did_you_mean(method.upper(), METHODS)
         )
-    return method, Template(path)
+    return method, parse_template(path)
 
 
 class Route:

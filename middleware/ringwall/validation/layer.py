@@ -119,6 +119,8 @@ class BodyValidation(Layer):
             exchange.decisions.append(_NOT_JUDGED)
             return None
         route, params = found
+        if params is None:  # `/orders/07` reaches order 7 in many an app
+            return self._expect_no_body(exchange)
         if exchange.route is None:
             exchange.found_route(route.path, params)
         headers = exchange.headers

@@ -1,22 +1,23 @@
-"""Finds the rules for a path in time that depends on the path, not on the number of rules."""
+"""Finds what is kept for a path in time that depends on the path, not on how much is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from ._errors import ConfigurationError
 from ._template import STR, Kind, Parameter, Template
 
 T = TypeVar("T")
 # The parameters by name; None where a segment is an alias, not the canonical spelling, of a value.
 Params: TypeAlias = "dict[str, Any] | None"
-_Values: TypeAlias = "tuple[Any, ...] | None"
+Values: TypeAlias = "tuple[Any, ...] | None"
 
 
 # A parameter in the last place: its kind, with what reads it at hand, its name, and the entry.
 _Last: TypeAlias = tuple[Kind, Callable[[str], Any], Callable[[str], bool], str, T]
 # An entry with the names of its parameters, from left to right.
-_Named: TypeAlias = tuple[tuple[str, ...], T]
+Named: TypeAlias = tuple[tuple[str, ...], T]
 
 
 def _rank(pair: tuple[Any, ...]) -> int:
@@ -24,56 +25,79 @@ def _rank(pair: tuple[Any, ...]) -> int:
     return rank
 
 
-class _Node(Generic[T]):
+class Node(Generic[T]):
     """Where some first segments lead. `open`: a literal is not the only way on."""
 
     __slots__ = ("any", "end", "literals", "open", "tail", "typed")
 
     def __init__(self) -> None:
-        self.literals: dict[str, _Node[T]] = {}
-        self.typed: tuple[tuple[Kind, _Node[T]], ...] = ()
-        self.any: _Node[T] | None = None
+        self.literals: dict[str, Node[T]] = {}
+        self.typed: tuple[tuple[Kind, Node[T]], ...] = ()
+        self.any: Node[T] | None = None
         self.tail: T | None = None
         self.end: T | None = None
         self.open = False
 
-    def child(self, segment: str | Parameter) -> _Node[T]:
+    def child(self, segment: str | Parameter) -> Node[T]:
         if isinstance(segment, str):
-            return self.literals.setdefault(segment, _Node())
+            return self.literals.setdefault(segment, Node())
         self.open = True
         if segment.kind is STR:
-            self.any = self.any or _Node()
+            self.any = self.any or Node()
             return self.any
         for kind, node in self.typed:
             if kind is segment.kind:
                 return node
-        node = _Node()
+        node = Node()
         self.typed = tuple(sorted([*self.typed, (segment.kind, node)], key=_rank))
         return node
 
-    def descend(self, template: Template) -> _Node[T]:
+    def descend(self, template: Template) -> Node[T]:
         node = self
         for segment in template.segments:
             node = node.child(segment)
         return node
 
 
-class Index(Generic[T]):
+class TemplateIndex(Generic[T]):
     """Maps a path to the entry of the most specific template that matches it.
 
     The leftmost segment in which two templates differ decides: a literal before a typed parameter,
-    that before `{name}`, that before `/**`.
+    that before `{name}`, that before `/**`. Where a segment is another spelling of a typed
+    parameter's value, `find` gives the entry, and None instead of parameters: whoever asks must
+    neither pass that request nor judge it by a wider template.
+
+    >>> from ringwall._template import parse_template
+    >>> index = TemplateIndex()
+    >>> index.add(parse_template("/orders/{id:int}"), "one order")
+    >>> index.find("/orders/17"), index.find("/orders/017")
+    (('one order', {'id': 17}), ('one order', None))
     """
 
-    __slots__ = ("_heads", "_plain", "_root")
+    __slots__ = ("_heads", "_plain", "_root", "_texts")
 
     def __init__(self) -> None:
-        self._root: _Node[_Named[T]] = _Node()
+        self._root: Node[Named[T]] = Node()
         # Two short cuts past the tree, for the usual shapes: literals alone, and literals before
         # one parameter. Nothing can be more specific than the first; nothing but the first, and
         # other parameters in the same place, more than the second.
         self._plain: dict[str, T] = {}
         self._heads: dict[str, tuple[_Last[T], ...]] = {}
+        self._texts: dict[object, str] = {}
+
+    def add(self, template: Template, entry: T) -> None:
+        """Add an entry.
+
+        Raises:
+            ConfigurationError: a template that matches the same paths was added already.
+        """
+        other = self._texts.get(template.shape)
+        if other is not None:
+            raise ConfigurationError(
+                f"{template.text!r} and {other!r} match the same paths; keep one of them"
+            )
+        self._texts[template.shape] = template.text
+        self.put(template, entry)
 
     def put(self, template: Template, entry: T) -> None:
         """Add an entry; it replaces one of the same shape."""
@@ -115,12 +139,12 @@ class Index(Generic[T]):
         if path[:1] != "/":
             return None
         found = _find(self._root, path.split("/"), 1, ())
-        return None if found is None else _with_params(*found)
+        return None if found is None else with_params(*found)
 
 
 def _find(
-    node: _Node[T], segments: list[str], index: int, values: _Values
-) -> tuple[T, _Values] | None:
+    node: Node[T], segments: list[str], index: int, values: Values
+) -> tuple[T, Values] | None:
     end = len(segments)
     while index < end:
         segment = segments[index]
@@ -136,71 +160,21 @@ def _find(
         for kind, child in node.typed:
             value = kind.read(segment)
             if value is not None or kind.alias(segment):
-                found = _find(child, segments, index, _extended(values, value))
+                found = _find(child, segments, index, extended(values, value))
                 if found is not None:
                     return found
         if segment and node.any is not None:
-            found = _find(node.any, segments, index, _extended(values, segment))
+            found = _find(node.any, segments, index, extended(values, segment))
             if found is not None:
                 return found
         return None if node.tail is None else (node.tail, values)
     return None if node.end is None else (node.end, values)
 
 
-def _extended(values: _Values, value: Any) -> _Values:
+def extended(values: Values, value: Any) -> Values:
     return None if values is None or value is None else (*values, value)
 
 
-def _with_params(named: _Named[T], values: _Values) -> tuple[T, Params]:
+def with_params(named: Named[T], values: Values) -> tuple[T, Params]:
     names, entry = named
     return entry, None if values is None else dict(zip(names, values, strict=True))
-
-
-class Overlay(Generic[T]):
-    """Finds every entry that matches a path, for rules that forbid.
-
-    It matches rather too much than too little: empty segments do not count, so that no spelling
-    that a lenient router folds gets past, and `/admin/**` holds for `/admin`, too.
-    """
-
-    __slots__ = ("_root",)
-
-    def __init__(self) -> None:
-        self._root: _Node[tuple[_Named[T], ...]] = _Node()
-
-    def put(self, template: Template, entry: T) -> None:
-        slim = template._replace(segments=tuple(s for s in template.segments if s != ""))
-        node = self._root.descend(slim)
-        named = tuple(template.parameters), entry
-        if template.below:
-            node.tail = (*(node.tail or ()), named)
-        else:
-            node.end = (*(node.end or ()), named)
-
-    def find(self, path: str) -> list[tuple[T, Params]]:
-        """The entries, each with its typed parameters."""
-        segments = [segment for segment in path.split("/") if segment]
-        found = _find_all(self._root, segments, 0, ())
-        return [_with_params(named, values) for every, values in found for named in every]
-
-
-def _find_all(
-    node: _Node[T], segments: list[str], index: int, values: _Values
-) -> Iterator[tuple[T, _Values]]:
-    if node.tail is not None:
-        yield node.tail, values
-    if index == len(segments):
-        if node.end is not None:
-            yield node.end, values
-        return
-    segment = segments[index]
-    index += 1
-    child = node.literals.get(segment)
-    if child is not None:
-        yield from _find_all(child, segments, index, values)
-    for kind, child in node.typed:
-        value = kind.read(segment)
-        if value is not None or kind.alias(segment):
-            yield from _find_all(child, segments, index, _extended(values, value))
-    if node.any is not None:
-        yield from _find_all(node.any, segments, index, _extended(values, segment))

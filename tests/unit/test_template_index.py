@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from authz_support import UUID1
 from ringwall import ConfigurationError
-from ringwall.authz._index import Index, Overlay
-from ringwall.authz._template import KINDS, parse_template
+from ringwall._template import KINDS, parse_template
+from ringwall._template_index import TemplateIndex
+from ringwall.authz._overlay import Overlay
 
 # --- a naive reference: try every template, take the most specific one ---------------------------
 
@@ -94,7 +96,7 @@ def distinct(texts):
 @given(st.lists(template_text(), max_size=12), st.lists(paths, min_size=1, max_size=8))
 def test_the_index_agrees_with_a_search_over_all_templates(texts, asked):
     templates = distinct(texts)
-    index = Index()
+    index = TemplateIndex()
     for template in templates:
         index.put(template, template.text)
     for path in asked:
@@ -123,7 +125,7 @@ def test_the_order_of_the_templates_does_not_matter():
     orders = list(itertools.islice(itertools.permutations(texts), 0, None, 211))
     assert len(orders) > 20
     for order in orders:
-        index = Index()
+        index = TemplateIndex()
         for text in order:
             index.put(parse_template(text), text)
         assert [index.find(path) for path in asked] == [
@@ -140,7 +142,7 @@ def test_the_order_of_the_templates_does_not_matter():
 
 
 def test_an_alias_counts_only_where_the_rest_of_the_path_matches():
-    index = Index()
+    index = TemplateIndex()
     for text in ("/{v:int}/x", "/{name}/y"):
         index.put(parse_template(text), text)
     assert index.find("/07/x") == ("/{v:int}/x", None)
@@ -149,7 +151,7 @@ def test_an_alias_counts_only_where_the_rest_of_the_path_matches():
 
 @pytest.mark.parametrize("path", ["", "a", "a/b", "*", "http://h/a"])
 def test_what_does_not_begin_with_a_slash_matches_nothing(path):
-    index = Index()
+    index = TemplateIndex()
     for text in ("/**", "/{a}", "/a", "/{a}/{b}"):
         index.put(parse_template(text), text)
     assert index.find(path) is None
@@ -157,14 +159,14 @@ def test_what_does_not_begin_with_a_slash_matches_nothing(path):
 
 @pytest.mark.parametrize("path", ["//b", "/x//c", "/x/", "/", "//"])
 def test_an_empty_segment_fills_no_parameter(path):
-    index = Index()
+    index = TemplateIndex()
     for text in ("/{a}/b", "/x/{a}/c", "/x/{a}", "/{a}", "/{a:int}/{b:int}"):
         index.put(parse_template(text), text)
     assert index.find(path) is None
 
 
 def test_a_long_path_is_no_recursion():
-    index = Index()
+    index = TemplateIndex()
     index.put(parse_template("/{a}/**"), 1)
     assert index.find("/x" * 30_000) == (1, {"a": "x"})
 
@@ -245,3 +247,73 @@ def test_reading_is_never_an_error_and_never_lossy(text):
         value = kind.read(text)
         assert value is None or str(value) == text
         assert isinstance(kind.alias(text), bool)
+
+
+def index_of(*texts):
+    index = TemplateIndex()
+    for text in texts:
+        index.add(parse_template(text), text)
+    return index
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "params"),
+    [
+        ("/", "/", {}),
+        ("/v1/orders", "/v1/orders", {}),
+        ("/v1/orders/", "/v1/orders/", {}),
+        ("/orders/{id:int}", "/orders/0", {"id": 0}),
+        ("/orders/{id:int}", "/orders/9223372036854775807", {"id": 2**63 - 1}),
+        ("/orders/{id:uuid}", f"/orders/{UUID1}", {"id": UUID(UUID1)}),
+        ("/{a}/x/{b:str}", "/1/x/é", {"a": "1", "b": "é"}),
+        ("/admin/**", "/admin/", {}),
+        ("/admin/**", "/admin/a/b", {}),
+        ("/{tenant}/**", "/acme/a", {"tenant": "acme"}),
+        ("/**", "/", {}),
+    ],
+)
+def test_a_template_matches_and_gives_typed_parameters(template, path, params):
+    assert index_of(template).find(path) == (template, params)
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("/v1/orders", "/v1/orders/"),
+        ("/v1/orders", "/V1/orders"),
+        ("/v1/orders", "/v1/orders/1"),
+        ("/v1/orders/", "/v1/orders"),
+        ("/orders/{name}", "/orders/"),
+        ("/orders/{name}", "/orders/a/b"),
+        ("/orders/{id:int}/x", "/orders/1"),
+        ("/orders/{id:int}/x", "/orders/1/y"),
+        ("/admin/**", "/admin"),
+        ("/admin/**", "/administrator/x"),
+        ("/orders/{id:uuid}", "/orders/abc"),
+    ],
+)
+def test_nothing_else_matches(template, path):
+    assert index_of(template).find(path) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("/a/{x}", "/a/{y:str}"), ("/a", "/a"), ("/a/**", "/a/**"), ("/**", "/**")]
+)
+def test_two_templates_for_the_same_paths_are_a_mistake(one, two):
+    with pytest.raises(ConfigurationError, match="match the same paths"):
+        index_of(one, two)
+
+
+def test_a_longer_literal_that_fails_gives_way_to_a_parameter():
+    assert index_of("/a/b/c", "/{x}/b/d").find("/a/b/d") == ("/{x}/b/d", {"x": "a"})
+
+
+def test_parameters_of_a_tried_and_left_branch_do_not_leak():
+    found = index_of("/{i:int}/x", "/{s}/{t}").find("/7/y")
+    assert found == ("/{s}/{t}", {"s": "7", "t": "y"})
+
+
+@given(st.text(alphabet="/ab1_{}*.+٣", max_size=40))
+def test_any_path_is_matched_or_not_without_an_error(path):
+    hit = index_of("/a/{i:int}", "/a/{s}", "/b/**").find("/" + path)
+    assert hit is None or hit[0].startswith(("/a/", "/b/"))
