@@ -33,11 +33,12 @@ def _made_by_tools(folder: str) -> bool:
     return folder.startswith(".") or folder in {"__pycache__", "build", "dist", "venv"}
 
 
+# `.git` is a file in a worktree, and names the folder of the repository.
 def findings(pattern: re.Pattern[str]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in sources()
-        if path != Path(__file__).resolve() and not path.name.startswith(".coverage")
+        if path != Path(__file__).resolve() and not path.name.startswith((".coverage", ".git"))
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if pattern.search(line)
     ]
