@@ -1,54 +1,181 @@
-"""Interleaved timing: A B C A B C over many rounds, so that a noisy machine disturbs all alike."""
+"""Interleaved timing: A B C A B C over many rounds, so that a noisy machine disturbs all alike.
+
+A figure counts only as a ratio taken in the same run: cost over a base, divided by another one.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import statistics
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 Work = Callable[[], object]
+Batch = Callable[[int], object]
+"""Does its work so many times."""
+Role = Literal["bare", "floor", "ringwall", "peer"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the things compared.
+
+    batch: the work. role: what it is. base: the variant whose cost is taken off; "" for a base.
+    """
+
+    name: str
+    role: Role
+    batch: Batch
+    base: str = "bare"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a ratio of two costs over their bases should be: at most, or at least, `bound`."""
+
+    name: str
+    over: str
+    under: str
+    bound: float
+    at_most: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Variants timed in one run, and the goals that are read from them."""
+
+    title: str
+    interface: Literal["ASGI", "WSGI", ""]
+    variants: tuple[Variant, ...]
+    goals: tuple[Goal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured variant, in microseconds: its own time, and its cost over the base with the
+    quartiles of the same-round differences."""
+
+    name: str
+    role: Role
+    spent: float
+    cost: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A goal with the ratio that was measured."""
+
+    name: str
+    ratio: float
+    bound: float
+    at_most: bool
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.bound if self.at_most else self.ratio >= self.bound
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one comparison gave."""
+
+    title: str
+    interface: str
+    rows: tuple[Row, ...]
+    goals: tuple[Reached, ...]
+
+
+def measure(comparison: Comparison, *, rounds: int = 40, chunk: float = 0.005) -> Measured:
+    """Time all variants of a comparison against each other.
+
+    Parameters:
+        rounds: samples for each variant. chunk: seconds that one sample lasts.
+    """
+    batches = {variant.name: variant.batch for variant in comparison.variants}
+    samples = _sample(batches, rounds, chunk)
+    rows = tuple(_row(variant, samples) for variant in comparison.variants)
+    cost = {row.name: row.cost for row in rows}
+    goals = tuple(
+        Reached(goal.name, cost[goal.over] / cost[goal.under], goal.bound, goal.at_most)
+        for goal in comparison.goals
+        if goal.over in cost and goal.under in cost
+    )
+    return Measured(comparison.title, comparison.interface, rows, goals)
+
+
+def _row(variant: Variant, samples: dict[str, list[float]]) -> Row:
+    mine = samples[variant.name]
+    spent = statistics.median(mine) * 1e6
+    if not variant.base or variant.base == variant.name:
+        return Row(variant.name, variant.role, spent, 0.0, 0.0, 0.0)
+    differences = [a - b for a, b in zip(mine, samples[variant.base], strict=True)]
+    low, middle, high = (each * 1e6 for each in statistics.quantiles(differences, n=4))
+    return Row(variant.name, variant.role, spent, middle, low, high)
 
 
 def interleaved(
     variants: dict[str, Work], *, rounds: int = 40, chunk: float = 0.005
 ) -> dict[str, list[float]]:
-    """CPU seconds per call of each variant, one sample a round; the order rotates.
-
-    CPU time, because other programs on the machine would count otherwise.
+    """CPU seconds per call of each variant, one sample a round.
 
     Parameters:
         variants: what to time. rounds: samples for each. chunk: seconds that one sample lasts.
     """
-    loops = {name: _calibrate(work, chunk) for name, work in variants.items()}
-    samples: dict[str, list[float]] = {name: [] for name in variants}
-    names = list(variants)
+    return _sample({name: repeated(work) for name, work in variants.items()}, rounds, chunk)
+
+
+def _sample(batches: dict[str, Batch], rounds: int, chunk: float) -> dict[str, list[float]]:
+    """CPU time, because other programs on the machine would count otherwise; the order rotates."""
+    counts = {name: _calibrate(batch, chunk) for name, batch in batches.items()}
+    samples: dict[str, list[float]] = {name: [] for name in batches}
+    names = list(batches)
     gc.collect()
     gc.freeze()
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            work, count = variants[name], loops[name]
-            for _ in range(max(1, count // 20)):
-                work()
+            batch, count = batches[name], counts[name]
+            batch(max(1, count // 20))  # warm caches again, untimed
             begin = time.process_time()
-            for _ in range(count):
-                work()
+            batch(count)
             samples[name].append((time.process_time() - begin) / count)
     gc.unfreeze()
     return samples
 
 
-def _calibrate(work: Work, chunk: float) -> int:
+def _calibrate(batch: Batch, chunk: float) -> int:
     count = 1
     while True:
         begin = time.process_time()
-        for _ in range(count):
-            work()
+        batch(count)
         spent = time.process_time() - begin
         if spent > chunk / 4:
             return max(1, int(count * chunk / spent))
         count *= 4
+
+
+def repeated(work: Work) -> Batch:
+    """A plain function as a batch."""
+
+    def batch(count: int) -> None:
+        for _ in range(count):
+            work()
+
+    return batch
+
+
+def in_loop(loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> Batch:
+    """An async function as a batch, in one task of a running event loop, as servers drive apps."""
+
+    async def some(count: int) -> None:
+        for _ in range(count):
+            await work()
+
+    return lambda count: loop.run_until_complete(some(count))
 
 
 def overhead(samples: dict[str, list[float]], name: str, base: str) -> float:
@@ -59,14 +186,25 @@ def overhead(samples: dict[str, list[float]], name: str, base: str) -> float:
 
 def report(samples: dict[str, list[float]], base: str) -> None:
     """Print microseconds over the base, with quartiles."""
-    print(f"{'':40s}{'us/request':>12s}{'over base':>12s}   quartiles of the difference")
-    for name, values in samples.items():
-        differences = [a - b for a, b in zip(values, samples[base], strict=True)]
-        low, middle, high = statistics.quantiles(differences, n=4)
+    variants = [Variant(name, "peer", repeated(lambda: None), base) for name in samples]
+    print_rows([_row(variant, samples) for variant in variants])
+
+
+def print_rows(rows: Iterable[Row]) -> None:
+    print(f"{'':44s}{'us/request':>12s}{'over base':>12s}   quartiles of the difference")
+    for row in rows:
         print(
-            f"{name:40s}{statistics.median(values) * 1e6:12.2f}{middle * 1e6:12.2f}"
-            f"   [{low * 1e6:.2f} .. {high * 1e6:.2f}]"
+            f"{row.name:44s}{row.spent:12.2f}{row.cost:12.2f}   [{row.low:.2f} .. {row.high:.2f}]"
         )
+
+
+def print_measured(measured: Measured) -> None:
+    print(f"\n{measured.title} {measured.interface}".rstrip())
+    print_rows(measured.rows)
+    for goal in measured.goals:
+        word = "at most" if goal.at_most else "at least"
+        verdict = "met" if goal.met else "MISSED"
+        print(f"  {goal.name}: {goal.ratio:.2f} (goal: {word} {goal.bound:g}) {verdict}")
 
 
 def run_to_end(awaitable: Awaitable[Any]) -> None:

@@ -1,8 +1,10 @@
-"""Realistic requests: ten headers, GET of one order."""
+"""Realistic requests: ten headers, GET of one order, POST of another, as servers hand them over."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from . import world
 
 HEADERS = [
     (b"host", b"api.example.com"),
@@ -22,25 +24,41 @@ BODY = {"type": "http.response.body", "body": b"{}"}
 NATIVE_HEADERS = [("Content-Type", "application/json"), ("Content-Length", "2")]
 
 
-def asgi_scope() -> dict[str, Any]:
+def headers(method: str) -> list[tuple[bytes, bytes]]:
+    """Those of a request with an access token, and with a body where the method is POST."""
+    made = [line for line in HEADERS if line[0] != b"authorization"]
+    made.append((b"authorization", b"Bearer " + world.token()))
+    if method == "POST":
+        made.append((b"content-type", b"application/json"))
+        made.append((b"content-length", b"%d" % len(world.ORDER)))
+    return made
+
+
+def path(method: str) -> str:
+    return "/v1/orders" if method == "POST" else "/v1/orders/1001"
+
+
+def asgi_scope(method: str = "GET", headers: list[tuple[bytes, bytes]] = HEADERS) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "https",
-        "path": "/v1/orders/1001",
-        "raw_path": b"/v1/orders/1001",
+        "path": path(method),
+        "raw_path": path(method).encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": HEADERS,
+        "headers": headers,
         "client": ("192.0.2.7", 51000),
         "server": ("127.0.0.1", 8000),
         "state": {},
     }
 
 
-def wsgi_environ() -> dict[str, Any]:
+def wsgi_environ(
+    method: str = "GET", headers: list[tuple[bytes, bytes]] = HEADERS
+) -> dict[str, Any]:
     return {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
@@ -49,20 +67,22 @@ def wsgi_environ() -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        "REQUEST_METHOD": "GET",
+        "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": "/v1/orders/1001",
+        "PATH_INFO": path(method),
         "QUERY_STRING": "",
-        "RAW_URI": "/v1/orders/1001",
+        "RAW_URI": path(method),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "8000",
         "REMOTE_ADDR": "192.0.2.7",
-        **{
-            "HTTP_" + name.decode().upper().replace("-", "_"): value.decode()
-            for name, value in HEADERS
-        },
+        **{_variable(name): value.decode() for name, value in headers},
     }
+
+
+def _variable(name: bytes) -> str:
+    variable = name.decode().upper().replace("-", "_")
+    return variable if variable.startswith("CONTENT_") else "HTTP_" + variable
 
 
 async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
