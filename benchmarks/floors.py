@@ -28,10 +28,12 @@ def transport_asgi(app: App) -> App:
     """HTTPS and host checked, HSTS and nine headers set, disclosing ones removed."""
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        host = None
         for name, value in scope["headers"]:
             if name == b"host":
+                host = value
                 break
-        if scope["scheme"] != "https" or value != _HOST:
+        if scope["scheme"] != "https" or host != _HOST:
             raise Refused
 
         def out(message: Any) -> Any:
@@ -165,7 +167,8 @@ def validation_asgi(app: App) -> App:
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] != "POST":
-            return await app(scope, receive, send)
+            await app(scope, receive, send)
+            return
         for name, value in scope["headers"]:
             if name == b"content-type":
                 if value != b"application/json":
