@@ -582,8 +582,8 @@ def test_a_bug_in_the_engine_closes_the_door(
 
         return is_valid
 
-    route, _ = layer._routes["POST"].find("/v1/orders")  # type: ignore[misc]
-    check: Any = route.check_for(b"application/json")
+    operation, _ = layer._table.find("POST", "/v1/orders")  # type: ignore[misc]
+    check: Any = operation.bodies.find(b"application/json").handler  # type: ignore[union-attr]
     for error in (panic, RuntimeError):
         monkeypatch.setattr(check, "_is_valid", fails(error))
         answer = ask(layer, interface, GOOD)

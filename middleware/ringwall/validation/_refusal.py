@@ -37,6 +37,20 @@ TOO_MANY = Reason(400, "too-many-values", "The body holds too many values.")
 DUPLICATE = Reason(400, "duplicate-name", "An object in the body has a name twice.")
 INVALID = Reason(422, "invalid-body", "The body does not follow its schema; see errors.")
 
+# Those whose answer is made once for each operation. Handlers add theirs here.
+REASONS = (
+    TOO_LARGE,
+    BAD_LENGTH,
+    NO_BODY_HERE,
+    UNSUPPORTED_TYPE,
+    UNSUPPORTED_ENCODING,
+    EMPTY,
+    NOT_JSON,
+    TOO_DEEP,
+    TOO_MANY,
+    DUPLICATE,
+)
+
 
 class Refused(Exception):
     """A check refuses a body.

@@ -23,8 +23,7 @@ from ._size import parse_size
 from .context import VALIDATED
 
 if TYPE_CHECKING:
-    from ._check import Check
-    from ._route import Route
+    from ._operation import MediaType, Operation
     from ._schema import FormatCheck, JSONSchema
 
 
@@ -94,57 +93,59 @@ class BodyValidation(Layer):
                 f"undeclared={undeclared!r} is unknown; use 'refuse' or 'pass'"
             )
         try:
-            from ._build import build_routes
+            from ._build import table_of_schemas
+            from ._options import make_options
         except ModuleNotFoundError as error:
             raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
-        self._routes = build_routes(
-            self.name,
-            schemas,
+        options = make_options(
             limit=parse_size(limit),
-            media_types=media_types,
             max_depth=max_depth,
             max_values=max_values,
             dialect=dialect,
             resources=resources,
             formats=formats,
         )
+        self._table = table_of_schemas(self.name, schemas, media_types, options)
         self._refuses_undeclared = undeclared == "refuse"
 
     def on_request(self, exchange: Exchange) -> Verdict:
-        routes = self._routes.get(exchange.method)
-        found = None if routes is None else routes.find(exchange.path)
+        found = self._table.find(exchange.method, exchange.path)
         if found is None:
             if self._refuses_undeclared:
                 return self._expect_no_body(exchange)
             exchange.decisions.append(_NOT_JUDGED)
             return None
-        route, params = found
+        operation, params = found
         if params is None:  # `/orders/07` reaches order 7 in many an app
             return self._expect_no_body(exchange)
         if exchange.route is None:
-            exchange.found_route(route.path, params)
+            exchange.found_route(operation.path, params)
         headers = exchange.headers
         content_type = headers.get(b"content-type")
-        check = None if content_type is None else route.check_for(content_type)
-        if check is None:
-            return route.refuse(exchange, UNSUPPORTED_TYPE)
+        if content_type is None:
+            return operation.refuse(exchange, UNSUPPORTED_TYPE)
+        accepted = operation.bodies.find(content_type)
+        if accepted is None:
+            return operation.refuse(exchange, UNSUPPORTED_TYPE)
         coding = headers.get(b"content-encoding")
         if coding is not None and coding.lower() != b"identity":
-            return route.refuse(exchange, UNSUPPORTED_ENCODING)
-        return self._judge(exchange, route, check)
+            return operation.refuse(exchange, UNSUPPORTED_ENCODING)
+        return self._judge(exchange, operation, accepted, content_type)
 
-    def _judge(self, exchange: Exchange, route: Route, check: Check) -> Pending[Response | None]:
+    def _judge(
+        self, exchange: Exchange, operation: Operation, accepted: MediaType, content_type: bytes
+    ) -> Pending[Response | None]:
         try:
-            body = yield from exchange.read_body(route.limit)
-            value = check(body)
+            body = yield from exchange.read_body(accepted.limit)
+            value = accepted.handler(body, content_type)
         except BodyTooLarge:
-            return route.refuse(exchange, TOO_LARGE)
+            return operation.refuse(exchange, TOO_LARGE)
         except BodyIncomplete:
-            return route.refuse(exchange, BAD_LENGTH)
+            return operation.refuse(exchange, BAD_LENGTH)
         except Refused as refused:
-            return route.refuse_body(exchange, refused)
+            return operation.refuse_for(exchange, refused)
         exchange.state[VALIDATED] = value
-        exchange.decisions.append(route.allowed)
+        exchange.decisions.append(operation.allowed)
         return None
 
     def _expect_no_body(self, exchange: Exchange) -> Pending[Response | None]:

@@ -1,29 +1,19 @@
-"""One declared route: its checks by media type, and its answers, made once."""
+"""One declared operation: the bodies it accepts by media type, and its answers, made once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Decision, Exchange
 from .._template import Template, parse_template
 from ..problem import Response, problem
-from ._check import Check
 from ._media import media_type
-from ._refusal import (
-    BAD_LENGTH,
-    DUPLICATE,
-    EMPTY,
-    INVALID,
-    NOT_JSON,
-    TOO_DEEP,
-    TOO_LARGE,
-    TOO_MANY,
-    UNSUPPORTED_ENCODING,
-    UNSUPPORTED_TYPE,
-    Reason,
-    Refused,
-)
+from ._refusal import INVALID, REASONS, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE, Reason, Refused
+
+if TYPE_CHECKING:
+    from .handlers import Handler
 
 # A body means nothing with HEAD, CONNECT and TRACE (RFC 9110 section 9.3).
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
@@ -35,17 +25,6 @@ _SPELLINGS = (
     b"%b;charset=utf-8",
     b"%b; charset=UTF-8",
     b"%b;charset=UTF-8",
-)
-_REASONS = (
-    TOO_LARGE,
-    BAD_LENGTH,
-    UNSUPPORTED_TYPE,
-    UNSUPPORTED_ENCODING,
-    EMPTY,
-    NOT_JSON,
-    TOO_DEEP,
-    TOO_MANY,
-    DUPLICATE,
 )
 
 
@@ -68,32 +47,56 @@ def parse_key(key: object) -> tuple[str, Template]:
     return method, parse_template(path)
 
 
-class Route:
+class MediaType(NamedTuple):
+    """A media type that an operation accepts.
+
+    name: in lower case. handler: what judges a body of it. limit: the most bytes it may have.
+    """
+
+    name: str
+    handler: Handler
+    limit: int
+
+
+class Bodies:
+    """The bodies that an operation accepts."""
+
+    __slots__ = ("_by_name", "_common", "accept")
+
+    def __init__(self, media_types: Sequence[MediaType]) -> None:
+        self._by_name = {one.name.encode("ascii"): one for one in media_types}
+        self._common = {
+            spelling % name: one for name, one in self._by_name.items() for spelling in _SPELLINGS
+        }
+        self.accept = b", ".join(sorted(self._by_name))
+
+    def find(self, content_type: bytes) -> MediaType | None:
+        """What a Content-Type means, or None: then the body must not pass."""
+        found = self._common.get(content_type)
+        if found is None:
+            name = media_type(content_type)
+            found = None if name is None else self._by_name.get(name)
+        return found
+
+
+class Operation:
     """What one method and path template accept.
 
     Parameters:
         layer: the name of the layer, in decisions.
-        method, template: the route.
-        checks: by lower-case media type.
-        limit: the most bytes a body may have.
+        method, path: the route, as it was declared.
+        bodies: what its bodies may be.
     """
 
-    __slots__ = ("_checks", "_common", "_invalid", "_refusals", "allowed", "limit", "path")
+    __slots__ = ("_invalid", "_refusals", "allowed", "bodies", "path")
 
-    def __init__(
-        self, layer: str, method: str, template: Template, checks: Mapping[bytes, Check], limit: int
-    ) -> None:
-        rule = f"{method} {template.text}"
-        self.path = template.text
-        self.limit = limit
+    def __init__(self, layer: str, method: str, path: str, bodies: Bodies) -> None:
+        rule = f"{method} {path}"
+        self.path = path
+        self.bodies = bodies
         self.allowed = Decision(layer, "allow", rule, "valid")
-        self._checks = dict(checks)
-        self._common = {
-            spelling % name: check for name, check in checks.items() for spelling in _SPELLINGS
-        }
-        accept = b", ".join(sorted(checks))
         headers = {
-            UNSUPPORTED_TYPE: ((b"accept", accept),),
+            UNSUPPORTED_TYPE: ((b"accept", bodies.accept),),
             UNSUPPORTED_ENCODING: ((b"accept-encoding", b"identity"),),
         }
         self._refusals: dict[Reason, tuple[Response, Decision]] = {
@@ -103,24 +106,16 @@ class Route:
                 ),
                 Decision(layer, "deny", rule, reason.code),
             )
-            for reason in _REASONS
+            for reason in REASONS
         }
         self._invalid = Decision(layer, "deny", rule, INVALID.code)
-
-    def check_for(self, content_type: bytes) -> Check | None:
-        """The check for a Content-Type, or None: then the body must not pass."""
-        check = self._common.get(content_type)
-        if check is None:
-            name = media_type(content_type)
-            check = None if name is None else self._checks.get(name)
-        return check
 
     def refuse(self, exchange: Exchange, reason: Reason) -> Response:
         response, decision = self._refusals[reason]
         exchange.decisions.append(decision)
         return response
 
-    def refuse_body(self, exchange: Exchange, refused: Refused) -> Response:
+    def refuse_for(self, exchange: Exchange, refused: Refused) -> Response:
         if refused.reason is not INVALID:
             return self.refuse(exchange, refused.reason)
         exchange.decisions.append(self._invalid)

@@ -1,25 +1,27 @@
-"""What judges a body of one media type, and gives the app its value."""
+"""A JSON text that follows a schema."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
-from ._json import StrictJSON
-from ._models import Make, NotAnInstance
-from ._refusal import INVALID, Refused
-from ._schema import Schema
+from .._json import StrictJSON
+from .._models import Make, NotAnInstance
+from .._options import Options
+from .._refusal import INVALID, Refused
+from .._schema import Schema
+from ._content import Content, Handler
 
 _BROKEN_RULE = {"pointer": "#", "code": "model", "detail": "Breaks a rule of its model."}
 
 
-class Check(Protocol):
-    """Judges a whole body: returns its value, or raises `Refused`."""
+def json_handler(content: Content, options: Options) -> Handler:
+    """What judges JSON by this schema, and makes the instance of its model."""
+    schema = options.compile(content.schema, content.where, lenient=content.lenient)
+    return JSONHandler(options.parse, schema, content.make)
 
-    def __call__(self, body: bytes) -> Any: ...
 
-
-class JSONCheck:
-    """A JSON text that follows a schema.
+class JSONHandler:
+    """Judges a JSON text.
 
     Parameters:
         parse: the strict parser.
@@ -35,7 +37,7 @@ class JSONCheck:
         self._is_valid = schema.is_valid
         self._make = make
 
-    def __call__(self, body: bytes) -> Any:
+    def __call__(self, body: bytes, content_type: bytes = b"") -> Any:
         value = self._parse(body)
         try:
             valid = self._is_valid(value)

@@ -1,0 +1,64 @@
+"""The options that all bodies and parameters of a layer share, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .._errors import ConfigurationError
+from ._json import StrictJSON
+from ._schema import FormatCheck, JSONSchema, Schema
+
+# Parsers and validators recurse. On the 128 KiB stack of a thread under musl, with a schema of ten
+# nested keywords for each level, a depth of 150 passed and 200 crashed the process.
+_DEEPEST = 128
+
+
+class Options(NamedTuple):
+    """limit: the most bytes of a body. parse: the strict parser of JSON. The others: see
+    `BodyValidation`."""
+
+    limit: int
+    parse: StrictJSON
+    dialect: str
+    resources: Mapping[str, JSONSchema]
+    formats: bool | Mapping[str, FormatCheck]
+
+    def compile(self, schema: JSONSchema, where: str, *, lenient: bool = False) -> Schema:
+        """Compile a schema; `lenient` lets unknown formats be.
+
+        Raises:
+            ConfigurationError: it is not valid, or refers to what is not there.
+        """
+        return Schema(
+            schema,
+            where,
+            dialect=self.dialect,
+            resources=self.resources,
+            formats=self.formats,
+            lenient=lenient,
+        )
+
+
+def make_options(
+    *,
+    limit: int,
+    max_depth: int,
+    max_values: int,
+    dialect: str,
+    resources: Mapping[str, JSONSchema] | None,
+    formats: bool | Mapping[str, FormatCheck],
+) -> Options:
+    """Raises ConfigurationError: a limit is no sensible number."""
+    if not _is_in(max_depth, _DEEPEST):
+        raise ConfigurationError(f"max_depth={max_depth!r}: write a number from 1 to {_DEEPEST}")
+    if not _is_in(max_values, 10**9):
+        raise ConfigurationError(
+            f"max_values={max_values!r}: write a number of values, such as 20_000"
+        )
+    parse = StrictJSON(max_depth, max_values)
+    return Options(limit, parse, dialect, dict(resources or {}), formats)
+
+
+def _is_in(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

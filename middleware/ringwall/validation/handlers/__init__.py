@@ -1,0 +1,29 @@
+"""What judges a body, by media type. To add one: a module beside this one, and a line in `_OF`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from .._options import Options
+from ._content import Content, Handler
+from ._json import json_handler
+
+__all__ = ["Content", "Handler", "Factory", "factory_of"]
+
+Factory = Callable[[Content, Options], Handler]
+
+_IS_JSON = re.compile(
+    r"application/json\Z|[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9!#$&^_.+-]+\+json\Z"
+).match
+
+# Media types that are not JSON, in lower case.
+_OF: Mapping[str, Factory] = {}
+
+
+def factory_of(media_type: str) -> Factory | None:
+    """What makes the handler of a lower-case media type; None where nothing here can judge it."""
+    factory = _OF.get(media_type)
+    if factory is None and _IS_JSON(media_type):  # or a suffix of RFC 6839
+        factory = json_handler
+    return factory
