@@ -58,8 +58,9 @@ class Step(NamedTuple):
 class Plan(NamedTuple):
     """A compiled stack.
 
-    wants: request headers to collect. steps: judgements in order. plain_steps: the same without
-        the boundary's of the target, for requests that it has found well-formed.
+    wants: request headers to collect. wants_tls: whether some layer reads `exchange.tls`.
+    steps: judgements in order. plain_steps: the same without the boundary's of the target, for
+        requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
     chain: these layers and those of every stack that the app is wrapped in directly.
@@ -69,6 +70,7 @@ class Plan(NamedTuple):
     chain: tuple[Layer, ...]
     boundary: Boundary
     wants: frozenset[bytes]
+    wants_tls: bool
     steps: tuple[Step, ...]
     plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
@@ -91,6 +93,7 @@ def compile_plan(
         chain=chain,
         boundary=boundary,
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
+        wants_tls=any(layer.wants_tls for layer in layers),
         steps=steps,
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
         unwinds=tuple(_unwind(layers[:depth], layers) for depth in range(len(layers) + 1)),

@@ -8,6 +8,7 @@ from ._pending import Call, Pending
 
 if TYPE_CHECKING:
     from ._boundary import Boundary, Host
+    from ._tls_of import TLS
     from .principal import Principal
     from .problem import Response
 
@@ -77,6 +78,7 @@ class Exchange:
             with a comma (RFC 9110 section 5.3), as WSGI servers do.
         host: the parsed Host, or None where the request has none.
         peer: the address of the socket's other end, as the server tells it; None: unix socket.
+        tls: what the server tells of TLS, where some layer declared `wants_tls`; else None.
         client: the address of the client in canonical form, behind trusted proxies the forwarded
             one; None where unknown.
         principal: who the request speaks for, once a layer said so.
@@ -95,6 +97,7 @@ class Exchange:
     decisions: list[Decision]
     kind: Literal["http", "websocket"] = "http"
     host: Host | None = None
+    tls: TLS | None = None
     malformed: Response | None = None
     principal: Principal | None = None
     identified: bool = False

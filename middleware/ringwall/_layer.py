@@ -82,6 +82,7 @@ class Layer:
     Class or instance attributes that tell the compiler what it must know:
         name: the layer's name in decisions and messages.
         wants: request headers it reads (lower-case); the adapters scan for the union once.
+        wants_tls: True: it reads `exchange.tls`.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
         observes: True: a failure of this layer never reaches the request. False: it is a 500.
@@ -100,6 +101,7 @@ class Layer:
 
     name: str = "layer"
     wants: frozenset[bytes] = frozenset()
+    wants_tls: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
     observes: bool = False

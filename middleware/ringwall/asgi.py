@@ -29,6 +29,7 @@ from ._exchange import (
 )
 from ._layer import Verdict
 from ._pending import Call, asettle
+from ._tls_of import tls_of
 from .principal import ANONYMOUS
 from .problem import Response
 
@@ -49,7 +50,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     unwind = plan.unwinds[everyone]
     transparent = not unwind and not completing
     constant = None if unwind.edits or completing else constant_sender(plan)
-    wants, boundary = plan.wants, plan.boundary
+    wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
     new = object.__new__
 
@@ -82,6 +83,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             exchange.path = path[len(root) :]
         peer = scope.get("client")
         exchange.peer = peer[0] if peer else None
+        if wants_tls:
+            exchange.tls = tls_of(scope)
         host = known_hosts.get(headers.get(b"host"))
         if kind == "http":
             exchange.method = method = scope["method"]

@@ -11,6 +11,7 @@ from ._compile import Plan, checked, fail_at
 from ._exchange import KEY, BodyIncomplete, BodyTooLarge, Exchange, Outcome, declared_length
 from ._layer import Verdict
 from ._pending import Call, settle
+from ._tls_of import tls_of
 from ._wsgi_response import (
     Environ,
     Start,
@@ -31,7 +32,7 @@ _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENG
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     """Wrap a WSGI app in a compiled stack."""
     all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
-    boundary = plan.boundary
+    boundary, wants_tls = plan.boundary, plan.wants_tls
     known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
     new = object.__new__
     completes_of, all_completes = plan.completes, plan.completes[everyone]
@@ -62,6 +63,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         exchange.raw_path = _raw_path(target) if target else None
         exchange.query = environ.get("QUERY_STRING", "").encode("latin-1")
         exchange.peer = environ.get("REMOTE_ADDR") or None
+        if wants_tls:
+            exchange.tls = tls_of(environ)
         host = known_hosts.get(headers.get(b"host"))
         if host is not None and direct and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
@@ -169,7 +172,10 @@ def _hand_over(exchange: Exchange, environ: Environ) -> None:
 
 def _hand_over_headers(exchange: Exchange, environ: Environ, proxies: TrustedProxies) -> None:
     withheld = proxies.withheld(exchange.peer)
-    for key in [key for key in environ if "FORWARDED" in key and key[:5] == "HTTP_"]:
+    said = [
+        key for key in environ if key[:5] == "HTTP_" and ("FORWARDED" in key or "CLIENT" in key)
+    ]
+    for key in said:
         name = key[5:].replace("_", "-")
         if withheld(name.encode("latin-1", "replace")) is not None:
             del environ[key]

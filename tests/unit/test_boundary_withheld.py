@@ -28,6 +28,13 @@ X_FORWARDED = (
     (b"x-forwarded-user", b"root"),
 )
 FORWARDED = ((b"forwarded", b"for=198.51.100.4;proto=https"),)
+CERTIFICATE = (
+    (b"client-cert", b":MIIB:"),
+    (b"client-cert-chain", b":MIIB:"),
+    (b"ssl-client-cert", b"MIIB"),
+    (b"ssl-client-verify", b"SUCCESS"),
+)
+CERTIFICATE_TWINS = ((b"client_cert", b":MIIB:"), (b"SSL_client-cert", b"MIIB"))
 OTHERS = ((b"x-request-id", b"7"), (b"x-forward", b"1"), (b"x-forwardedness", b"2"))
 TWINS = (
     (b"x_forwarded_for", b"6.6.6.6"),
@@ -77,6 +84,19 @@ def test_of_a_stranger_the_app_sees_no_proxy_header(interface, family, networks,
     proxies = TrustedProxies(networks, headers=family, host=vouches)
     got, host = seen(interface, proxies, *X_FORWARDED, *FORWARDED, *OTHERS, client=STRANGER)
     assert (got, host) == (set(OTHERS), b"api.example.com")
+
+
+@INTERFACES
+@pytest.mark.parametrize("family", ["x-forwarded", "forwarded"])
+def test_only_a_proxy_tells_the_client_s_certificate(interface, family):
+    proxies = TrustedProxies(["10.0.0.0/8"], headers=family)
+    others = (*OTHERS, (b"client-certificate", b"1"), (b"x-ssl-client", b"1"))
+    assert seen(interface, proxies, *CERTIFICATE, *others, client=STRANGER)[0] == set(others)
+    expected = {*CERTIFICATE, *others}
+    assert seen(interface, proxies, *CERTIFICATE, *others, client=PROXY)[0] == expected
+    if interface == "asgi":
+        for client in (PROXY, STRANGER):
+            assert seen("asgi", proxies, *CERTIFICATE_TWINS, client=client)[0] == set()
 
 
 @INTERFACES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from werkzeug.wrappers import Request as WerkzeugRequest
 
+from ringwall import Layer, Response, testing
 from ringwall.tls import TLS, tls_of
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -209,3 +211,25 @@ def test_no_extension_whatever_it_holds_is_an_error(extension):
 def test_no_environ_whatever_it_holds_is_an_error(environ):
     found = tls_of({**environ, "wsgi.version": (1, 0)})
     assert (found.client == "verified") is (environ.get("SSL_CLIENT_VERIFY") == "SUCCESS")
+
+
+@pytest.mark.parametrize("wants_tls", [True, False])
+def test_a_layer_that_asks_for_it_finds_it_on_the_exchange(wants_tls):
+    seen = []
+
+    class Asking(Layer):
+        def on_request(self, exchange):
+            seen.append(exchange.tls)
+            return Response(204)
+
+    layer = Asking()
+    layer.wants_tls = wants_tls
+    environ = {**testing.Request().environ(), **ENVIRON, "PATH_INFO": "/", "REQUEST_METHOD": "GET"}
+    list(layer.wsgi(lambda *given: [])(environ, lambda *given: None))
+    scope = testing.Request().scope() | {"extensions": {"tls": EXTENSION}}
+
+    async def send(message):
+        pass
+
+    asyncio.run(layer.asgi(send)(scope, None, send))
+    assert [tls and tls.client_certificate for tls in seen] == [(wants_tls and PEM) or None] * 2

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 # To an app that speaks CGI, `_` and `-` in a name are the same (HTTP_X_FORWARDED_FOR).
-_ALL = rb"(?:x[-_])?forwarded(?:[-_]|\Z)"
+_ALL = rb"(?:(?:x[-_])?forwarded|client[-_]cert|ssl[-_]client)(?:[-_]|\Z)"
+# What a proxy says of the client's certificate, but not in a spelling that proxies let through.
+_TWINS = rb"|(?=[^_]*_)(?:client[-_]cert|ssl[-_]client)(?:[-_]|\Z)"
 # Of the family that counts, other words for the scheme are never read: clients may have sent them.
 _OF_PROXIES = {
     "x-forwarded": (
@@ -38,7 +40,7 @@ def withheld(family: str, host: bool) -> Withheld:
     >>> bool(strangers(b"x-forwarded-for"))
     True
     """
-    pattern = _OF_PROXIES[family]
+    pattern = _OF_PROXIES[family] + _TWINS
     if family == "x-forwarded" and not host:
         pattern += _HOST
     return Withheld(re.compile(_ALL, re.I).match, re.compile(pattern, re.I).match)
