@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from ringwall import Decision, Layer, Principal, Response
+from ringwall import Decision, Layer, Principal, ReadBody, Response
 from ringwall._exchange import BodyIncomplete, BodyTooLarge
 from ringwall._pending import Call
 
@@ -45,12 +45,15 @@ class Script:
         io-raise, io-caught, io-garbage; read, read-lenient.
     response: pairs of an operation (add, set, setdefault, remove, status, raise) and its header.
     complete: nothing, note, raise, io, io-raise.
+    reading: of the response: nothing (""), untouched; same, upper, refuse, raise, garbage; the same
+        three at the head, such as raise-head; large bodies pass with "same", else get a 502.
     """
 
     request: str = "pass"
     response: tuple = ()
     complete: str = "note"
     constant: tuple = ()
+    reading: str = ""
     limit: int = 100
     observes: bool = False
     tolerant: bool = False
@@ -74,6 +77,8 @@ class Scripted(Layer):
         for hook in ("on_request", "on_response", "on_complete"):
             if hook not in script.hooks:
                 setattr(self, hook, getattr(Layer, hook).__get__(self))
+        if not script.reading:
+            self.on_response_body = Layer.on_response_body.__get__(self)
 
     def _note(self, exchange, rule, reason=""):
         exchange.decisions.append(Decision(self.name, "allow", rule, reason))
@@ -134,6 +139,34 @@ class Scripted(Layer):
                 head.remove(header)
             else:
                 getattr(head, do)(header, self.name.encode())
+
+    def on_response_body(self, exchange, head):
+        do = self.script.reading
+        self._note(exchange, f"on_response_body {do}", str(head.status))
+        if do == "raise-head":
+            raise LayerBug
+        if do == "garbage-head":
+            return True
+        if do == "refuse-head":
+            return Response(502, [TEXT], b"no head")
+        if do == "untouched":
+            return None
+        return ReadBody(self.script.limit, self._judge, None if do == "same" else self._large)
+
+    def _judge(self, exchange, head, body):
+        do = self.script.reading
+        self._note(exchange, f"judge {do}", repr(body))
+        if do == "raise":
+            raise LayerBug
+        if do == "garbage":
+            return True
+        if do == "refuse":
+            return Response(502, [TEXT], b"no body")
+        return body.upper() if do == "upper" else body
+
+    def _large(self, exchange):
+        self._note(exchange, "large")
+        return Response(502, [TEXT], b"large")
 
     def on_complete(self, exchange, outcome):
         if self.script.complete == "nothing":

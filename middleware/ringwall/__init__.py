@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._exchange import Exchange as Exchange
     from ._exchange import Outcome as Outcome
     from ._layer import Layer as Layer
+    from ._layer import ReadBody as ReadBody
     from ._layer import ResponseHead as ResponseHead
     from ._pending import Call as Call
     from ._pending import Pending as Pending
@@ -82,7 +83,7 @@ _EXPORTS = {
     "_boundary": ("TrustedProxies",),
     "_errors": ("ConfigurationError",),
     "_exchange": ("Exchange", "Decision", "Outcome"),
-    "_layer": ("Layer", "ResponseHead"),
+    "_layer": ("Layer", "ReadBody", "ResponseHead"),
     "_pending": ("Call", "Pending", "perform"),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}

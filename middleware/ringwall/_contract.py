@@ -33,14 +33,15 @@ def check_contract(layer: Layer) -> None:
         ConfigurationError: a hook is no plain method, or a header it declares is malformed.
     """
     name = type(layer).__name__
-    for hook in ("on_request", "on_response", "on_complete"):
+    for hook in ("on_request", "on_response", "on_response_body", "on_complete"):
         method = getattr(layer, hook)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise ConfigurationError(
                 f"{name}.{hook} is 'async def'; write 'def', and for I/O return a Pending"
             )
-    if inspect.isgeneratorfunction(layer.on_response):
-        raise ConfigurationError(f"{name}.on_response cannot do I/O; do it in on_request")
+    for hook in ("on_response", "on_response_body"):
+        if inspect.isgeneratorfunction(getattr(layer, hook)):
+            raise ConfigurationError(f"{name}.{hook} cannot do I/O; do it in on_request")
     declared = [*layer.constant_headers, *((want, b"") for want in (*layer.wants, *layer.sets))]
     for header, value in declared:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._exchange import Exchange, Outcome
 from ._pending import Pending
@@ -76,6 +76,19 @@ class ResponseHead(ABC):
             self.add(name, value)
 
 
+class ReadBody(NamedTuple):
+    """What a layer wants with the body of a response: to have it whole before it leaves.
+
+    limit: the most bytes it reads; they are held in memory. judge: gets exchange, head and body;
+    it returns the body to send, the same or another, or a Response to send instead; it may edit the
+    head. too_large: makes what is sent instead of a larger body; None: that body passes unread.
+    """
+
+    limit: int
+    judge: Callable[[Exchange, ResponseHead, bytes], bytes | Response]
+    too_large: Callable[[Exchange], Response] | None
+
+
 class Layer:
     """Base of every layer. Override only the hooks you need: an unset hook costs nothing.
 
@@ -116,6 +129,19 @@ class Layer:
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
         """Edit the head of a response before it leaves. Not called for this layer's own refusal."""
+
+    def on_response_body(
+        self, exchange: Exchange, head: ResponseHead
+    ) -> ReadBody | Response | None:
+        """Ask for the body of a response, before any `on_response` of this layer or one outside.
+
+        None lets it pass as it comes, a stream untouched. A Response is sent instead. A ReadBody
+        holds the response back until its body is there. It is asked for HEAD, 204 and 304, too,
+        which have no body to judge; not for websockets. Where a layer changes a body, headers
+        that tell of its bytes (Content-Length, ETag, digests, ranges) are mended or taken away.
+        It also sees what layers inside this one refuse with. No I/O.
+        """
+        return None
 
     def on_complete(self, exchange: Exchange, outcome: Outcome) -> Pending[None] | None:
         """Observe the end, exactly once for each request that `on_request` saw."""

@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ._asgi_reading import read_asgi
 from ._boundary import Boundary, TrustedProxies
-from ._compile import compile_plan, innermost_plan
+from ._compile import Plan, compile_plan, innermost_plan
 from ._contract import check_colours, check_contract, check_order
 from ._errors import ConfigurationError
 from ._layer import Layer
+from ._response_body import segments
+from ._wsgi_reading import read_wsgi
 from .asgi import ASGIApp, build_asgi
 from .wsgi import WSGIApp, build_wsgi
 
@@ -67,6 +70,7 @@ class Stack:
         relaxed = frozenset((relax,) if isinstance(relax, str) else relax)
         self.layers: tuple[Layer, ...] = tuple(flat)
         self._boundary = Boundary(proxies, relaxed)
+        self._inside = Boundary(None, relaxed)  # what proxies say is told on from the outside
         self._strict_paths = paths == "strict"
         self._plain: bool = proxies is None and not relaxed and paths == "auto"
 
@@ -80,7 +84,8 @@ class Stack:
             ConfigurationError: a layer cannot serve ASGI, or cannot stand outside one that the
                 app is wrapped in already.
         """
-        return build_asgi(app, self._plan("asgi", app))
+        built: ASGIApp = self._build("asgi", app, build_asgi, read_asgi)
+        return built
 
     def wsgi(self, app: WSGIApp) -> WSGIApp:
         """Wrap a WSGI app.
@@ -89,7 +94,8 @@ class Stack:
             ConfigurationError: a layer cannot serve WSGI, or cannot stand outside one that the
                 app is wrapped in already.
         """
-        return build_wsgi(app, self._plan("wsgi", app))
+        built: WSGIApp = self._build("wsgi", app, build_wsgi, read_wsgi)
+        return built
 
     def __call__(self, app: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap an app whose interface is told from its signature.
@@ -99,11 +105,25 @@ class Stack:
         """
         return self.asgi(app) if _interface(app) == "asgi" else self.wsgi(app)
 
-    def _plan(self, interface: str, app: Any) -> Any:
+    def _build(
+        self,
+        interface: str,
+        app: Any,
+        build: Callable[[Any, Plan], Any],
+        read: Callable[[Any, Layer], Any],
+    ) -> Any:
         if not callable(app):
             raise ConfigurationError(f"{type(app).__name__!r} is not an app: it cannot be called")
         check_colours(self.layers, interface)
-        return compile_plan(self.layers, self._boundary, self._strict_paths, innermost_plan(app))
+        parts = segments(self.layers)
+        for position in reversed(range(1, len(parts))):
+            if parts[position]:
+                app = build(app, self._plan(parts[position], self._inside, app))
+            app = read(app, parts[position - 1][-1])
+        return build(app, self._plan(parts[0], self._boundary, app))
+
+    def _plan(self, layers: tuple[Layer, ...], boundary: Boundary, app: Any) -> Plan:
+        return compile_plan(layers, boundary, self._strict_paths, innermost_plan(app))
 
 
 def _interface(app: Any) -> str:

@@ -22,6 +22,7 @@ def scripts(
         " io-caught io-garbage read read read-lenient"
     ),
     edit=edits,
+    reading="untouched same upper refuse raise garbage raise-head refuse-head garbage-head",
 ):
     return st.builds(
         Script,
@@ -29,6 +30,7 @@ def scripts(
         response=st.lists(edit, max_size=2).map(tuple),
         complete=st.sampled_from(["nothing", "note", "note", "raise", "io", "io-raise"]),
         constant=st.lists(st.tuples(names, st.sampled_from([b"1", b"2"])), max_size=2).map(tuple),
+        reading=st.sampled_from(["", "", *reading.split()]),
         limit=st.sampled_from([0, 3, 5, 100]),
         observes=st.booleans(),
         tolerant=st.booleans(),

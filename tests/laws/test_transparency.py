@@ -14,6 +14,7 @@ from ringwall.testing import check_transparency
 passing = our.scripts(
     request="pass pass io io-caught authenticate deauthenticate read-lenient",
     edit=st.tuples(st.sampled_from(["add", "set", "setdefault", "remove"]), our.names),
+    reading="untouched",
 ).map(lambda script: script.__class__(**{**script.__dict__, "tolerant": True, "by_path": False}))
 stacks = st.lists(passing, max_size=4)
 well_formed = our.requests(cut=st.just(False)).filter(

@@ -54,7 +54,7 @@ def layers_of(thing: Any) -> Iterator[Layer]:
         yield thing
     else:
         plan = getattr(thing, "__ringwall__", None)
-        yield from plan.layers if plan is not None else ()
+        yield from plan.chain if plan is not None else ()
 
 
 def policies_of(thing: Any) -> list[Policy]:

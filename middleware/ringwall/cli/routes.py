@@ -74,7 +74,7 @@ def _unwrap(app: Any) -> tuple[Any, list[Policy]]:
         policies += policies_of(middleware)
     for attribute in ("wsgi_app", "asgi_app"):  # Flask, Quart
         policies += policies_of(getattr(app, attribute, None))
-    return app, policies
+    return app, list({id(policy): policy for policy in policies}.values())
 
 
 def _is_litestar(app: Any) -> bool:
