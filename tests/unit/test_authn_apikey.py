@@ -21,8 +21,9 @@ from authn_support import NOW, Clock, send, send_asgi, send_wsgi
 from ringwall import APIKey, Authentication, ConfigurationError, generate_api_key
 from ringwall._errors import MissingDependency
 from ringwall.authn import APIKeyRecord, apikey
-from ringwall.authn._records import key_id
-from ringwall.authn._stores import FileStore, MemoryStore
+from ringwall.authn.apikeys.file import FileStore
+from ringwall.authn.apikeys.key import key_id
+from ringwall.authn.apikeys.store import MemoryStore
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -259,7 +260,7 @@ def test_nothing_of_a_key_appears_anywhere(caplog):
     scheme = APIKey([RECORD], clock=Clock())
     for key in (KEY, KEY[:-1] + "0", secret):
         answer = send(Authentication(scheme), header(key))
-        assert secret[:40] not in repr((answer, scheme, scheme._now, MemoryStore([RECORD])))
+        assert secret[:40] not in repr((answer, scheme, scheme._find, MemoryStore([RECORD])))
     assert secret[:40] not in caplog.text
 
 
@@ -429,7 +430,7 @@ class ImmediateStore(Store):
 )
 def test_stores_in_their_colours(make, sides, colours, caplog):
     store = make()
-    wrap = layer(store)
+    wrap = layer(store, cache_ttl=0)
     assert wrap.colours == colours
     assert send(wrap, header(KEY), sides=sides).principal.subject == "alice"
     refused(send(wrap, header(UNKNOWN_ID), sides=sides), "invalid-api-key")
@@ -472,7 +473,15 @@ def test_a_store_that_returns_nonsense_does_not_open():
         (None, {}, "find"),
         ([KEY], {}, "something else than the records"),
         ([RECORD, RECORD], {}, "two API keys have the id"),
-        ("sqlite:///keys.db", {}, "store as a URL"),
+        ("keys.db", {}, "a database is a URL"),
+        ("sqlite://", {}, "in memory"),
+        ("sqlite:///:memory:", {}, "in memory"),
+        ("nosuch://x/y", {}, "URL for SQLAlchemy"),
+        ("redis://:pass@host:port", {}, "store in Redis is such as"),
+        ([], {"cache_ttl": -1}, "cache_ttl is at least 0"),
+        ([], {"cache_size": None}, "cache_size is at least 0"),
+        ([], {"last_used_every": 0}, "last_used_every is at least 1"),
+        ([], {"last_used": True}, "needs a store with touch"),
         ([], {"header": "two words"}, "header is the name"),
         ([], {"header": ""}, "header is the name"),
         ([], {"header": "Authorization"}, "header is the name"),

@@ -1,6 +1,6 @@
 """Authentication: who speaks. See `Authentication`, `JWT`, `Introspection` and `APIKey`.
 
-`HTTPFetcher`, `Answer` and `NotAnswered` load httpx, and so on first use only (PEP 562).
+Names that load httpx, SQLAlchemy or redis-py do so on first use only (PEP 562).
 """
 
 from importlib import import_module
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from . import presets
 from ._denylist import AsyncRevocationStore, Denylist, DenylistFull, RevocationStore
 from ._failure import Failure
-from ._records import APIKeyRecord, generate_api_key
 from ._redis import RedisDenylist
 from ._scheme import Scheme
-from ._stores import AsyncKeyStore, KeyStore
 from .apikey import APIKey
+from .apikeys.generate import Rotation, generate_api_key, rotate_api_key
+from .apikeys.record import APIKeyRecord
+from .apikeys.store import AsyncKeyStore, KeyRegistry, KeyStore
 from .authentication import Authentication
 from .introspection import ANY_AUDIENCE, Introspection
 from .jwt import JWT
@@ -21,6 +22,8 @@ from .jwt import JWT
 if TYPE_CHECKING:
     from ._fetch import HTTPFetcher
     from ._introspector import Answer, NotAnswered
+    from .apikeys.redis import RedisKeyStore
+    from .apikeys.sql import SQLKeyStore
 
 __all__ = [
     "ANY_AUDIENCE",
@@ -36,16 +39,27 @@ __all__ = [
     "HTTPFetcher",
     "Introspection",
     "JWT",
+    "KeyRegistry",
     "KeyStore",
     "NotAnswered",
     "RedisDenylist",
+    "RedisKeyStore",
     "RevocationStore",
+    "Rotation",
+    "SQLKeyStore",
     "Scheme",
     "generate_api_key",
     "presets",
+    "rotate_api_key",
 ]
 
-_LATER = {"HTTPFetcher": "_fetch", "Answer": "_introspector", "NotAnswered": "_introspector"}
+_LATER = {
+    "HTTPFetcher": "_fetch",
+    "Answer": "_introspector",
+    "NotAnswered": "_introspector",
+    "RedisKeyStore": "apikeys.redis",
+    "SQLKeyStore": "apikeys.sql",
+}
 
 
 def __getattr__(name: str) -> Any:

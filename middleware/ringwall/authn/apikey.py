@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
@@ -16,14 +15,19 @@ from .._pending import Call, Pending, perform
 from ..principal import Principal
 from ._failure import Failure
 from ._files import FileUnusable
-from ._records import APIKeyRecord, key_id
-from ._scheme import Judgement, Scheme
-from ._stores import AFind, AsyncKeyStore, FileStore, Find, KeyStore, MemoryStore, ports
+from ._scheme import Judgement, Scheme, at_least, header_name
+from .apikeys.key import key_id
+from .apikeys.open import open_store
+from .apikeys.recent import Recent
+from .apikeys.record import APIKeyRecord
+from .apikeys.store import AsyncKeyStore, KeyStore, MemoryStore, ports
+from .apikeys.used import LastUsed
 
 # One answer for what is malformed, unknown and wrong: which of them it was helps only a guesser.
 BAD_KEY = Failure("invalid-api-key", "The API key is not valid.")
 EXPIRED = Failure("api-key-expired", "The API key has expired; ask for a new one.")
 NOT_YET = Failure("api-key-not-yet-valid", "The API key is not valid yet.")
+REVOKED_KEY = Failure("api-key-revoked", "The API key has been revoked; ask for a new one.")
 STORE_UNAVAILABLE = Failure(
     "key-store-unavailable",
     "API keys cannot be checked at the moment; try again later.",
@@ -32,7 +36,6 @@ STORE_UNAVAILABLE = Failure(
 )
 
 _log = logging.getLogger("ringwall.authn")
-_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 # Compared with where there is no record. No key has this hash: it would be a preimage of zeros.
 _NO_DIGEST = bytes(32)
 
@@ -42,15 +45,22 @@ class APIKey(Scheme):
 
     Parameters:
         store: where the records are: the path of a TOML or JSON file (read again when it changes),
-            a list of records, or an object with `find(key_id)` for WSGI and/or
-            `async afind(key_id)` for ASGI, as `KeyStore` and `AsyncKeyStore` say. An object whose
-            `find` answers from memory may say so with an attribute `immediate = True`; it then
-            serves both.
+            a URL ("sqlite:///keys.db", "postgresql+psycopg://...", "redis://..."), a list of
+            records, or an object with `find(key_id)` for WSGI and/or `async afind(key_id)` for
+            ASGI, as `KeyStore` and `AsyncKeyStore` say. An object whose `find` answers from memory
+            may say so with an attribute `immediate = True`; it then serves both.
         header: a header of its own for the bare key, such as "x-api-key". Default: the key comes
             as `Authorization: ApiKey <key>`.
+        cache_ttl: for how many seconds a record is remembered that a store had to be asked for;
+            a revocation counts within that time. 0: it is asked for each request.
+        cache_size: the most records that are remembered.
+        last_used: True: note when keys are used, at most once in `last_used_every` seconds for
+            each, in the background; False: do not; None: where a database holds them.
+        last_used_every: seconds.
         clock: seconds since the epoch.
 
-    A store that raises is answered with 503: what cannot be checked does not pass.
+    A store that raises or does not answer in time is answered with 503: what cannot be checked
+    does not pass.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to write instead.
@@ -62,47 +72,43 @@ class APIKey(Scheme):
     """
 
     name = "ApiKey"
-    failures = (BAD_KEY, EXPIRED, NOT_YET, STORE_UNAVAILABLE)
+    failures = (BAD_KEY, EXPIRED, NOT_YET, REVOKED_KEY, STORE_UNAVAILABLE)
 
     def __init__(
         self,
         store: str | os.PathLike[str] | Iterable[APIKeyRecord] | KeyStore | AsyncKeyStore,
         *,
         header: str | None = None,
+        cache_ttl: float = 5.0,
+        cache_size: int = 10_000,
+        last_used: bool | None = None,
+        last_used_every: float = 3600.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if header is not None:
-            if not _HEADER.match(header) or header.lower() in ("authorization", "cookie"):
-                raise ConfigurationError(
-                    "header is the name of a header for the key alone, such as 'x-api-key'; leave"
-                    " it out for 'Authorization: ApiKey <key>'"
-                )
-            self.header = header.lower().encode("ascii")
+            self.header = header_name(header, "Authorization: ApiKey <key>")
             self.parameters = (("header", header.lower()),)
+        at_least("cache_ttl", cache_ttl, 0)
+        at_least("cache_size", cache_size, 0)
+        at_least("last_used_every", last_used_every, 1)
         self._clock = clock
-        self._now: Find | None = None
-        self._find: Find | None = None
-        self._afind: AFind | None = None
-        if isinstance(store, str) and "://" in store:
-            raise ConfigurationError(
-                "store as a URL is not known; give the path of a .toml or .json file, a list of"
-                " records, or an object with find(key_id)"
-            )
         if isinstance(store, (str, os.PathLike)):
-            self._now = FileStore(store).find
+            store = open_store(store)
         elif isinstance(store, Iterable) and not hasattr(store, "find"):
-            self._now = MemoryStore(store).find
-        elif getattr(store, "immediate", False):
-            self._now, _ = ports(store)
-            if self._now is None:
-                raise ConfigurationError("a store that is immediate needs a plain find(key_id)")
-        else:
-            self._find, self._afind = ports(store)
+            store = MemoryStore(store)
+        self._find, self._afind = ports(store)
+        self._immediate = bool(getattr(store, "immediate", False))
+        if self._immediate and self._find is None:
+            raise ConfigurationError("a store that is immediate needs a plain find(key_id)")
+        self._recent = Recent(cache_size, cache_ttl)
+        if not self._immediate:
+            self.authenticate = self._authenticate_remotely  # type: ignore[method-assign]
             self.colours = frozenset(
                 colour
                 for colour, port in (("wsgi", self._find), ("asgi", self._afind))
                 if port is not None
             )
+        self._note = self._noting(store, last_used, last_used_every)
 
     def __repr__(self) -> str:
         return "<APIKey>"
@@ -111,32 +117,59 @@ class APIKey(Scheme):
         id = key_id(credential)
         if id is None:
             return BAD_KEY
-        if self._now is None:
-            return self._ask(id, credential)
         try:
-            record = self._now(id)
+            record = self._find(id)  # type: ignore[misc]  # one that is immediate has it
         except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
             return _unavailable(error)
-        return self._judge(record, credential)
+        return self._judge(record, credential, exchange)
 
-    def _ask(self, id: str, credential: bytes) -> Pending[Principal | Failure]:
+    def _authenticate_remotely(self, credential: bytes, exchange: Exchange) -> Judgement:
+        id = key_id(credential)
+        if id is None:
+            return BAD_KEY
+        record = self._recent.get(id, self._clock())
+        if record is None:
+            return self._ask(id, credential, exchange)
+        return self._judge(record, credential, exchange)
+
+    def _ask(self, id: str, credential: bytes, exchange: Exchange) -> Pending[Principal | Failure]:
+        asked = self._clock()
         try:
             record = yield from perform(Call(self._find, self._afind, id))
         except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
             return _unavailable(error)
-        return self._judge(record, credential)
+        judgement = self._judge(record, credential, exchange)
+        if record is not None:
+            self._recent.put(id, record, asked)
+        return judgement
 
-    def _judge(self, record: APIKeyRecord | None, credential: bytes) -> Principal | Failure:
+    def _judge(
+        self, record: APIKeyRecord | None, credential: bytes, exchange: Exchange
+    ) -> Principal | Failure:
         # An unknown id takes the same way as a wrong secret: one hash, one comparison.
         expected = _NO_DIGEST if record is None else record.digest
         if not compare_digest(sha256(credential).digest(), expected) or record is None:
             return BAD_KEY
+        if record.revoked is not None:
+            return REVOKED_KEY
         now = self._clock()
         if now >= record.until:
             return EXPIRED
         if now < record.since:
             return NOT_YET
+        if self._note is not None:
+            self._note(record.id, exchange.interface)
         return record.principal
+
+    def _noting(
+        self, store: object, wanted: bool | None, every: float
+    ) -> Callable[[str, str], None] | None:
+        touch, atouch = getattr(store, "touch", None), getattr(store, "atouch", None)
+        if wanted and touch is None and atouch is None:
+            raise ConfigurationError("last_used=True needs a store with touch(used)")
+        if wanted is None:
+            wanted = not self._immediate and (touch is not None or atouch is not None)
+        return LastUsed(touch, atouch, every, self._clock).note if wanted else None
 
 
 def _unavailable(error: Exception) -> Failure:

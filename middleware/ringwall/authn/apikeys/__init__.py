@@ -1,0 +1,1 @@
+"""API keys: how they look, what is stored of them, and where."""
