@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ringwall import Layer
+from ringwall import Call, Layer, perform
 from ringwall._boundary import Boundary
 from ringwall._exchange import Exchange
+from ringwall.ratelimit import MemoryStore, StoreUnavailable
 
 
 class Clock:
@@ -72,6 +73,42 @@ class App:
         self.calls += 1
         start_response(f"{self.status} Whatever", list(self.headers))
         return [b"app"]
+
+
+class Remote:
+    """A store behind I/O: a memory store whose answers take a call in either colour."""
+
+    def __init__(self, clock, colours=("asgi", "wsgi")):
+        self.memory = MemoryStore(clock=clock)
+        self.colours = frozenset(colours)
+        self.down = None
+
+    def answer(self, operation, *args):
+        if self.down == "at once":
+            raise StoreUnavailable
+
+        def sync():
+            if self.down:
+                raise StoreUnavailable
+            return operation(*args)
+
+        async def aio():
+            await asyncio.sleep(0)
+            return sync()
+
+        return perform(Call(sync, aio))
+
+    def acquire(self, checks):
+        return self.answer(self.memory.acquire, checks)
+
+    def peek(self, checks):
+        return self.answer(self.memory.peek, checks)
+
+    def debit(self, checks):
+        return self.answer(self.memory.debit, checks)
+
+    def refund(self, checks, quotas):
+        return self.answer(self.memory.refund, checks, quotas)
 
 
 class Spy(Layer):

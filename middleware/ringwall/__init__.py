@@ -55,7 +55,12 @@ if TYPE_CHECKING:
     from .https import HTTPS as HTTPS
     from .principal import Principal as Principal
     from .problem import Response as Response
+    from .ratelimit import MemoryStore as MemoryStore
     from .ratelimit import RateLimit as RateLimit
+    from .ratelimit import limit as limit
+    from .ratelimit.lmdb import LMDBStore as LMDBStore
+    from .ratelimit.redis import RedisStore as RedisStore
+    from .ratelimit.through_limits import LimitsStore as LimitsStore
     from .stack import Stack as Stack
     from .validation import BodyValidation as BodyValidation
     from .validation import validated_body_of as validated_body_of
@@ -75,7 +80,10 @@ _EXPORTS = {
     ),
     "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of"),
-    "ratelimit": ("RateLimit",),
+    "ratelimit": ("RateLimit", "limit", "MemoryStore"),
+    "ratelimit.redis": ("RedisStore",),
+    "ratelimit.lmdb": ("LMDBStore",),
+    "ratelimit.through_limits": ("LimitsStore",),
     "audit": ("Audit",),
     "context": ("principal_of", "decisions_of"),
     "principal": ("Principal",),
@@ -88,7 +96,8 @@ _EXPORTS = {
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
-__all__ = ["__version__", *_MODULE_OF]
+# Stores need a package each, and `from ringwall import *` shall not need them.
+__all__ = ["__version__", *(name for name, module in _MODULE_OF.items() if "." not in module)]
 
 
 def __getattr__(name: str) -> Any:

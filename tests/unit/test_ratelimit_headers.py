@@ -180,9 +180,9 @@ def test_any_policy_name_that_is_accepted_reads_back(sender):
 
 
 def test_legacy_headers(sender, monkeypatch):
-    monkeypatch.setattr("ringwall.ratelimit.headers.time.time", lambda: 0.0)
+    wall = Clock(1_800_000_000.9)
+    monkeypatch.setattr(Legacy, "wall_clock", wall)
     layer = RateLimit("3/30 seconds", headers="legacy", clock=Clock())
-    layer._manner._wall_clock = lambda: 1_800_000_000.9
     send = sender(layer, App())
     answer = send()
     assert answer["x-ratelimit-limit"] == "3"
@@ -195,7 +195,7 @@ def test_legacy_headers(sender, monkeypatch):
     assert refused["x-ratelimit-remaining"] == "0"
     assert refused["x-ratelimit-reset"] == "1800000010"
     assert refused["retry-after"] == "10"
-    layer._manner._wall_clock = lambda: 1_800_000_005.0
+    wall.now = 1_800_000_005.0
     assert send()["x-ratelimit-reset"] == "1800000015"
 
 

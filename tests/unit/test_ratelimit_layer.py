@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from ratelimit_support import SENDERS, App, Clock
-from ringwall import Call, ConfigurationError, Layer, Principal, Stack, TrustedProxies, perform
-from ringwall.ratelimit import MemoryStore, RateLimit, Store, StoreUnavailable
+from ratelimit_support import SENDERS, App, Clock, Remote
+from ringwall import ConfigurationError, Layer, Principal, Stack, TrustedProxies
+from ringwall.ratelimit import MemoryStore, RateLimit, Store
 
 
 @pytest.fixture(params=SENDERS)
@@ -289,39 +289,6 @@ def test_parallel_tasks_are_admitted_exactly_up_to_the_limit():
 
 
 # Stores
-
-
-class Remote:
-    """A store behind I/O: a memory store whose answers take a call in either colour."""
-
-    def __init__(self, clock, colours=("asgi", "wsgi")):
-        self.memory = MemoryStore(clock=clock)
-        self.colours = frozenset(colours)
-        self.down = None
-
-    def answer(self, operation, *args):
-        if self.down == "at once":
-            raise StoreUnavailable
-
-        def sync():
-            if self.down:
-                raise StoreUnavailable
-            return operation(*args)
-
-        async def aio():
-            await asyncio.sleep(0)
-            return sync()
-
-        return perform(Call(sync, aio))
-
-    def acquire(self, checks):
-        return self.answer(self.memory.acquire, checks)
-
-    def peek(self, checks):
-        return self.answer(self.memory.peek, checks)
-
-    def refund(self, checks, quotas):
-        return self.answer(self.memory.refund, checks, quotas)
 
 
 def test_a_store_behind_io_decides_alike(sender):

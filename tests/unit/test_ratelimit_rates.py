@@ -13,7 +13,7 @@ from ringwall import ConfigurationError, Principal
 from ringwall._errors import MissingDependency
 from ringwall.ratelimit import GCRA, RateLimit, SlidingWindow
 from ringwall.ratelimit.engine import SECOND
-from ringwall.ratelimit.keys import NOBODY, bounded, key_function
+from ringwall.ratelimit.keys import NOBODY, bounded, compile_key
 from ringwall.ratelimit.rates import read_limits
 
 
@@ -134,7 +134,7 @@ def test_the_interval_is_never_shorter_than_the_rate_says():
 
 
 def client_of(address, prefix=64):
-    return key_function("client", prefix)(exchange(address))
+    return compile_key("client", prefix).of(exchange(address))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_the_network_can_be_wider():
 
 
 def test_a_mapped_or_broken_address_that_a_stack_was_handed_is_judged_by_its_bits():
-    key = key_function("client", 64)
+    key = compile_key("client", 64).of
     given = exchange()
     given.client = "::ffff:192.0.2.9"
     assert key(given) == "192.0.2.9"
@@ -188,11 +188,11 @@ def test_a_mapped_or_broken_address_that_a_stack_was_handed_is_judged_by_its_bit
 @pytest.mark.parametrize("prefix", [31, 65, 128, 0, -1, "64", True, 64.0])
 def test_a_prefix_that_splits_a_customer_is_refused(prefix):
     with pytest.raises(ConfigurationError, match="from 32 to 64"):
-        key_function("client", prefix)
+        compile_key("client", prefix)
 
 
 def test_requests_without_an_address_are_counted_and_warned_of_once(caplog):
-    key = key_function("client", 64)
+    key = compile_key("client", 64).of
     with caplog.at_level(logging.WARNING, "ringwall"):
         assert {key(exchange(None)), key(exchange(None))} == {NOBODY}
     assert len(caplog.records) == 1
@@ -202,7 +202,7 @@ def test_requests_without_an_address_are_counted_and_warned_of_once(caplog):
 def principal_of(subject, issuer=None):
     given = exchange()
     given.authenticate(Principal(subject, scheme="bearer", issuer=issuer))
-    return key_function("principal", 64)(given)
+    return compile_key("principal", 64).of(given)
 
 
 def test_principals_are_told_apart_by_issuer_and_subject():
@@ -216,26 +216,26 @@ def test_principals_are_told_apart_by_issuer_and_subject():
         principal_of("1:aalice"),
         principal_of("192.0.2.1"),
         principal_of("nobody"),
-        key_function("principal", 64)(exchange("192.0.2.1")),
-        key_function("principal", 64)(exchange(None)),
+        compile_key("principal", 64).of(exchange("192.0.2.1")),
+        compile_key("principal", 64).of(exchange(None)),
     ]
     assert len(set(keys)) == len(keys)
     assert principal_of("alice", "https://a") == principal_of("alice", "https://a")
 
 
 def test_a_request_that_speaks_for_nobody_counts_by_client():
-    assert key_function("principal", 64)(exchange("192.0.2.7")) == "192.0.2.7"
+    assert compile_key("principal", 64).of(exchange("192.0.2.7")) == "192.0.2.7"
 
 
 def test_a_function_of_the_exchange_makes_keys_that_no_client_has():
-    key = key_function(lambda given: given.path.strip("/") or None, 64)
+    key = compile_key(lambda given: given.path.strip("/") or None, 64).of
     assert key(exchange(path="/192.0.2.1")) != key(exchange(path="/"))
     assert key(exchange(path="/")) == "192.0.2.1"
 
 
 @pytest.mark.parametrize("value", [b"bytes", 5, ["x"], ""[:0] or 0])
 def test_a_function_that_returns_no_string_is_an_error(value):
-    key = key_function(lambda given: value, 64)
+    key = compile_key(lambda given: value, 64).of
     with pytest.raises(TypeError, match="a string or None"):
         key(exchange())
 

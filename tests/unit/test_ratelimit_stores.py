@@ -301,12 +301,12 @@ def test_a_client_of_sentinels_is_better_described_by_a_url():
 )
 def test_the_layer_takes_the_url(url):
     layer = RateLimit("1/minute", store=url)
-    assert isinstance(layer._store, RedisStore)
-    assert isinstance(layer._store, Store)
+    assert isinstance(layer.store, RedisStore)
+    assert isinstance(layer.store, Store)
 
 
 def test_a_store_of_lmdb_is_one(tmp_path):
-    assert isinstance(RateLimit("1/minute", store=f"lmdb://{tmp_path}")._store, LMDBStore)
+    assert isinstance(RateLimit("1/minute", store=f"lmdb://{tmp_path}").store, LMDBStore)
 
 
 @pytest.mark.parametrize(

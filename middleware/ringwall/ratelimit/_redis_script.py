@@ -10,10 +10,11 @@ from .engine import GCRA, Check, FixedWindow, Limit, SlidingWindow
 
 # Many requests in one call, each all or nothing. A key holds a hash: one field for each limit.
 #
-# ARGV, for each request: what to do (a acquire, p peek, r refund, d delete), how many checks, and
-# for each check: field, kind, interval and burst (GCRA) or window and quota, cost, receipt. KEYS:
-# one for each check. The answer is one string: the time, then for each request its status (0
-# denied, 1 done, 2 a key that is none of ours) and two numbers for each check: the state before.
+# ARGV, for each request: what to do (a acquire, p peek, f debit, r refund, d delete), how many
+# checks, and for each check: field, kind, interval and burst (GCRA) or window and quota, cost,
+# receipt. KEYS: one for each check. The answer is one string: the time, then for each request its
+# status (0 denied, 1 done, 2 a key that is none of ours) and two numbers for each check: the state
+# before.
 #
 # Lua's numbers are doubles: everything stays below 2^53, and products are compared in two limbs.
 # A state that makes no sense, or lies in a future that a clock set back left behind, counts as a
@@ -65,6 +66,15 @@ local function charge(r, cost)
   end
   r.state = r.state + cost
   return true
+end
+
+-- A charge that must be paid: at most everything that is left.
+local function debit(r, cost)
+  if r.kind == '1' then
+    r.state = math.min(r.state + cost * r.a, now + r.b)
+  else
+    r.state = r.state + math.min(cost, math.max(0, r.b - r.state))
+  end
 end
 
 local function refund(r, cost, receipt)
@@ -182,6 +192,8 @@ local function any(what, n)
       local cost = tonumber(ARGV[p + 4])
       if what == 'r' then
         refund(list[j], cost, tonumber(ARGV[p + 5]))
+      elseif what == 'f' then
+        debit(list[j], cost)
       elseif not charge(list[j], cost) then
         status = 0
       end
@@ -230,7 +242,7 @@ class Request:
     """What one script call may hold of a decision: checks whose keys lie on one server.
 
     Parameters:
-        what: a acquire, p peek, r refund, d delete.
+        what: a acquire, p peek, f debit, r refund, d delete.
         checks: and with them their `receipts`, of a refund.
         keys: the hash of each check's key. places: of each check in the decision.
         slot: the hash slot of the keys, on a cluster.

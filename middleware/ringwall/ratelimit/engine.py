@@ -70,6 +70,11 @@ class Limit(ABC):
         already, and no refund may do so again. `state` is of now.
         """
 
+    @abstractmethod
+    def debit(self, state: int, now: int, cost: int) -> int:
+        """The state after a charge that must be paid: at most everything that is left.
+        `state` is of now."""
+
     def is_spent(self, state: int, now: int) -> bool:
         """Whether the state says no more than no state at all: forgetting it loses nothing."""
         return self.at(state, now) == self.at(0, now)
@@ -118,6 +123,9 @@ class GCRA(Limit):
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         return state - min(cost * self.interval, max(0, receipt - now))
 
+    def debit(self, state: int, now: int, cost: int) -> int:
+        return min(state + cost * self.interval, now + self.burst)
+
     def is_spent(self, state: int, now: int) -> bool:
         return state <= now
 
@@ -148,6 +156,9 @@ class FixedWindow(Limit):
         if (state & _COUNT) + cost <= self.quota:
             return 0
         return self.window - now % self.window
+
+    def debit(self, state: int, now: int, cost: int) -> int:
+        return state + min(cost, max(0, self.quota - (state & _COUNT)))
 
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         if receipt >> _COUNT_BITS != state >> _COUNT_BITS:
@@ -198,6 +209,9 @@ class SlidingWindow(Limit):
     def _faded(self, last: int, room: int) -> int:
         """Microseconds into a window until the last window's share is no more than `room`."""
         return max(0, self.window - room * self.window // last) if last else 0
+
+    def debit(self, state: int, now: int, cost: int) -> int:
+        return state + min(cost, max(0, self.quota - (state & _COUNT)))
 
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         age = (state >> 2 * _COUNT_BITS) - (receipt >> 2 * _COUNT_BITS)

@@ -131,11 +131,10 @@ class Legacy:
     names = frozenset({_LIMIT, _REMAINING, _RESET})
     timeless = False
 
-    def __init__(
-        self, limits: Sequence[Limit], wall_clock: Callable[[], float] = time.time
-    ) -> None:
+    wall_clock: Callable[[], float] = staticmethod(time.time)
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
         self._limits = limits
-        self._wall_clock = wall_clock
 
     def note(self, quotas: Sequence[Quota]) -> Standing:
         return _nearest_to_end(
@@ -155,7 +154,7 @@ class Legacy:
 
     def lines(self, standings: Sequence[Standing]) -> tuple[Header, ...]:
         standing = _nearest_to_end(standings)
-        reset = int(self._wall_clock()) + standing.seconds
+        reset = int(self.wall_clock()) + standing.seconds
         return (
             (_LIMIT, b"%d" % standing.limit.quota),
             (_REMAINING, b"%d" % standing.remaining),

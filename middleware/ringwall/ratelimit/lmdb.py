@@ -134,6 +134,12 @@ class LMDBStore:
         validate(checks)
         return self._run(self._judge, checks, False)
 
+    def debit(self, checks: Sequence[Check]) -> Pending[None] | None:
+        """Charge what must be paid: each check by itself, at most everything that is left. Raises
+        as `acquire` does."""
+        validate(checks)
+        return self._run(self._debit, checks, None)
+
     def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> Pending[None] | None:
         """Give back, once, what `acquire` charged and time has not given back already."""
         return self._run(self._refund, checks, quotas)
@@ -170,6 +176,13 @@ class LMDBStore:
             if shared:
                 quotas[i] = quota._replace(receipt=0)
         return quotas, True
+
+    def _debit(self, txn: Any, checks: Sequence[Check], _: None) -> tuple[None, bool]:
+        now = int(self._clock() * SECOND)
+        for limit, key, cost in checks:
+            name, held, _shared = self._slot(txn, limit, key, now)
+            self._put(txn, limit, name, limit.debit(limit.at(held, now), now, cost))
+        return None, True
 
     def _refund(
         self, txn: Any, checks: Sequence[Check], quotas: Sequence[Quota]

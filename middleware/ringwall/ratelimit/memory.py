@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from ._answers import validate
 from ._table import OVERFLOW, Table
 from .engine import GCRA, SECOND, Check, Limit, Quota
 
@@ -71,9 +72,7 @@ class MemoryStore:
         return self._judge(checks, keep=False)
 
     def _judge(self, checks: Sequence[Check], keep: bool) -> list[Quota]:
-        for _, _, cost in checks:
-            if type(cost) is not int or cost < 0:
-                raise ValueError("a cost is a whole number, 0 or above")
+        validate(checks)
         with self._lock:
             now = int(self._clock() * SECOND)
             # Charged one after the other, so that two checks of one key see each other, and taken
@@ -98,6 +97,19 @@ class MemoryStore:
                 receipt = state if keep and slot is not OVERFLOW else 0
                 quotas.append(Quota(allowed, remaining, wait, receipt))
             return quotas
+
+    def debit(self, checks: Sequence[Check]) -> None:
+        """Charge what must be paid: each check by itself, at most everything that is left.
+
+        Raises:
+            ValueError: a cost is negative or no int.
+        """
+        validate(checks)
+        with self._lock:
+            now = int(self._clock() * SECOND)
+            for limit, key, cost in checks:
+                states, slot = self._table(limit).place(key, now)
+                states[slot] = limit.debit(limit.at(states[slot], now), now, cost)
 
     def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> None:
         """Give back what an `acquire` charged and time has not given back already."""

@@ -133,6 +133,16 @@ class RedisStore:
         validate(checks)
         return self._judge(checks, b"p")
 
+    def debit(self, checks: Sequence[Check]) -> Pending[None]:
+        """Charge what must be paid: each check by itself, at most everything that is left.
+
+        Raises:
+            ValueError: a cost is negative or no int. StoreUnavailable: no answer by the deadline;
+                whether it was charged is not known then.
+        """
+        validate(checks)
+        return self._tell(b"f", checks)
+
     def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> Pending[None]:
         """Give back, once, what `acquire` charged and time has not given back already."""
         held = [(c, q.receipt) for c, q in zip(checks, quotas, strict=True) if q.receipt]
@@ -186,7 +196,7 @@ class RedisStore:
         self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
     ) -> Pending[None]:
         found = yield Call(self._ask, self._aask, self._requests(what, checks, receipts))
-        if self._denials is not None:
+        if self._denials is not None and what != b"f":
             self._denials.forget(checks)
         if any(isinstance(reply, StoreUnavailable) or reply.status > 1 for reply in found):
             raise StoreUnavailable

@@ -43,6 +43,10 @@ class Store(Protocol):
         """What `acquire` would answer, without charging."""
         ...
 
+    def debit(self, checks: Sequence[Check]) -> Pending[None] | None:
+        """Charge what must be paid: each check by itself, at most everything that is left."""
+        ...
+
     def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> Pending[None] | None:
         """Give back, once, what an `acquire` charged; `quotas` are its answers."""
         ...

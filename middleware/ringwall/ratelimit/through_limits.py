@@ -107,6 +107,15 @@ class LimitsStore:
         validate(checks)
         return self._judge(checks, keep=False)
 
+    def debit(self, checks: Sequence[Check]) -> Pending[None]:
+        """Charge what must be paid, also above what is left. Raises as `acquire` does."""
+        validate(checks)
+        return self._pay(checks)
+
+    def _pay(self, checks: Sequence[Check]) -> Pending[None]:
+        names = [_name(check, int(self._wall_clock() * SECOND)) for check in checks]
+        yield from self._ask(Call(self._incr, self._aincr, names, checks))
+
     def refund(self, checks: Sequence[Check], quotas: Sequence[Quota]) -> None:
         """Nothing: these servers count in one direction."""
 
@@ -115,17 +124,19 @@ class LimitsStore:
             raise StoreUnavailable
         now = int(self._wall_clock() * SECOND)
         names = [_name(check, now) for check in checks]
+        quotas = _quotas(checks, (yield from self._ask(Call(self._get, self._aget, names))), now)
+        if keep and all(quota.allowed for quota in quotas):
+            after = yield from self._ask(Call(self._incr, self._aincr, names, checks))
+            quotas = _quotas(checks, after, now, charged=True)
+        self._breaker.succeeded()
+        return quotas
+
+    def _ask(self, call: Call[list[int]]) -> Pending[list[int]]:
         try:
-            before = yield from perform(Call(self._get, self._aget, names))
-            quotas = _quotas(checks, before, now)
-            if keep and all(quota.allowed for quota in quotas):
-                after = yield from perform(Call(self._incr, self._aincr, names, checks))
-                quotas = _quotas(checks, after, now, charged=True)
+            return (yield from perform(call))
         except (StorageError, OSError, asyncio.TimeoutError) as error:
             self._breaker.failed(type(error).__name__)
             raise StoreUnavailable from None
-        self._breaker.succeeded()
-        return quotas
 
     def _storage(self) -> Any:
         storage = self._storages.get(os.getpid())

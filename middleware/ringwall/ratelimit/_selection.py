@@ -1,0 +1,110 @@
+"""From a request to the checks that its rules make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .._exchange import Exchange
+from .._layer import Verdict
+from .._pending import Pending
+from ..problem import Response
+from ._after import After, Span
+from ._judge import Judge
+from ._sources import Limits
+from .engine import Check
+from .keys import compile_key
+from .rules import Rule
+
+
+class _Part:
+    """A rule as one layer uses it."""
+
+    __slots__ = ("charge", "cost", "key", "later", "now")
+
+    def __init__(self, rule: Rule, ipv6_prefix: int) -> None:
+        self.key = compile_key(rule.key, ipv6_prefix).of
+        self.cost = rule.cost.of
+        self.charge = rule.charge
+        source, fixed = rule.source, rule.source.fixed
+        self.now: Callable[[Exchange], Limits] | None = source.now
+        self.later = source.later
+        if fixed is not None:
+            self.now = lambda exchange: fixed
+
+
+class Selection:
+    """The rules that one kind of request is judged by, compiled to one function of the exchange.
+
+    Parameters:
+        rules: in order. policy: the name in the decision where all admit. after: takes what a
+            response costs on top.
+
+    Attributes:
+        judge: the verdict on an exchange.
+    """
+
+    __slots__ = ("_after", "_decide", "_parts", "_policy", "judge", "rules")
+
+    judge: Callable[[Exchange], Verdict]
+
+    def __init__(
+        self,
+        decide: Judge,
+        rules: Sequence[Rule],
+        policy: str,
+        *,
+        after: After,
+        ipv6_prefix: int,
+    ) -> None:
+        self._after = after
+        self._decide = decide
+        self._policy = policy
+        self._parts = [_Part(rule, ipv6_prefix) for rule in rules]
+        self.rules = tuple(rules)
+        plain = len(rules) == 1 and rules[0].charge is None
+        fixed, cost = rules[0].source.fixed, rules[0].cost.fixed
+        if any(part.later is not None for part in self._parts):
+            self.judge = self._judge_later
+        elif plain and fixed is not None and cost is not None:
+            self.judge = self._judge_plainly(fixed, cost)
+        else:
+            self.judge = self._judge_now
+
+    def _judge_plainly(self, limits: Limits, cost: int) -> Callable[[Exchange], Verdict]:
+        """One rule whose limits and cost never change."""
+        decide, key_of = self._decide, self._parts[0].key
+        bundle = decide.make_bundle(limits, self._policy)
+
+        def judge(exchange: Exchange) -> Verdict:
+            key = key_of(exchange)
+            return decide(exchange, bundle, [Check(limit, key, cost) for limit in limits])
+
+        return judge
+
+    def _judge_now(self, exchange: Exchange) -> Verdict:
+        return self._decided(exchange, [part.now(exchange) for part in self._parts])  # type: ignore[misc]
+
+    def _judge_later(self, exchange: Exchange) -> Pending[Response | None]:
+        limits: list[Limits] = []
+        for part in self._parts:
+            if part.now is not None:
+                limits.append(part.now(exchange))
+            else:
+                limits.append((yield from part.later(exchange)))  # type: ignore[misc]
+        verdict = self._decided(exchange, limits)
+        if verdict is None or isinstance(verdict, Response):
+            return verdict
+        return (yield from verdict)
+
+    def _decided(self, exchange: Exchange, limits: Sequence[Limits]) -> Verdict:
+        checks: list[Check] = []
+        spans: list[Span] = []
+        for part, its in zip(self._parts, limits, strict=True):
+            key, cost = part.key(exchange), part.cost(exchange)
+            if part.charge is not None:
+                spans.append((len(checks), len(checks) + len(its), part.charge))
+            checks += [Check(limit, key, cost) for limit in its]
+        if spans:
+            self._after.note(exchange, spans)
+        bundle = self._decide.bundle(tuple([check.limit for check in checks]), self._policy)
+        return self._decide(exchange, bundle, checks)
