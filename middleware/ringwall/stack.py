@@ -71,6 +71,7 @@ class Stack:
         self.layers: tuple[Layer, ...] = tuple(flat)
         self._boundary = Boundary(proxies, relaxed)
         self._inside = Boundary(None, relaxed)  # what proxies say is told on from the outside
+        self._boundary.layers = self._inside.layers = self.layers
         self._strict_paths = paths == "strict"
         self._plain: bool = proxies is None and not relaxed and paths == "auto"
 

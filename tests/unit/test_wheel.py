@@ -1,4 +1,4 @@
-"""What users install: the wheel holds the package, whole, and nothing else."""
+"""What users install: the wheel holds the packages, whole, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import ringwall
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "middleware" / "ringwall"
+PACKAGES = [ROOT / "middleware" / "ringwall", *sorted(ROOT.glob("integrations/ringwall_*"))]
 
 
 def build(target: str, folder: Path) -> Path:
@@ -37,15 +37,16 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return email.message_from_bytes(wheel.read(name))
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     expected = {
-        path.relative_to(PACKAGE.parent).as_posix()
-        for path in PACKAGE.rglob("*")
+        path.relative_to(package.parent).as_posix()
+        for package in PACKAGES
+        for path in package.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
     names = set(wheel.namelist())
     assert {name for name in names if ".dist-info/" not in name} == expected
-    assert "ringwall/py.typed" in names
+    assert {f"{package.name}/py.typed" for package in PACKAGES} <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

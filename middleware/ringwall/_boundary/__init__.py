@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .._exchange import Decision, Exchange
 from ..problem import Response, problem
@@ -17,6 +18,9 @@ from .host import Host, parse_host
 from .path import PathCheck
 from .proxies import Malformed, TrustedProxies
 from .rewriting import warn_of_rewriting
+
+if TYPE_CHECKING:
+    from .._layer import Layer
 
 __all__ = ["Boundary", "Host", "TrustedProxies", "parse_host", "warn_of_rewriting"]
 
@@ -56,8 +60,12 @@ class Boundary:
     Parameters:
         proxies: whose proxy headers count; None: nobody's.
         relax: names of path refusals to lift, see `PathCheck`.
+
+    Attributes:
+        layers: those of the stack that it belongs to; so an exchange knows what is around the app.
     """
 
+    layers: tuple[Layer, ...] = ()
     canonical_address = staticmethod(canonical_address)
 
     def __init__(
