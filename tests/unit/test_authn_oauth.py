@@ -13,10 +13,10 @@ from authn_support import Clock, bearer, landed, send, send_asgi, send_wsgi
 from oauth_server import AUDIENCE, OAuthServer
 from ringwall import JWT, Authentication, ConfigurationError, Introspection, Stack
 from ringwall.authn import HTTPFetcher
-from ringwall.authn._denylist import names_of
 from ringwall.authn._failure import Refused
 from ringwall.authn._fetch import tls_context
 from ringwall.authn._jws import TOO_LONG, verify_padded
+from ringwall.authn._revocation import names_of
 from ringwall.principal import Principal
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from ..principal import Principal
+    from ._bound import Bound
     from ._keys import KeySet
 
 V = TypeVar("V")
@@ -17,7 +18,7 @@ class Verified(NamedTuple):
     keys: KeySet
     since: float
     until: float
-    principal: Principal
+    found: Principal | Bound
 
 
 class BoundedCache(Generic[V]):

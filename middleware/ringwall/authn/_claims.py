@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
+from ._bound import BOUND
 from ._failure import Failure, Refused
 
 BAD_CLAIMS = Failure("invalid-claims", "A claim of the token has the wrong type or value.")
@@ -16,10 +17,6 @@ BAD_ISSUER = Failure("invalid-issuer", "The token comes from another issuer.")
 BAD_AUDIENCE = Failure("invalid-audience", "The token is meant for another service.")
 EXPIRED = Failure("token-expired", "The token has expired; get a new one.")
 NOT_YET = Failure("token-not-yet-valid", "The token is not valid yet.")
-BOUND = Failure(
-    "proof-required",
-    "The token is bound to a key; it is not accepted without a proof that you hold that key.",
-)
 TOO_LONG_LIVED = Failure("excessive-lifetime", "The token lives longer than is accepted here.")
 
 CLAIM_FAILURES = (
@@ -150,10 +147,6 @@ class ClaimsPolicy:
                 raise Refused(MISSING_CLAIM)
             if claims[name] != expected:
                 raise Refused(BAD_CLAIMS)
-        # RFC 7800: who stole a bound token must not use it as one that is not (RFC 9449 section
-        # 7.2, RFC 8705 section 3).
-        if "cnf" in claims:
-            raise Refused(BOUND)
         return since, until
 
     def _check_audiences(self, audience: object) -> None:

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import logging
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
-
-from .._errors import ConfigurationError
-from .._exchange import Exchange
-from .._pending import Call, Pending, perform
-from ..principal import Principal
-from ._failure import Failure
-from ._scheme import Judgement, Scheme
-
-REVOKED = Failure("token-revoked", "The token has been revoked; get a new one.")
-DENYLIST_UNAVAILABLE = Failure(
-    "denylist-unavailable",
-    "Whether the token is revoked cannot be found out at the moment; try again later.",
-    error=None,
-    status=503,
-)
-
-_log = logging.getLogger("ringwall.authn")
 
 NEVER = -math.inf
 ALWAYS = math.inf
@@ -176,102 +157,3 @@ class Denylist:
         if len(kept) >= self._size:
             raise DenylistFull(f"the denylist holds {self._size} entries; raise its size")
         self._entries = kept
-
-
-def guard(scheme: Scheme, store: RevocationStore | AsyncRevocationStore) -> None:
-    """Let a scheme ask a store about each principal before it speaks for anyone.
-
-    Raises:
-        ConfigurationError: the store has neither method.
-    """
-    establish = scheme.authenticate
-    sync = getattr(store, "revoked_at", None)
-    aio = getattr(store, "arevoked_at", None)
-    if inspect.iscoroutinefunction(sync):
-        sync, aio = None, aio or sync
-    if sync is None and aio is None:
-        raise ConfigurationError(
-            "denylist must be a Denylist, a RedisDenylist, or an object with revoked_at(names) for"
-            " WSGI or async arevoked_at(names) for ASGI"
-        )
-    scheme.failures = (*scheme.failures, REVOKED, DENYLIST_UNAVAILABLE)
-    if getattr(store, "immediate", False):
-        if sync is None:
-            raise ConfigurationError("a denylist that is immediate needs a plain revoked_at(names)")
-        scheme.authenticate = _immediate(establish, sync)  # type: ignore[assignment,method-assign]
-        return
-    ports = (("wsgi", sync), ("asgi", aio))
-    scheme.colours &= {colour for colour, port in ports if port is not None}
-    scheme.authenticate = _asking(establish, sync, aio)  # type: ignore[assignment,method-assign]
-
-
-def _immediate(
-    establish: Callable[[bytes, Exchange], Judgement], revoked_at: Callable[[Sequence[Name]], float]
-) -> Callable[[bytes, Exchange], Judgement]:
-    def authenticate(credential: bytes, exchange: Exchange) -> Judgement:
-        judgement = establish(credential, exchange)
-        if isinstance(judgement, (Principal, Failure)):
-            return judge(judgement)
-        return later(judgement)
-
-    def judge(judgement: Principal | Failure) -> Principal | Failure:
-        if isinstance(judgement, Failure):
-            return judgement
-        try:
-            return _verdict(judgement, revoked_at(names_of(judgement)))
-        except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
-            return _unavailable(error)
-
-    def later(pending: Pending[Principal | Failure]) -> Pending[Principal | Failure]:
-        return judge((yield from pending))
-
-    return authenticate
-
-
-def _asking(
-    establish: Callable[[bytes, Exchange], Judgement],
-    sync: Callable[[Sequence[Name]], float] | None,
-    aio: Callable[[Sequence[Name]], Awaitable[float]] | None,
-) -> Callable[[bytes, Exchange], Judgement]:
-    def authenticate(credential: bytes, exchange: Exchange) -> Judgement:
-        judgement = establish(credential, exchange)
-        return judgement if isinstance(judgement, Failure) else ask(judgement)
-
-    def ask(judgement: Judgement) -> Pending[Principal | Failure]:
-        known = judgement if isinstance(judgement, (Principal, Failure)) else (yield from judgement)
-        if isinstance(known, Failure):
-            return known
-        try:
-            return _verdict(known, (yield from perform(Call(sync, aio, names_of(known)))))
-        except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
-            return _unavailable(error)
-
-    return authenticate
-
-
-def names_of(principal: Principal) -> list[Name]:
-    """The names under which a principal's credential can be revoked."""
-    issuer = principal.issuer or ""
-    claims = principal.claims
-    names = [Name("sub", issuer, principal.subject)]
-    for kind in ("jti", "sid"):
-        value = claims.get(kind)
-        if type(value) is str:
-            names.append(Name(kind, issuer, value))
-    if principal.credential_id is not None:
-        names.append(Name("credential", issuer, principal.credential_id))
-    return names
-
-
-def _verdict(principal: Principal, revoked_at: float) -> Principal | Failure:
-    if revoked_at == NEVER:
-        return principal
-    issued = principal.claims.get("iat")
-    # A token that does not tell when it was issued may be from before.
-    known = isinstance(issued, (int, float)) and issued > revoked_at
-    return principal if known else REVOKED
-
-
-def _unavailable(error: Exception) -> Failure:
-    _log.error("the denylist failed: %s", type(error).__name__)
-    return DENYLIST_UNAVAILABLE

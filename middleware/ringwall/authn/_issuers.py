@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import TypeAlias
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -12,8 +11,6 @@ from ..principal import Principal
 from ._cache import BoundedCache
 from ._claims import BAD_ISSUER
 from ._scheme import Judgement, Scheme
-
-_Authenticate: TypeAlias = Callable[[bytes, Exchange], Judgement]
 
 
 class Issuers(Scheme):
@@ -41,41 +38,39 @@ class Issuers(Scheme):
         self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
         self.max_length = max(scheme.max_length for scheme in schemes)
         self._issuer_of = unverified_issuer
-        self._by_issuer: dict[str | None, _Authenticate] = {}
-        self._otherwise: _Authenticate = _nobody
+        self._by_issuer: dict[str, Scheme] = {}
+        self._otherwise: Scheme | None = None
         for scheme in schemes:
             for issuer in scheme.issuers:
                 if issuer in self._by_issuer:
                     raise ConfigurationError(f"two schemes accept tokens of {issuer!r}")
-                self._by_issuer[issuer] = scheme.authenticate
+                self._by_issuer[issuer] = scheme
             if not scheme.issuers:
-                if self._otherwise is not _nobody:
+                if self._otherwise is not None:
                     raise ConfigurationError(
                         f"two schemes answer to {self.name!r} and neither names its issuer; keep"
                         " one of them"
                     )
-                self._otherwise = scheme.authenticate
+                self._otherwise = scheme
         # A token that was good goes straight to the scheme that remembers it.
-        self._chosen: BoundedCache[_Authenticate] = BoundedCache(4096)
+        self._chosen: BoundedCache[Scheme] = BoundedCache(4096)
 
     def __repr__(self) -> str:
         return f"<Issuers {len(self._by_issuer)}>"
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
         digest = sha256(credential).digest()
-        chosen = self._chosen.get(digest)
-        if chosen is not None:
-            return chosen(credential, exchange)
+        scheme = self._chosen.get(digest)
+        if scheme is not None:
+            return scheme.authenticate(credential, exchange)
         issuer = self._issuer_of(credential, self.max_length)
-        judge = self._by_issuer.get(issuer, self._otherwise)
-        judgement = judge(credential, exchange)
+        scheme = self._otherwise if issuer is None else self._by_issuer.get(issuer, self._otherwise)
+        if scheme is None:
+            return BAD_ISSUER
+        judgement = scheme.authenticate(credential, exchange)
         if isinstance(judgement, Principal):
-            self._chosen.put(digest, judge)
+            self._chosen.put(digest, scheme)
         return judgement
-
-
-def _nobody(credential: bytes, exchange: Exchange) -> Judgement:
-    return BAD_ISSUER
 
 
 def one_of_each_name(schemes: Iterable[Scheme]) -> tuple[Scheme, ...]:

@@ -135,19 +135,21 @@ class RemoteKeys(KeySource):
         return keys_from_jwks(document, self._algorithms, trusted=False)
 
     def _discover(self, issuer: str) -> Pending[str]:
-        last = len(self._urls) - 1
-        for position, url in enumerate(self._urls):
+        *others, last = self._urls
+        for url in others:
             try:
-                metadata: Any = strict_json((yield from self._load(url)))
-                # OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: the issuer must be
-                # exactly the one that was asked, or one tenant could speak for another.
-                if type(metadata) is not dict or metadata.get("issuer") != issuer:
-                    raise UnusableKey("the metadata name another issuer")
-                return check_url(metadata.get("jwks_uri"), "jwks_uri")
-            except Exception:
-                if position == last:
-                    raise
-        raise AssertionError  # pragma: no cover - the last round returns or raises
+                return (yield from self._read_metadata(url, issuer))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong there, the next may do
+                _log.info("no metadata of a token issuer: %s", type(error).__name__)
+        return (yield from self._read_metadata(last, issuer))
+
+    def _read_metadata(self, url: str, issuer: str) -> Pending[str]:
+        metadata: Any = strict_json((yield from self._load(url)))
+        # OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: the issuer must be exactly
+        # the one that was asked, or one tenant could speak for another.
+        if type(metadata) is not dict or metadata.get("issuer") != issuer:
+            raise UnusableKey("the metadata name another issuer")
+        return check_url(metadata.get("jwks_uri"), "jwks_uri")
 
     def _load(self, url: str) -> Pending[bytes]:
         return perform(Call(self._fetch, self._afetch, url))

@@ -8,32 +8,34 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from .._errors import ConfigurationError, MissingDependency
 from .._exchange import Exchange
 from .._pending import Call, Pending, perform
 from ..principal import Principal
 from ._algorithms import check_algorithms
+from ._bound import Bound
 from ._breaker import CircuitBreaker
 from ._cache import BoundedCache
-from ._claims import BAD_TYPE, CLAIM_FAILURES, Claim, ClaimsPolicy, freeze
-from ._denylist import AsyncRevocationStore, RevocationStore, guard
+from ._claims import CLAIM_FAILURES, Claim, ClaimsPolicy
+from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure, Refused
-from ._scheme import Judgement, Scheme, at_least, header_name
+from ._scheme import at_least, header_name
+from ._tokens import Found, TokenScheme
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
 
+    from ._answers import Active
     from ._fetch import Fetcher
     from ._introspector import Introspector
     from ._sources import Keys
 
 MALFORMED = Failure("malformed-token", "The token holds characters that no token has.")
 TOO_LONG = Failure("token-too-long", "The token is longer than this service accepts.")
-INACTIVE = Failure("token-inactive", "The token is not active: expired, revoked, or unknown.")
 UNAVAILABLE = Failure(
     "introspection-unavailable",
     "The authorization server cannot judge the token at the moment; try again later.",
@@ -43,14 +45,6 @@ UNAVAILABLE = Failure(
 
 _log = logging.getLogger("ringwall.authn")
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*\Z")  # RFC 6750 section 2.1
-
-# A refresh token or an ID token may be just as "active" as an access token. Where the server tells
-# the kind, it must be the right one.
-_KINDS = {
-    "token_type": frozenset({"bearer"}),
-    "token_use": frozenset({"access_token", "access"}),
-    "typ": frozenset({"bearer", "jwt", "at+jwt"}),
-}
 
 
 class AnyAudience:
@@ -65,13 +59,7 @@ ANY_AUDIENCE: Final = AnyAudience()
 tokens that are meant for the client that asks."""
 
 
-class _Active(NamedTuple):
-    since: float
-    until: float
-    principal: Principal
-
-
-class Introspection(Scheme):
+class Introspection(TokenScheme):
     """Accept opaque (or any) Bearer tokens that an authorization server says are active.
 
     What the server says is remembered for a short while, good and bad apart, so that garbage
@@ -114,8 +102,6 @@ class Introspection(Scheme):
     ...               client_id="orders-api", client_secret="correct horse battery staple")
     <Introspection>
     """
-
-    name = "Bearer"
 
     def __init__(
         self,
@@ -173,11 +159,9 @@ class Introspection(Scheme):
             at_least(name, value, least)
         if signed and not (issuer and client_id):
             raise ConfigurationError("a signed answer needs issuer= and client_id= to be checked")
-        # The policy wants an issuer and an audience; where the server tells none, `_judge` puts
+        # The policy wants an issuer and an audience; where the server tells none, `Answers` puts
         # these in their place.
-        self._issuer = issuer
-        self._audience = "any" if isinstance(audience, AnyAudience) else None
-        self._policy = ClaimsPolicy(
+        policy = ClaimsPolicy(
             issuer or "any",
             "any" if isinstance(audience, AnyAudience) else audience,
             leeway=leeway,
@@ -187,7 +171,7 @@ class Introspection(Scheme):
             roles=roles,
         )
         try:
-            from . import _introspector, _json, _remote, _signed, _sources
+            from . import _answers, _introspector, _remote, _signed, _sources
 
             self._port = endpoint
             if isinstance(endpoint, str):
@@ -206,12 +190,12 @@ class Introspection(Scheme):
                     transport=transport,
                     atransport=atransport,
                 )
-            self._signed: _signed.SignedAnswers | None = None
+            checks: _signed.SignedAnswers | None = None
             source = None
             if signed:
                 source = _sources.make_source(
                     keys,
-                    self._policy.issuers,
+                    policy.issuers,
                     None if algorithms is None else check_algorithms(algorithms),
                     fetcher=fetcher,
                     ttl=refresh_every,
@@ -219,7 +203,14 @@ class Introspection(Scheme):
                     cooldown=cooldown,
                     clock=monotonic,
                 )
-                self._signed = _signed.SignedAnswers(source, issuer or "", client_id, limit, leeway)
+                checks = _signed.SignedAnswers(source, issuer or "", client_id, limit, leeway)
+            self._answers = _answers.Answers(
+                policy,
+                issuer,
+                any_audience=isinstance(audience, AnyAudience),
+                signed=checks,
+                ttl=cache_ttl,
+            )
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "Introspection") from None
         self._introspect = getattr(self._port, "introspect", None)
@@ -233,24 +224,19 @@ class Introspection(Scheme):
                 "endpoint must be an https:// URL, or an object with introspect(token) for WSGI or"
                 " async aintrospect(token) for ASGI"
             )
-        self._media_type = _introspector.JWT if signed else _introspector.JSON
-        self._strict_json = _json.strict_json
-        self._not_json = _json.NotJSON
         self._not_answered = _introspector.NotAnswered
         self.issuers = frozenset({issuer} if issuer else ())
         self.max_length = max_length
-        self.failures = (MALFORMED, TOO_LONG, INACTIVE, UNAVAILABLE, *CLAIM_FAILURES)
+        self.failures = (MALFORMED, TOO_LONG, _answers.INACTIVE, UNAVAILABLE, *CLAIM_FAILURES)
         if header is not None:
             self.header = header_name(header, "Authorization: Bearer <token>")
             self.parameters = (("header", header.lower()),)
-        self._active: BoundedCache[_Active] = BoundedCache(cache_size)
+        self._active: BoundedCache[Active] = BoundedCache(cache_size)
         self._refused: BoundedCache[tuple[float, Failure]] = BoundedCache(negative_cache_size)
-        self._cache_ttl = cache_ttl
         self._negative_ttl = negative_ttl
         self._breaker = CircuitBreaker(failures_to_open, retry_after, clock=monotonic)
         self._clock = clock
-        if denylist is not None:
-            guard(self, denylist)
+        self._ask(denylist)
 
     def __repr__(self) -> str:
         return "<Introspection>"
@@ -263,14 +249,14 @@ class Introspection(Scheme):
         """Close the connections of this event loop to the server."""
         await self._port.aclose()  # type: ignore[union-attr]
 
-    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
+    def find(self, credential: bytes, exchange: Exchange) -> Found:
         if len(credential) > self.max_length:
             return TOO_LONG
         digest = sha256(credential).digest()
         now = self._clock()
         active = self._active.get(digest)
         if active is not None and active.since <= now < active.until:
-            return active.principal
+            return active.found
         refused = self._refused.get(digest)
         if refused is not None and now < refused[0]:
             return refused[1]
@@ -278,13 +264,15 @@ class Introspection(Scheme):
             return MALFORMED
         if not self._breaker.allows():
             return UNAVAILABLE
-        return self._ask(credential.decode("ascii"), digest, exchange)
+        return self._introspected(credential.decode("ascii"), digest, exchange)
 
-    def _ask(self, token: str, digest: bytes, exchange: Exchange) -> Pending[Principal | Failure]:
+    def _introspected(
+        self, token: str, digest: bytes, exchange: Exchange
+    ) -> Pending[Principal | Bound | Failure]:
         try:
             answer = yield from perform(Call(self._introspect, self._aintrospect, token))
             self._breaker.succeeded()
-            claims = yield from self._read(answer.media_type, answer.body, exchange)
+            claims = yield from self._answers.read(answer, exchange.interface, self._clock())
         except Exception as error:  # noqa: BLE001 - whatever a port throws, nothing is known good
             # What one token can provoke must not open the circuit for all the others.
             if not isinstance(error, self._not_answered):
@@ -292,60 +280,12 @@ class Introspection(Scheme):
             _log.warning("a token could not be introspected: %s", type(error).__name__)
             return UNAVAILABLE
         try:
-            return self._judge(claims, digest)
+            active = self._answers.judge(claims, digest, self._clock())
         except Refused as refused:
             self._refused.put(digest, (self._clock() + self._negative_ttl, refused.failure))
             return refused.failure
-
-    def _read(self, media_type: str, body: bytes, exchange: Exchange) -> Pending[dict[str, Any]]:
-        if media_type != self._media_type:
-            raise self._not_answered
-        if self._signed is None:
-            try:
-                claims: object = self._strict_json(body)
-            except self._not_json:
-                raise self._not_answered from None
-        else:
-            claims = yield from self._signed.read(body, exchange.interface, self._clock())
-        if type(claims) is not dict or type(claims.get("active")) is not bool:
-            raise self._not_answered
-        return claims
-
-    def _judge(self, claims: dict[str, Any], digest: bytes) -> Principal:
-        if not claims["active"]:
-            raise Refused(INACTIVE)
-        for name, kinds in _KINDS.items():
-            kind = claims.get(name)
-            if kind is not None and (type(kind) is not str or kind.lower() not in kinds):
-                raise Refused(BAD_TYPE)
-        now = self._clock()
-        policy = self._policy
-        since, until = policy.check(self._completed(claims, now), now)
-        principal = Principal(
-            policy.subject(claims),
-            scheme="bearer",
-            issuer=self._issuer or _text(claims.get("iss")),
-            scopes=policy.scopes(claims),
-            roles=policy.roles(claims),
-            claims={name: freeze(value) for name, value in claims.items()},
-            credential_id=digest[:16].hex(),
-        )
-        until = min(until, now + self._cache_ttl)
-        self._active.put(digest, _Active(since, until, principal))
-        return principal
-
-    def _completed(self, claims: dict[str, Any], now: float) -> dict[str, Any]:
-        """The answer with what RFC 7662 section 2.2 leaves optional and the policy asks for."""
-        whole = {"iss": self._issuer, "exp": now + self._cache_ttl + 1, **claims}
-        if self._issuer is None:
-            whole["iss"] = "any"
-        if self._audience is not None:
-            whole["aud"] = self._audience
-        return whole
-
-
-def _text(value: object) -> str | None:
-    return value if type(value) is str else None
+        self._active.put(digest, active)
+        return active.found
 
 
 def _client_auth(client_id: str, secret: str, how: object) -> httpx.Auth | None:

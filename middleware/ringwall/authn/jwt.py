@@ -16,12 +16,14 @@ from .._exchange import Decision, Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._algorithms import check_algorithms
+from ._bound import Bound, bind, binding_of, scheme_of
 from ._cache import BoundedCache, Verified
 from ._claims import BAD_CLAIMS, CLAIM_FAILURES, NOTHING, Claim, ClaimsPolicy, freeze
-from ._denylist import AsyncRevocationStore, RevocationStore, guard
+from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure, Refused
-from ._scheme import Judgement, Scheme, at_least, header_name
+from ._scheme import at_least, header_name
 from ._source import OUTAGE, KeySource
+from ._tokens import Found, TokenScheme
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
@@ -37,7 +39,7 @@ KEYS_UNAVAILABLE = Failure(
 )
 
 
-class JWT(Scheme):
+class JWT(TokenScheme):
     """Accept JSON Web Tokens of one issuer as Bearer tokens.
 
     For several issuers give `Authentication` one `JWT` for each: the `iss` that a token names
@@ -94,8 +96,6 @@ class JWT(Scheme):
     Traceback (most recent call last):
     ringwall._errors.ConfigurationError: audience is missing: without it a token made for another service would open this one. Write audience='https://api.example.com', as the issuer knows it
     """  # noqa: E501 - a message in full
-
-    name = "Bearer"
 
     def __init__(
         self,
@@ -179,38 +179,37 @@ class JWT(Scheme):
         self._cache_ttl = cache_ttl
         self._clock = clock
         self.colours = self._source.colours
-        if denylist is not None:
-            guard(self, denylist)
+        self._ask(denylist)
 
     def __repr__(self) -> str:
         return "<JWT>"
 
-    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
+    def find(self, credential: bytes, exchange: Exchange) -> Found:
         if len(credential) > self.max_length:
             return self._too_long
         digest = sha256(credential).digest()
         now = self._clock()
         entry = self._cache.get(digest)
         if entry is not None:
-            keys, since, until, principal = entry
+            keys, since, until, found = entry
             if keys is self._source.keys and since <= now < until:
-                return principal
+                return found
         if not self._source.ready(exchange.interface):
             return self._refresh_and_judge(credential, digest, exchange)
-        judgement = self._judge(credential, digest, now, exchange)
-        if judgement in self._key_failures and self._source.may_have_more():
+        judged = self._judge(credential, digest, now, exchange)
+        if judged in self._key_failures and self._source.may_have_more():
             return self._refresh_and_judge(credential, digest, exchange)
-        return judgement
+        return judged
 
     def _refresh_and_judge(
         self, credential: bytes, digest: bytes, exchange: Exchange
-    ) -> Pending[Principal | Failure]:
+    ) -> Pending[Principal | Bound | Failure]:
         yield from self._source.refresh(credential)
         return self._judge(credential, digest, self._clock(), exchange)
 
     def _judge(
         self, token: bytes, digest: bytes, now: float, exchange: Exchange
-    ) -> Principal | Failure:
+    ) -> Principal | Bound | Failure:
         if self._source.events:
             self._tell(exchange)
         keys = self._source.keys
@@ -233,7 +232,7 @@ class JWT(Scheme):
         """The claims as the policy shall see them; presets supply what lies elsewhere."""
         return claims
 
-    def _verify(self, token: bytes, digest: bytes, now: float, keys: KeySet) -> Principal:
+    def _verify(self, token: bytes, digest: bytes, now: float, keys: KeySet) -> Principal | Bound:
         policy = self._policy
         header, payload = self._verify_compact(token, keys, self.max_length)
         policy.check_type(header.typ)
@@ -243,9 +242,10 @@ class JWT(Scheme):
             raise Refused(BAD_CLAIMS) from None
         judged = self._claims_to_judge(header, claims)
         since, until = policy.check(judged, now)
+        binding = binding_of(claims)
         principal = Principal(
             policy.subject(claims),
-            scheme="bearer",
+            scheme=scheme_of(binding),
             issuer=judged["iss"],
             scopes=policy.scopes(claims),
             roles=policy.roles(claims),
@@ -256,5 +256,6 @@ class JWT(Scheme):
         # The limit makes even a token in constant use be verified again now and then, and with it
         # the age of the keys looked at.
         until = min(until, now + self._cache_ttl)
-        self._cache.put(digest, Verified(keys, since, until, principal))
-        return principal
+        found = bind(principal, binding)
+        self._cache.put(digest, Verified(keys, since, until, found))
+        return found

@@ -1,0 +1,70 @@
+"""What access tokens have in common, whoever judges them: revocation, and binding to a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from .._exchange import Exchange
+from .._pending import Pending
+from ..principal import Principal
+from ._bound import BOUND, Bound
+from ._denylist import AsyncRevocationStore, RevocationStore
+from ._failure import Failure
+from ._revocation import Revocation
+from ._scheme import Judgement, Scheme
+
+Found: TypeAlias = Principal | Bound | Failure | Pending[Principal | Bound | Failure]
+
+
+class TokenScheme(Scheme):
+    """Base of the schemes for access tokens. By itself it takes Bearer tokens (RFC 6750), and
+    refuses one that is bound to a key: `DPoP` around it asks for the proof."""
+
+    name = "Bearer"
+    _revocation: Revocation | None = None
+
+    def find(self, credential: bytes, exchange: Exchange) -> Found:
+        """Whether the token is good in itself: remembered, or judged anew."""
+        raise NotImplementedError
+
+    def establish(self, credential: bytes, exchange: Exchange) -> Found:
+        """Whether the token is good at this moment. What a `Bound` still lacks is for the caller
+        to check."""
+        found = self.find(credential, exchange)
+        return found if self._revocation is None else then(found, self._revocation.check)
+
+    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
+        found = self.establish(credential, exchange)
+        if found.__class__ is not Principal:
+            found = then(found, _refuse_bound)
+        return cast("Judgement", found)
+
+    def _ask(self, denylist: RevocationStore | AsyncRevocationStore | None) -> None:
+        """Let a denylist decide, too. For the constructor."""
+        if denylist is not None:
+            self._revocation = Revocation(denylist)
+            self.failures = (*self.failures, *Revocation.failures)
+            self.colours &= self._revocation.colours
+
+
+def _refuse_bound(found: Principal | Bound) -> Found:
+    # RFC 9449 section 7.2, RFC 8705 section 3: who stole a bound token must not use it as one
+    # that is not.
+    return found if isinstance(found, Principal) else BOUND
+
+
+def then(found: Found, step: Callable[[Principal | Bound], Found]) -> Found:
+    """The next step of a judgement, at once or after the I/O of the last one."""
+    if isinstance(found, Failure):
+        return found
+    if isinstance(found, (Principal, Bound)):
+        return step(found)
+    return _later(found, step)
+
+
+def _later(
+    pending: Pending[Principal | Bound | Failure], step: Callable[[Principal | Bound], Found]
+) -> Pending[Principal | Bound | Failure]:
+    found = then((yield from pending), step)
+    return found if isinstance(found, (Principal, Bound, Failure)) else (yield from found)
