@@ -1010,7 +1010,16 @@ def test_a_missing_dependency_is_told_at_construction(module, monkeypatch):
         if name.split(".")[0] == module:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("_json", "_jws", "_keys", "_signatures", "_strength", "_sources", "_fetch"):
+    for name in (
+        "_json",
+        "_jws",
+        "_jwk",
+        "_keys",
+        "_signatures",
+        "_strength",
+        "_sources",
+        "_fetch",
+    ):
         monkeypatch.delitem(sys.modules, f"ringwall.authn.{name}")
         monkeypatch.delattr(ringwall.authn, name)
     with pytest.raises(MissingDependency, match=r"pip install 'ringwall\[jwt\]'"):

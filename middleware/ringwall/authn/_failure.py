@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Error: TypeAlias = Literal[
+    "invalid_token", "invalid_request", "invalid_dpop_proof", "use_dpop_nonce"
+]
 
 
 class Failure:
@@ -11,8 +15,8 @@ class Failure:
     Parameters:
         code: one short word for programs, such as "token-expired".
         detail: what to do about it, for a person.
-        error: the error code of RFC 6750 section 3.1; None where the request held no credential
-            (the RFC forbids an error code there).
+        error: the error code of RFC 6750 section 3.1 or RFC 9449 section 7.1; None where the
+            request held no credential (the RFCs forbid an error code there).
         status: 401, 400 for a malformed request, 503 where the layer cannot judge.
     """
 
@@ -23,7 +27,7 @@ class Failure:
         code: str,
         detail: str,
         *,
-        error: Literal["invalid_token", "invalid_request"] | None = "invalid_token",
+        error: Error | None = "invalid_token",
         status: Literal[400, 401, 503] = 401,
     ) -> None:
         self.code = code

@@ -8,12 +8,15 @@ from hashlib import sha256
 from .._errors import ConfigurationError
 from .._exchange import Exchange
 from ..principal import Principal
+from ..problem import Header
+from ._bound import Bound
 from ._cache import BoundedCache
 from ._claims import BAD_ISSUER
 from ._scheme import Judgement, Scheme
+from ._tokens import Found, TokenScheme
 
 
-class Issuers(Scheme):
+class Issuers(TokenScheme):
     """Schemes that share a name, as one.
 
     The claim is read unverified, so it does no more than look up the configuration: whoever lies
@@ -31,6 +34,9 @@ class Issuers(Scheme):
 
         self.name, self.header = schemes[0].name, schemes[0].header
         self.wants = frozenset().union(*(scheme.wants for scheme in schemes))
+        self.wants_tls = any(scheme.wants_tls for scheme in schemes)
+        self.sets = frozenset().union(*(scheme.sets for scheme in schemes))
+        self._telling = tuple(scheme for scheme in schemes if scheme.sets)
         self.parameters = tuple(dict.fromkeys(p for s in schemes for p in s.parameters))
         self.failures = tuple(
             dict.fromkeys((BAD_ISSUER, *(f for s in schemes for f in s.failures)))
@@ -58,19 +64,35 @@ class Issuers(Scheme):
     def __repr__(self) -> str:
         return f"<Issuers {len(self._by_issuer)}>"
 
+    def establish(self, credential: bytes, exchange: Exchange) -> Found:
+        """As of `TokenScheme`; all schemes must be such."""
+        digest, scheme = self._choose(credential)
+        if not isinstance(scheme, TokenScheme):
+            return BAD_ISSUER
+        found = scheme.establish(credential, exchange)
+        if isinstance(found, (Principal, Bound)):
+            self._chosen.put(digest, scheme)
+        return found
+
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        digest = sha256(credential).digest()
-        scheme = self._chosen.get(digest)
-        if scheme is not None:
-            return scheme.authenticate(credential, exchange)
-        issuer = self._issuer_of(credential, self.max_length)
-        scheme = self._otherwise if issuer is None else self._by_issuer.get(issuer, self._otherwise)
+        digest, scheme = self._choose(credential)
         if scheme is None:
             return BAD_ISSUER
         judgement = scheme.authenticate(credential, exchange)
         if isinstance(judgement, Principal):
             self._chosen.put(digest, scheme)
         return judgement
+
+    def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:
+        return tuple(line for scheme in self._telling for line in scheme.answer_headers(exchange))
+
+    def _choose(self, credential: bytes) -> tuple[bytes, Scheme | None]:
+        digest = sha256(credential).digest()
+        scheme = self._chosen.get(digest)
+        if scheme is None:
+            issuer = self._issuer_of(credential, self.max_length) or ""
+            scheme = self._by_issuer.get(issuer, self._otherwise)
+        return digest, scheme
 
 
 def one_of_each_name(schemes: Iterable[Scheme]) -> tuple[Scheme, ...]:

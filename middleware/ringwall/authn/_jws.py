@@ -112,14 +112,23 @@ def verify_compact(token: bytes, keys: KeySet, max_length: int) -> tuple[Header,
     Raises:
         Refused: with the Failure that tells why.
     """
+    head, payload, signature, signed = split_compact(token, max_length)
+    return _verify_parts(head, payload, signature, signed, keys)
+
+
+def split_compact(token: bytes, max_length: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """The header and payload as they were sent, the signature, and what it signs.
+
+    Raises:
+        Refused: too long, or no compact JWS.
+    """
     if len(token) > max_length:
         raise Refused(TOO_LONG)
     # One pass says both: only base64url, and exactly two dots (five parts would be a JWE).
     if token.translate(None, _ALPHABET) != b"..":
         raise Refused(MALFORMED)
     head, payload, last = token.split(b".")
-    signed = token[: len(head) + 1 + len(payload)]
-    return _verify_parts(head, payload, decode_segment(last), signed, keys)
+    return head, payload, decode_segment(last), token[: len(head) + 1 + len(payload)]
 
 
 def verify_padded(token: bytes, keys: KeySet, max_length: int) -> tuple[Header, bytes]:

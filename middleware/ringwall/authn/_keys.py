@@ -1,34 +1,27 @@
 """Verification keys: imported one by one, public signature keys only, weak ones refused.
 
-A JWK comes through joserfc, and only with the members that make the key: that keeps its unsound
-neighbours (`use: foo`, `x5c`, private parts) from deciding anything. One bad key never spoils the
-set.
+One bad key never spoils the set.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import load_pem_x509_certificate
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from ._algorithms import KNOWN
-from ._failure import Refused
-from ._jws import Header, decode_segment
+from ._jwk import PRIVATE, decode_member, narrow, public_key, unfit
+from ._jws import Header
 from ._signatures import Verify, hmac_verifiers, verifiers_of
-from ._strength import UnusableKey, check_modulus, check_strength
+from ._strength import UnusableKey, check_strength
 
 # More keys than any issuer publishes; a longer set is not looked through.
 MOST_KEYS = 100
 
-_PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth"))
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]+\Z")
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----")
 
 
@@ -124,9 +117,9 @@ def keys_from_jwks(document: object, algorithms: frozenset[str], *, trusted: boo
     skipped: list[str] = []
     for position, jwk in enumerate(document["keys"]):
         try:
-            unfit = _unfit(jwk)
-            if unfit is not None:
-                skipped.append(f"keys[{position}]: {unfit}")
+            reason = unfit(jwk)
+            if reason is not None:
+                skipped.append(f"keys[{position}]: {reason}")
             else:
                 keys.append(_key_from_jwk(jwk, algorithms, symmetric=trusted))
         except UnusableKey as error:
@@ -164,30 +157,10 @@ def keys_from_pem(text: bytes, algorithms: frozenset[str]) -> KeySet:
         material = public.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        keys.append(Key(None, _allowed(verifiers_of(public), None, algorithms), material))
+        keys.append(Key(None, narrow(verifiers_of(public), None, algorithms), material))
     if not keys:
         raise UnusableKey("no key in the PEM text: it begins with -----BEGIN PUBLIC KEY-----")
     return KeySet(keys, algorithms)
-
-
-def _unfit(jwk: object) -> str | None:
-    """Why a key is none of ours: not wrong, but for another purpose. None if it is ours."""
-    if not isinstance(jwk, Mapping):
-        return "not an object"
-    if jwk.get("use", "sig") not in ("sig", "jwt-svid"):  # the second: SPIFFE trust bundles
-        return "not for signatures"
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, (list, tuple)) or "verify" not in operations:
-        return "not for verification"
-    alg = jwk.get("alg", "RS256")
-    if not isinstance(alg, str) or alg not in KNOWN:
-        return "for another algorithm"
-    kty, crv = jwk.get("kty"), jwk.get("crv")
-    if kty == "RSA" or kty == "oct":
-        return None
-    if isinstance(kty, str) and isinstance(crv, str) and (kty, crv) in _IMPORTS:
-        return None
-    return "of another type"
 
 
 def _key_from_jwk(jwk: Mapping[str, Any], algorithms: frozenset[str], *, symmetric: bool) -> Key:
@@ -197,62 +170,10 @@ def _key_from_jwk(jwk: Mapping[str, Any], algorithms: frozenset[str], *, symmetr
     if jwk["kty"] == "oct":
         if not symmetric:
             raise UnusableKey("a symmetric key does not belong into a public key set")
-        secret = _decode(jwk, "k")
-        return Key(kid, _allowed(hmac_verifiers(secret), jwk.get("alg"), algorithms), secret)
-    if not _PRIVATE.isdisjoint(jwk):
+        secret = decode_member(jwk, "k")
+        return Key(kid, narrow(hmac_verifiers(secret), jwk.get("alg"), algorithms), secret)
+    if not PRIVATE.isdisjoint(jwk):
         raise UnusableKey("it is a private key; publish and configure the public part only")
-    curve = jwk.get("crv") if jwk["kty"] != "RSA" else None
-    names, load = _IMPORTS[jwk["kty"], curve]
-    for name in names:
-        _decode(jwk, name)  # joserfc's own decoder passes over stray characters
-    members = {name: jwk[name] for name in ("kty", *(("crv",) if curve else ()), *names)}
-    if jwk["kty"] == "RSA":
-        # Before the import: a modulus without bound would cost it dearly.
-        check_modulus(int.from_bytes(_decode(jwk, "n"), "big").bit_length())
-    try:
-        public = check_strength(load(members).public_key)
-    except (JoseError, ValueError, KeyError, UnsupportedAlgorithm) as error:
-        if isinstance(error, UnusableKey):
-            raise
-        raise UnusableKey("its numbers are no valid public key") from None
+    members, public = public_key(jwk)
     material = repr(sorted(members.items())).encode()
-    return Key(kid, _allowed(verifiers_of(public), jwk.get("alg"), algorithms), material)
-
-
-def _decode(jwk: Mapping[str, Any], name: str) -> bytes:
-    value = jwk.get(name)
-    if not isinstance(value, str) or not _BASE64URL.match(value):
-        raise UnusableKey(f"its member {name!r} is missing or not base64url")
-    try:
-        return decode_segment(value.encode("ascii"))
-    except Refused:
-        raise UnusableKey(f"its member {name!r} is missing or not base64url") from None
-
-
-_IMPORTS: dict[tuple[str, str | None], tuple[tuple[str, ...], Callable[[Any], Any]]] = {
-    ("RSA", None): (("n", "e"), RSAKey.import_key),
-    ("EC", "P-256"): (("x", "y"), ECKey.import_key),
-    ("EC", "P-384"): (("x", "y"), ECKey.import_key),
-    ("EC", "P-521"): (("x", "y"), ECKey.import_key),
-    ("OKP", "Ed25519"): (("x",), OKPKey.import_key),
-    ("OKP", "Ed448"): (("x",), OKPKey.import_key),
-}
-
-
-def _allowed(
-    verifiers: dict[str, Verify], alg: str | None, algorithms: frozenset[str]
-) -> dict[str, Verify]:
-    """Narrow a key to its own `alg` and to the allow-list."""
-    if alg is not None and alg not in verifiers:
-        raise UnusableKey(f"its type and its alg {alg!r} do not go together")
-    # An Ed25519 key marked with the general name may sign under the specific one, and the other
-    # way round: they are one algorithm (RFC 9864).
-    same = {"EdDSA", "Ed25519", "Ed448"}
-    kept = {
-        name: verify
-        for name, verify in verifiers.items()
-        if name in algorithms and (alg in (None, name) or (alg in same and name in same))
-    }
-    if not kept:
-        raise UnusableKey("it fits none of the allowed algorithms")
-    return kept
+    return Key(kid, narrow(verifiers_of(public), jwk.get("alg"), algorithms), material)

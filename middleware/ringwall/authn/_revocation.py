@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from typing import Any
 
-from .._errors import ConfigurationError
 from .._pending import Call, Pending, perform
 from ..principal import Principal
 from ._bound import Bound
 from ._denylist import NEVER, AsyncRevocationStore, Name, RevocationStore
 from ._failure import Failure
+from ._ports import port_of
 
 REVOKED = Failure("token-revoked", "The token has been revoked; get a new one.")
 DENYLIST_UNAVAILABLE = Failure(
@@ -37,30 +35,22 @@ class Revocation:
     failures = (REVOKED, DENYLIST_UNAVAILABLE)
 
     def __init__(self, store: RevocationStore | AsyncRevocationStore) -> None:
-        sync: Any = getattr(store, "revoked_at", None)
-        aio: Any = getattr(store, "arevoked_at", None)
-        if inspect.iscoroutinefunction(sync):
-            sync, aio = None, aio or sync
-        if sync is None and aio is None:
-            raise ConfigurationError(
-                "denylist must be a Denylist, a RedisDenylist, or an object with revoked_at(names)"
-                " for WSGI or async arevoked_at(names) for ASGI"
-            )
-        self._immediate = bool(getattr(store, "immediate", False))
-        if self._immediate and sync is None:
-            raise ConfigurationError("a denylist that is immediate needs a plain revoked_at(names)")
-        self._sync, self._aio = sync, aio
-        ports = (("wsgi", sync), ("asgi", sync if self._immediate else aio))
-        self.colours = frozenset(colour for colour, port in ports if port is not None)
+        self._port = port_of(
+            store,
+            "revoked_at",
+            "denylist must be a Denylist, a RedisDenylist, or an object with revoked_at(names) for"
+            " WSGI or async arevoked_at(names) for ASGI",
+        )
+        self.colours = self._port.colours
 
     def check(
         self, found: Principal | Bound
     ) -> Principal | Bound | Failure | Pending[Principal | Bound | Failure]:
         principal = found if isinstance(found, Principal) else found.principal
-        if not self._immediate:
+        if not self._port.immediate:
             return self._later(found, principal)
         try:
-            revoked_at = self._sync(names_of(principal))
+            revoked_at = self._port.sync(names_of(principal))
         except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good
             return _unavailable(error)
         return REVOKED if _is_revoked(principal, revoked_at) else found
@@ -69,7 +59,7 @@ class Revocation:
         self, found: Principal | Bound, principal: Principal
     ) -> Pending[Principal | Bound | Failure]:
         try:
-            call = Call[float](self._sync, self._aio, names_of(principal))
+            call = Call[float](self._port.sync, self._port.aio, names_of(principal))
             revoked_at = yield from perform(call)
             return REVOKED if _is_revoked(principal, revoked_at) else found
         except Exception as error:  # noqa: BLE001 - whatever a store throws, nothing is known good

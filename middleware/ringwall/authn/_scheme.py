@@ -9,6 +9,7 @@ from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
+from ..problem import Header
 from ._failure import Failure
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -25,6 +26,8 @@ class Scheme:
         header: a header of its own that holds the bare credential, in lower-case bytes; None: it
             comes in `Authorization`.
         wants: further request headers it reads, such as `dpop`.
+        wants_tls: whether it reads `exchange.tls`.
+        sets: names of the response headers that `answer_headers` may return.
         parameters: further parameters of its challenge.
         issuers: the issuers whose tokens it judges, where several schemes share a name; empty: it
             judges what no other one claims.
@@ -36,6 +39,8 @@ class Scheme:
     name: str = "Bearer"
     header: bytes | None = None
     wants: frozenset[bytes] = frozenset()
+    wants_tls: bool = False
+    sets: frozenset[bytes] = frozenset()
     parameters: tuple[tuple[str, str], ...] = ()
     issuers: frozenset[str] = frozenset()
     max_length: int = 8192
@@ -48,6 +53,11 @@ class Scheme:
         Returns the Principal, one of `failures`, or a Pending of these. An exception is a 500.
         """
         raise NotImplementedError
+
+    def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:
+        """What the answer to this request shall tell in headers, whoever gives it, unless it does
+        already. Asked only of a scheme with `sets`, and also about requests it has not judged."""
+        return ()
 
 
 def header_name(header: str, instead: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange
-from .._layer import Layer, Verdict
+from .._layer import Layer, ResponseHead, Verdict
 from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header, Response, problem
@@ -105,6 +105,11 @@ class Authentication(Layer):
                 *(want for scheme in schemes for want in scheme.wants),
             )
         )
+        self.wants_tls = any(scheme.wants_tls for scheme in schemes)
+        self.sets = frozenset().union(*(scheme.sets for scheme in schemes))
+        self._telling = tuple(scheme.answer_headers for scheme in schemes if scheme.sets)
+        if not self._telling:
+            self.on_response = super().on_response  # type: ignore[method-assign]
         self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
         if not self.colours:
             raise ConfigurationError(
@@ -190,7 +195,17 @@ class Authentication(Layer):
         # A failure that the scheme did not declare is a bug there: the KeyError becomes a 500.
         response, decision = chosen.answers[failure]
         exchange.decisions.append(decision)
-        return response
+        return self._completed(response, exchange) if self._telling else response
+
+    def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
+        for tell in self._telling:
+            for name, value in tell(exchange):
+                head.setdefault(name, value)
+
+    def _completed(self, response: Response, exchange: Exchange) -> Response:
+        there = {name for name, _ in response.headers}
+        told = [line for tell in self._telling for line in tell(exchange) if line[0] not in there]
+        return response.with_headers(told) if told else response
 
     def _nobody(self, exchange: Exchange) -> Response | None:
         if self._anonymous is None:
