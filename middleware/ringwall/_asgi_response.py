@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
 
+from ._asgi_request import ASGIExchange, Message, Receive, Scope
 from ._compile import FAILED, Plan, edit, refusal_body
-from ._exchange import Exchange, Outcome
+from ._exchange import Exchange
 from ._layer import ResponseHead
 from .problem import Header, Response, check_header
 
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -78,41 +76,88 @@ class Head(ResponseHead):
         self.status, self.headers = response.status, list(response.headers)
 
 
-def sender(exchange: Exchange, plan: Plan, depth: int, outcome: Outcome, send: Send) -> Send:
-    """The one wrapper around `send`: edits heads, notes the status.
-
-    A plain function that returns the inner awaitable costs half of an `async def`.
-    """
-    replaced = False
-
-    def out(message: Message) -> Awaitable[None]:
-        nonlocal replaced
-        kind = message["type"]
-        if kind == "http.response.start" or kind == "websocket.http.response.start":
-            head = Head(message["status"], list(message.get("headers") or ()))
-            replaced = not edit(plan, depth, exchange, head)
-            outcome.status = head.status
-            if replaced:
-                return _send_response(send, head, refusal_body(exchange, FAILED), kind[:-6])
-            return send({**message, "status": head.status, "headers": head.headers})
-        if replaced:
-            return _drop(message)
-        if kind == "websocket.accept":
-            outcome.status = 101
-            if message.get("headers"):
-                message = _accept(exchange, plan, depth, outcome, message)
-                replaced = message["type"] != kind
-        elif kind == "websocket.close":
-            outcome.status = outcome.status or 403
-            outcome.close_code = message.get("code", 1000)
-        return send(message)
-
-    return out
+def senders(plan: Plan) -> tuple[Callable[[ASGIExchange, Send], Send], ...]:
+    """By depth, what makes the one wrapper around `send`: it edits heads, and notes the status."""
+    return tuple(_sender(plan, depth) for depth in range(len(plan.unwinds)))
 
 
-def _accept(
-    exchange: Exchange, plan: Plan, depth: int, outcome: Outcome, message: Message
-) -> Message:
+def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
+    unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
+    defaults, looked_at, observing = unwind.defaults, unwind.looked_at, not unwind
+
+    def wrapping(exchange: ASGIExchange, send: Send) -> Send:
+        replaced = False
+
+        # A plain function that returns the inner awaitable costs half of an `async def`.
+        def out(message: Message) -> Awaitable[None]:
+            nonlocal replaced
+            kind = message["type"]
+            if kind == "http.response.start":
+                if noting:
+                    exchange.outcome.status = message["status"]
+                if observing:
+                    return send(message)
+                headers = [*(message.get("headers") or ())]
+                if looked_at is not None:
+                    for line in headers:
+                        if line[0].lower() in looked_at:
+                            break
+                    else:
+                        headers += defaults
+                        return send({**message, "headers": headers})
+                sending = _edited(plan, depth, exchange, send, message, headers)
+            elif kind == "http.response.body" and not replaced:
+                return send(message)
+            else:
+                sending = _other(plan, depth, exchange, send, message)
+            replaced = exchange.replaced
+            return sending
+
+        return out
+
+    return wrapping
+
+
+def _edited(
+    plan: Plan,
+    depth: int,
+    exchange: ASGIExchange,
+    send: Send,
+    message: Message,
+    headers: list[Header],
+) -> Awaitable[None]:
+    head = Head(message["status"], headers)
+    exchange.replaced = not edit(plan, depth, exchange, head)
+    if plan.completes[-1]:
+        exchange.outcome.status = head.status
+    if exchange.replaced:
+        prefix = message["type"].removesuffix(".start")
+        return _send_response(send, head, refusal_body(exchange, FAILED), prefix)
+    return send({**message, "status": head.status, "headers": head.headers})
+
+
+def _other(
+    plan: Plan, depth: int, exchange: ASGIExchange, send: Send, message: Message
+) -> Awaitable[None]:
+    """Messages that most responses do not have."""
+    if exchange.replaced:
+        return _drop(message)
+    kind = message["type"]
+    if kind == "websocket.http.response.start":
+        headers = [*(message.get("headers") or ())]
+        return _edited(plan, depth, exchange, send, message, headers)
+    if kind == "websocket.accept":
+        exchange.outcome.status = 101
+        if message.get("headers"):
+            message = _accept(exchange, plan, depth, message)
+            exchange.replaced = message["type"] != kind
+    elif kind == "websocket.close":
+        exchange.outcome.status = exchange.outcome.status or 403
+        exchange.outcome.close_code = message.get("code", 1000)
+    return send(message)
+
+
+def _accept(exchange: Exchange, plan: Plan, depth: int, message: Message) -> Message:
     """Let the cookies of an accepted handshake pass the layers outside; nothing else of it is a
     response. Where a layer fails, the handshake is refused instead."""
     lines = list(message["headers"])
@@ -121,35 +166,11 @@ def _accept(
         return message
     head = Head(101, cookies)
     if not edit(plan, depth, exchange, head):
-        outcome.status, outcome.close_code = 403, 1011
+        exchange.outcome.status, exchange.outcome.close_code = 403, 1011
         return {"type": "websocket.close", "code": 1011, "reason": ""}
     others = [line for line in lines if line[0].lower() != b"set-cookie"]
     kept = [line for line in head.headers if line[0].lower() == b"set-cookie"]
     return {**message, "headers": others + kept}
-
-
-def constant_sender(plan: Plan) -> Callable[[Send], Send]:
-    """For a stack whose response headers never change and that observes no end: a wrapper of
-    `send` that can only append."""
-    defaults, names, _ = plan.unwinds[-1]
-
-    def wrapping(send: Send) -> Send:
-        def out(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                headers = [*(message.get("headers") or ())]
-                for line in headers:
-                    if line[0].lower() in names:
-                        present = {name.lower() for name, _ in headers}
-                        headers += [line for line in defaults if line[0] not in present]
-                        break
-                else:
-                    headers += defaults
-                message = {**message, "headers": headers}
-            return send(message)
-
-        return out
-
-    return wrapping
 
 
 async def _drop(message: Message) -> None:

@@ -37,11 +37,14 @@ class Unwind(NamedTuple):
 
     defaults: constant headers, set unless the name is there; names: their names.
     edits: dynamic hooks, innermost first, each with the depth of its layer.
+    looked_at: the names that decide whether there is more to do than to append `defaults`; None:
+        there always is.
     """
 
     defaults: tuple[Header, ...]
     names: frozenset[bytes]
     edits: tuple[tuple[Edit, int], ...]
+    looked_at: frozenset[bytes] | None
 
     def __bool__(self) -> bool:
         return bool(self.defaults or self.edits)
@@ -137,6 +140,7 @@ def _unwind(outside: Sequence[Layer], everyone: Sequence[Layer]) -> Unwind:
     dynamic = frozenset[bytes]().union(*(layer.sets for layer in everyone))
     defaults: dict[bytes, bytes] = {}
     edits: list[tuple[Edit, int]] = []
+    looked_at: set[bytes] | None = set()
     for depth in reversed(range(len(outside))):
         layer = outside[depth]
         in_place = tuple(pair for pair in layer.constant_headers if pair[0] in dynamic)
@@ -145,10 +149,21 @@ def _unwind(outside: Sequence[Layer], everyone: Sequence[Layer]) -> Unwind:
                 defaults.setdefault(name, value)
         if in_place:
             edits.append((_set_defaults(in_place), depth))
+            looked_at = None
         if _is_set(layer, "on_response"):
             hook = _tolerating_edit(layer) if layer.observes else layer.on_response
             edits.append((hook, depth))
-    return Unwind(tuple(defaults.items()), frozenset(defaults), tuple(edits))
+            if looked_at is not None and layer.edits_only is not None:
+                looked_at |= layer.edits_only
+            else:
+                looked_at = None
+    names = frozenset(defaults)
+    return Unwind(
+        tuple(defaults.items()),
+        names,
+        tuple(edits),
+        None if looked_at is None else names | looked_at,
+    )
 
 
 def _completes(layers: Sequence[Layer]) -> tuple[Complete, ...]:
@@ -233,10 +248,10 @@ def fail_at(
 def edit(plan: Plan, depth: int, exchange: Exchange, head: ResponseHead) -> bool:
     """Let a response made at `depth` pass the layers outside. False: a layer failed, and the head
     is now that of its 500, edited by the layers outside that one."""
-    defaults, names, edits = plan.unwinds[depth]
-    if defaults:
-        head.add_missing(defaults, names)
-    for hook, at in edits:
+    unwind = plan.unwinds[depth]
+    if unwind.defaults:
+        head.add_missing(unwind.defaults, unwind.names)
+    for hook, at in unwind.edits:
         try:
             hook(exchange, head)
         except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal

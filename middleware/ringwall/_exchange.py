@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from ._lazy import lazy
 from ._pending import Call, Pending
 
 if TYPE_CHECKING:
@@ -92,10 +93,13 @@ class Exchange:
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
-    # Defaults on the class keep construction cheap: most requests set few of these. The adapters
-    # set what `__init__` sets without calling it, which halves the cost again.
-    decisions: list[Decision]
+    # Defaults on the class keep construction cheap: most requests set few of these.
+    interface: Literal["asgi", "wsgi"]
     kind: Literal["http", "websocket"] = "http"
+    boundary: Boundary
+    method: str
+    scheme: str
+    decisions: list[Decision]
     host: Host | None = None
     tls: TLS | None = None
     malformed: Response | None = None
@@ -106,9 +110,10 @@ class Exchange:
     body: bytes | None = None
     parent: Exchange | None = None
     reader: BodyReader | None = None
-    _client: str | None = None
-    _client_known: bool = False
-    _state: dict[object, Any] | None = None
+    # The response has started.
+    started: bool = False
+    # A layer failed on the response head, and its 500 left instead: the rest is dropped.
+    replaced: bool = False
 
     def __init__(
         self,
@@ -123,6 +128,7 @@ class Exchange:
         peer: str | None,
         boundary: Boundary,
     ) -> None:
+        """An exchange of given parts. The adapters have subclasses that derive most of these."""
         self.interface = interface
         self.method = method
         self.scheme = scheme
@@ -134,7 +140,6 @@ class Exchange:
         self.peer = peer
         self.boundary = boundary
         self.decisions = []
-        self.outcome = Outcome()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.interface} {self.kind}>"
@@ -143,23 +148,17 @@ class Exchange:
     def secure(self) -> bool:
         return self.scheme == "https"
 
-    @property
+    @lazy
     def client(self) -> str | None:
-        if not self._client_known:
-            self._client = self.boundary.canonical_address(self.peer)
-            self._client_known = True
-        return self._client
+        return self.boundary.canonical_address(self.peer)
 
-    @client.setter
-    def client(self, address: str | None) -> None:
-        self._client = address
-        self._client_known = True
-
-    @property
+    @lazy
     def state(self) -> dict[object, Any]:
-        if self._state is None:
-            self._state = {}
-        return self._state
+        return {}
+
+    @lazy
+    def outcome(self) -> Outcome:
+        return Outcome()
 
     def join(self, parent: Exchange) -> None:
         """Share what is known with the exchange of a stack wrapped around this one."""

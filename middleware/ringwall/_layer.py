@@ -98,6 +98,8 @@ class Layer:
         wants_tls: True: it reads `exchange.tls`.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
+        edits_only: names without one of which `on_response` does nothing to a response, so that
+            it need not be called; None: it sees every response.
         observes: True: a failure of this layer never reaches the request. False: it is a 500.
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).
@@ -117,6 +119,7 @@ class Layer:
     wants_tls: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
+    edits_only: frozenset[bytes] | None = None
     observes: bool = False
     tolerant: bool = False
     by_path: bool = False

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from ._compile import FAILED, Complete, Plan, complete, edit, refusal_body
-from ._exchange import Exchange, Outcome
 from ._layer import ResponseHead
 from ._pending import settle
+from ._wsgi_request import Environ, WSGIExchange
 from .problem import Header, Response, check_header, reason_phrase
 
-Environ: TypeAlias = dict[str, Any]
 ExcInfo: TypeAlias = (
     "tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None"
 )
@@ -97,98 +96,79 @@ def _native_names(names: frozenset[bytes]) -> frozenset[str]:
     return frozenset(name.decode("latin-1") for name in names)
 
 
-def constant_start(plan: Plan) -> Callable[[StartResponse], StartResponse]:
-    """For a stack whose response headers never change and that observes no end: a wrapper of
-    `start_response` that can only append."""
-    native = [*_native(plan.unwinds[-1].defaults)]
-    names = _native_names(plan.unwinds[-1].names)
+def starters(plan: Plan) -> tuple[Callable[[WSGIExchange, StartResponse], StartResponse], ...]:
+    """By depth, what makes the one wrapper around `start_response`: it edits heads, and notes the
+    status."""
+    return tuple(_starter(plan, depth) for depth in range(len(plan.unwinds)))
 
-    def wrapping(start_response: StartResponse) -> StartResponse:
+
+def _starter(plan: Plan, depth: int) -> Callable[[WSGIExchange, StartResponse], StartResponse]:
+    unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
+    defaults = [*_native(unwind.defaults)]
+    looked_at = None if unwind.looked_at is None else _native_names(unwind.looked_at)
+
+    def wrapping(exchange: WSGIExchange, start_response: StartResponse) -> StartResponse:
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None, /
         ) -> Write:
-            for line in headers:
-                if line[0].lower() in names:
-                    present = {name.lower() for name, _ in headers}
-                    headers = headers + [line for line in native if line[0] not in present]
-                    break
-            else:
-                headers = headers + native
-            if exc_info is None:
-                return start_response(status, headers)
-            return start_response(status, headers, exc_info)
+            exchange.started = True
+            if looked_at is not None:
+                for line in headers:
+                    if line[0].lower() in looked_at:
+                        break
+                else:
+                    if noting:
+                        exchange.outcome.status = int(status[:3])
+                    if exc_info is None:
+                        return start_response(status, headers + defaults)
+                    return start_response(status, headers + defaults, exc_info)
+            status, headers = _edited(plan, depth, exchange, status, headers)
+            write = (
+                start_response(status, headers)
+                if exc_info is None
+                else start_response(status, headers, exc_info)
+            )
+            return _discard if exchange.replaced else write
 
         return start
 
     return wrapping
 
 
-class Start:
-    """The one wrapper around `start_response`: edits heads, notes the status."""
+def _edited(
+    plan: Plan,
+    depth: int,
+    exchange: WSGIExchange,
+    status: str,
+    headers: list[tuple[str, str]],
+) -> tuple[str, list[tuple[str, str]]]:
+    code = int(status[:3])
+    head = Head(code, [*headers])
+    exchange.replaced = not edit(plan, depth, exchange, head)
+    if head.status != code:
+        status = f"{head.status} {reason_phrase(head.status)}"
+    if plan.completes[-1]:
+        exchange.outcome.status = head.status
+    return status, head.headers
 
-    __slots__ = (
-        "_depth",
-        "_exchange",
-        "_outcome",
-        "_plan",
-        "_start_response",
-        "_started",
-        "replaced",
-    )
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        plan: Plan,
-        depth: int,
-        outcome: Outcome,
-        start_response: StartResponse,
-    ) -> None:
-        self._exchange = exchange
-        self._plan = plan
-        self._depth = depth
-        self._outcome = outcome
-        self._start_response = start_response
-        self._started = False
-        self.replaced = False
-
-    def __call__(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None, /
-    ) -> Write:
-        code = int(status[:3])
-        self._started = True
-        if self._plan.unwinds[self._depth]:
-            head = Head(code, [*headers])
-            self.replaced = not edit(self._plan, self._depth, self._exchange, head)
-            if head.status != code:
-                code, status = head.status, f"{head.status} {reason_phrase(head.status)}"
-            headers = head.headers
-        self._outcome.status = code
-        if exc_info is not None:
-            write = self._start_response(status, headers, exc_info)
-        else:
-            write = self._start_response(status, headers)
-        return _discard if self.replaced else write
-
-    def finish(
-        self, result: Iterable[bytes], completes: tuple[Complete, ...], file_wrapper: Any
-    ) -> Iterable[bytes]:
-        """The iterable to return, so that the end is noticed and nothing else changes."""
-        self._outcome.error = None  # raised inside an inner stack, answered between it and us
-        if self.replaced:
-            return _Result(result, self, completes, self._exchange, self._outcome)
-        if not completes and (self._started or not self._plan.unwinds[self._depth].edits):
-            return result
-        if type(result) in (list, tuple):
-            # Made already: the server may take its length and send it in one go.
-            finish(completes, self._exchange, self._outcome)
-            return result
-        watched = _Result(result, self, completes, self._exchange, self._outcome)
-        if isinstance(file_wrapper, type) and isinstance(result, file_wrapper):
-            # Servers send files by system call if they get back what they gave (PEP 3333).
-            watched.ride_on_close()
-            return result
-        return watched
+def watched(
+    result: Iterable[bytes],
+    exchange: WSGIExchange,
+    completes: tuple[Complete, ...],
+) -> Iterable[bytes]:
+    """The iterable to return, so that the end is noticed and nothing else changes."""
+    if not exchange.replaced and result.__class__ in (list, tuple):
+        # Made already: the server may take its length and send it in one go.
+        finish(completes, exchange)
+        return result
+    made = _Result(result, exchange, completes)
+    file_wrapper = exchange.environ.get("wsgi.file_wrapper")
+    if isinstance(file_wrapper, type) and isinstance(result, file_wrapper):
+        # Servers send files by system call if they get back what they gave (PEP 3333).
+        made.ride_on_close()
+        return result
+    return made
 
 
 def _discard(data: bytes) -> None:
@@ -204,19 +184,15 @@ class _Result:
     def __init__(
         self,
         result: Iterable[bytes],
-        start: Start,
+        exchange: WSGIExchange,
         completes: tuple[Complete, ...],
-        exchange: Exchange,
-        outcome: Outcome,
     ) -> None:
         self._closed = self._ended = False
         self._result = result
         self._close = getattr(result, "close", None)
         self._iterator: Iterator[bytes] | None = None
-        self._start = start
         self._completes = completes
         self._exchange = exchange
-        self._outcome = outcome
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -230,13 +206,13 @@ class _Result:
             chunk = next(self._iterator)
         except StopIteration:
             self._ended = True
-            if not self._start.replaced:
+            if not self._exchange.replaced:
                 raise
             chunk = b""
         except BaseException as error:
-            self._outcome.error = error
+            self._exchange.outcome.error = error
             raise
-        if not self._start.replaced:
+        if not self._exchange.replaced:
             return chunk
         self._ended = True  # a layer failed on the response head: send its 500, drop the rest
         body = refusal_body(self._exchange, FAILED)
@@ -252,10 +228,10 @@ class _Result:
             if self._close is not None:
                 self._close()
         except BaseException as error:
-            self._outcome.error = error
+            self._exchange.outcome.error = error
             raise
         finally:
-            finish(self._completes, self._exchange, self._outcome)
+            finish(self._completes, self._exchange)
 
     def ride_on_close(self) -> None:
         """Notice the end through the `close` of the app's own object."""
@@ -263,20 +239,21 @@ class _Result:
             self._result.close = self.close  # type: ignore[attr-defined]
         except (AttributeError, TypeError):  # an object of C without a __dict__
             self._closed = True  # it stays open for the server: the end is now
-            finish(self._completes, self._exchange, self._outcome)
+            finish(self._completes, self._exchange)
 
     def __del__(self) -> None:
         self.close()  # a server that drops the iterable without closing it
 
 
-def refuse(exchange: Exchange, response: Response, start: Start) -> list[bytes]:
+def refuse(exchange: WSGIExchange, response: Response, start: StartResponse) -> list[bytes]:
     head = [*_native(response.headers)]
     start(f"{response.status} {reason_phrase(response.status)}", head)
-    body = refusal_body(exchange, FAILED if start.replaced else response)
+    body = refusal_body(exchange, FAILED if exchange.replaced else response)
     return [body] if body else []
 
 
-def finish(hooks: tuple[Complete, ...], exchange: Exchange, outcome: Outcome) -> None:
-    ending = complete(hooks, exchange, outcome)
-    if ending is not None:
-        settle(ending)
+def finish(hooks: tuple[Complete, ...], exchange: WSGIExchange) -> None:
+    if hooks:
+        ending = complete(hooks, exchange, exchange.outcome)
+        if ending is not None:
+            settle(ending)

@@ -166,6 +166,7 @@ class SecurityHeaders(Layer):
         if self._policies or overridden:
             self.__dict__["on_response"] = self._rewrite_and_set
         elif self._touched:
+            self.edits_only = self._touched
             self.__dict__["on_response"] = self._rewrite
 
     def __repr__(self) -> str:

@@ -1,0 +1,102 @@
+"""The way in under ASGI: what an exchange knows of a scope, and what the app gets to see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._boundary import TrustedProxies, warn_of_rewriting
+from ._exchange import Exchange, Outcome
+from ._lazy import lazy
+from .principal import ANONYMOUS
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+
+
+class ASGIExchange(Exchange):
+    """An exchange over the scope as the server made it: the app gets a copy, so that whatever the
+    app does to its own, what is derived late is derived from what was there at the start."""
+
+    if not TYPE_CHECKING:
+        __init__ = object.__init__  # the adapter sets what every request needs
+    interface = "asgi"
+    scope: Scope
+
+    @lazy
+    def root(self) -> str:
+        return self.scope.get("root_path") or ""
+
+    @lazy
+    def path(self) -> str:
+        # A router sees the path below its mount point. Servers and mounts put both into `path`.
+        path: str = self.scope["path"]
+        root = self.root
+        if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+            return path[len(root) :]
+        return path
+
+    @lazy
+    def raw_path(self) -> bytes | None:
+        return self.scope.get("raw_path")
+
+    @lazy
+    def query(self) -> bytes:
+        return self.scope.get("query_string") or b""
+
+    @lazy
+    def peer(self) -> str | None:
+        client = self.scope.get("client")
+        return client[0] if client else None
+
+
+def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
+    """Tell the app what the layers found out."""
+    if exchange.identified:
+        scope["user"] = scope["auth"] = exchange.principal or ANONYMOUS
+    proxies = exchange.boundary.proxies
+    if proxies is not None:
+        if _is_rewritten(exchange):
+            warn_of_rewriting()
+        _hand_over_headers(exchange, scope, proxies)
+        secure = exchange.scheme == "https"
+        if exchange.kind == "websocket":
+            scope["scheme"] = "wss" if secure else "ws"
+        else:
+            scope["scheme"] = exchange.scheme
+        if exchange.client is not None and exchange.client != exchange.peer:
+            scope["client"] = (exchange.client, 0)
+
+
+def _hand_over_headers(exchange: Exchange, scope: Scope, proxies: TrustedProxies) -> None:
+    lines = scope.get("headers") or ()
+    withheld = proxies.withheld(exchange.peer)
+    kept = [line for line in lines if withheld(line[0]) is None]
+    if len(kept) != len(lines):
+        scope["headers"] = kept
+    if proxies.tells_host and b"host" in exchange.headers:
+        host = (b"host", exchange.headers[b"host"])
+        if host not in kept:
+            scope["headers"] = [host, *(line for line in kept if line[0] != b"host")]
+
+
+def _is_rewritten(exchange: ASGIExchange) -> bool:
+    """No TCP connection comes from port 0: servers put it beside an address that was forwarded.
+    Where only the scheme was, nothing shows."""
+    peer = exchange.scope.get("client")
+    if not peer or peer[1] != 0 or exchange.parent is not None:
+        return False
+    return exchange.boundary.canonical_address(peer[0]) is not None
+
+
+def watch_disconnect(receive: Receive, outcome: Outcome) -> Receive:
+    """Note with which code the client closes a websocket."""
+
+    async def watched() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            outcome.close_code = message.get("code", 1005)
+        return message
+
+    return watched

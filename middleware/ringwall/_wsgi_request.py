@@ -1,0 +1,127 @@
+"""The way in under WSGI: what an exchange knows of an environ, and what the app gets to see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._boundary import TrustedProxies, warn_of_rewriting
+from ._exchange import Exchange
+from ._lazy import lazy
+
+Environ: TypeAlias = dict[str, Any]
+
+# Two headers have names of their own in an environ (PEP 3333, from CGI).
+_UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+
+class WSGIExchange(Exchange):
+    """An exchange over a copy of the environ: apps change theirs in place (SCRIPT_NAME, PATH_INFO),
+    and what is derived late must be derived from what was there at the start."""
+
+    if not TYPE_CHECKING:
+        __init__ = object.__init__  # the adapter sets what every request needs
+    interface = "wsgi"
+    environ: Environ
+    keys: tuple[tuple[bytes, str], ...]
+
+    @lazy
+    def headers(self) -> dict[bytes, bytes]:
+        environ = self.environ
+        found: dict[bytes, bytes] = {}
+        for name, key in self.keys:
+            value = environ.get(key)
+            # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
+            if value is not None and (value or key[:5] == "HTTP_"):
+                found[name] = value.encode("latin-1")
+        return found
+
+    @lazy
+    def root(self) -> str:
+        return _text(self.environ.get("SCRIPT_NAME") or "")
+
+    @lazy
+    def path(self) -> str:
+        return _text(self.environ.get("PATH_INFO") or "")
+
+    @lazy
+    def raw_path(self) -> bytes | None:
+        target = self.environ.get("REQUEST_URI") or self.environ.get("RAW_URI")
+        return _raw_path(target) if target else None
+
+    @lazy
+    def query(self) -> bytes:
+        query: str = self.environ.get("QUERY_STRING") or ""
+        return query.encode("latin-1")
+
+    @lazy
+    def peer(self) -> str | None:
+        return self.environ.get("REMOTE_ADDR") or None
+
+
+def environ_keys(wants: frozenset[bytes]) -> tuple[tuple[bytes, str], ...]:
+    """Header names, each with the key that it has in an environ."""
+    return tuple((name, _environ_key(name)) for name in sorted(wants))
+
+
+def _environ_key(name: bytes) -> str:
+    return _UNPREFIXED.get(name) or "HTTP_" + name.decode("ascii").upper().replace("-", "_")
+
+
+def _text(native: str) -> str:
+    """Bytes in the guise of Latin-1 (PEP 3333), decoded. Bad UTF-8 becomes U+FFFD, which the
+    boundary refuses in a path."""
+    return native if native.isascii() else native.encode("latin-1").decode("utf-8", "replace")
+
+
+def _raw_path(target: str) -> bytes | None:
+    """The path of a request target; the server tells it in a variable of its own."""
+    path = target.partition("?")[0] if "?" in target else target
+    if not path.startswith("/"):
+        scheme, separator, rest = path.partition("://")
+        path = "/" + rest.partition("/")[2] if separator and scheme.isalnum() else path
+    try:
+        return path.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
+def hand_over(exchange: Exchange, environ: Environ) -> None:
+    """Tell the app what the layers found out."""
+    if exchange.identified:
+        principal = exchange.principal
+        if principal is None:
+            environ.pop("REMOTE_USER", None)
+            environ.pop("AUTH_TYPE", None)
+        else:
+            environ["REMOTE_USER"] = principal.subject.encode("utf-8", "replace").decode("latin-1")
+            environ["AUTH_TYPE"] = principal.scheme
+    proxies = exchange.boundary.proxies
+    if proxies is not None:
+        if _is_rewritten(environ):
+            warn_of_rewriting()
+        _hand_over_headers(exchange, environ, proxies)
+        environ["wsgi.url_scheme"] = exchange.scheme
+        if exchange.client is not None:
+            environ["REMOTE_ADDR"] = exchange.client
+
+
+def _hand_over_headers(exchange: Exchange, environ: Environ, proxies: TrustedProxies) -> None:
+    withheld = proxies.withheld(exchange.peer)
+    said = [
+        key for key in environ if key[:5] == "HTTP_" and ("FORWARDED" in key or "CLIENT" in key)
+    ]
+    for key in said:
+        name = key[5:].replace("_", "-")
+        if withheld(name.encode("latin-1", "replace")) is not None:
+            del environ[key]
+    if proxies.tells_host and b"host" in exchange.headers:
+        environ["HTTP_HOST"] = exchange.headers[b"host"].decode("latin-1")
+
+
+def _is_rewritten(environ: Environ) -> bool:
+    """Whether gunicorn calls a socket without TLS https, or werkzeug's ProxyFix was here. Other
+    servers leave no trace."""
+    connection = environ.get("gunicorn.socket")
+    if connection is not None and environ["wsgi.url_scheme"] == "https":
+        return not hasattr(connection, "getpeercert")
+    return "werkzeug.proxy_fix.orig" in environ
