@@ -47,6 +47,7 @@ class Script:
     complete: nothing, note, raise, io, io-raise.
     reading: of the response: nothing (""), untouched; same, upper, refuse, raise, garbage; the same
         three at the head, such as raise-head; large bodies pass with "same", else get a 502.
+    seldom: on_response takes headers away and does nothing else, which it declares.
     """
 
     request: str = "pass"
@@ -58,6 +59,7 @@ class Script:
     observes: bool = False
     tolerant: bool = False
     by_path: bool = False
+    seldom: bool = False
     hooks: frozenset = field(default=frozenset({"on_request", "on_response", "on_complete"}))
 
 
@@ -74,6 +76,8 @@ class Scripted(Layer):
         self.observes = script.observes
         self.tolerant = script.tolerant
         self.by_path = script.by_path
+        if script.seldom:
+            self.edits_only = self.sets
         for hook in ("on_request", "on_response", "on_complete"):
             if hook not in script.hooks:
                 setattr(self, hook, getattr(Layer, hook).__get__(self))
@@ -129,6 +133,10 @@ class Scripted(Layer):
         return None
 
     def on_response(self, exchange, head):
+        if self.script.seldom:
+            for name in self.edits_only:
+                head.remove(name)
+            return
         self._note(exchange, "on_response", str(head.status))
         for do, header in self.script.response:
             if do == "raise":

@@ -45,11 +45,6 @@ class ASGIExchange(Exchange):
     def query(self) -> bytes:
         return self.scope.get("query_string") or b""
 
-    @lazy
-    def peer(self) -> str | None:
-        client = self.scope.get("client")
-        return client[0] if client else None
-
 
 def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
     """Tell the app what the layers found out."""

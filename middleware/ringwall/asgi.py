@@ -53,6 +53,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         exchange.boundary = boundary
         exchange.headers = headers
         exchange.decisions = []
+        peer = scope.get("client")
+        exchange.peer = peer[0] if peer else None  # now: it may be a list, which apps can change
         scheme = scope.get("scheme")
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
         if kind == "http":

@@ -35,6 +35,7 @@ def scripts(
         observes=st.booleans(),
         tolerant=st.booleans(),
         by_path=st.booleans(),
+        seldom=st.booleans(),
         hooks=st.sets(st.sampled_from(HOOKS)).map(frozenset) | st.just(frozenset(HOOKS)),
     )
 

@@ -205,6 +205,7 @@ def test_a_response_hook_that_yields_is_refused_for_it_would_silently_do_nothing
         {"wants": frozenset({b"Authorization"})},
         {"wants": frozenset({"authorization"})},
         {"sets": frozenset({b"x a"})},
+        {"edits_only": frozenset({b"X-A"})},
     ],
 )
 def test_a_malformed_header_in_a_declaration_is_refused(attributes):
