@@ -9,7 +9,8 @@ from ._compile import innermost_plan, refusal_body
 from ._exchange import KEY, Exchange
 from ._layer import Layer
 from ._response_body import ask, is_bodiless, judge, too_large
-from ._wsgi_response import Environ, ExcInfo, Head, StartResponse, Write, WSGIApp
+from ._wsgi_request import Environ
+from ._wsgi_response import ExcInfo, Head, StartResponse, Write, WSGIApp
 from .problem import Response, reason_phrase
 
 
