@@ -42,7 +42,7 @@ class Script:
     """What one layer does.
 
     request: pass, refuse, authenticate, deauthenticate, raise, garbage; io (then pass), io-refuse,
-        io-raise, io-caught, io-garbage; read, read-lenient.
+        io-raise, io-caught, io-garbage; read, read-lenient, read-replace (by upper case).
     response: pairs of an operation (add, set, setdefault, remove, status, raise) and its header.
     complete: nothing, note, raise, io, io-raise.
     reading: of the response: nothing (""), untouched; same, upper, refuse, raise, garbage; the same
@@ -78,6 +78,7 @@ class Scripted(Layer):
         self.by_path = script.by_path
         if script.seldom:
             self.edits_only = self.sets
+        self.replaces_body = script.request == "read-replace"
         for hook in ("on_request", "on_response", "on_complete"):
             if hook not in script.hooks:
                 setattr(self, hook, getattr(Layer, hook).__get__(self))
@@ -130,6 +131,8 @@ class Scripted(Layer):
             self._note(exchange, "incomplete")
             return None if lenient else Response(400, [TEXT], b"incomplete")
         self._note(exchange, f"read {body!r}")
+        if self.replaces_body:
+            exchange.replacement = body.upper()
         return None
 
     def on_response(self, exchange, head):

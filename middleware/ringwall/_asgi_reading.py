@@ -9,7 +9,7 @@ from ._asgi_response import ASGIApp, Head, ResponseReplaced, Send
 from ._compile import innermost_plan, refusal_body
 from ._exchange import KEY, Exchange
 from ._layer import Layer, ReadBody
-from ._response_body import Unreadable, ask, failed, is_bodiless, judge, too_large
+from ._response_body import OF_THE_REQUEST, Unreadable, ask, failed, is_bodiless, judge, too_large
 from .problem import Response
 
 # What may carry a body. The two others name a file that the server sends by itself.
@@ -22,7 +22,10 @@ def read_asgi(app: ASGIApp, layer: Layer) -> ASGIApp:
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await app(scope, receive, send)
-        reader = _Reader(layer, scope[KEY], send)
+        exchange: Exchange = scope[KEY]
+        reader = _Reader(layer, exchange, send)
+        if exchange.replacement is not None:
+            scope, receive = _with_body(scope, receive, exchange.replacement)
         try:
             return await app(scope, receive, reader)
         except ResponseReplaced:
@@ -33,6 +36,23 @@ def read_asgi(app: ASGIApp, layer: Layer) -> ASGIApp:
         reading.__ringwall__ = plan  # type: ignore[attr-defined]
     reading.app = app  # type: ignore[attr-defined]
     return reading
+
+
+def _with_body(scope: Scope, receive: Receive, body: bytes) -> tuple[Scope, Receive]:
+    """The request with another body. The one that was sent has been read to its end."""
+    lines = [line for line in scope["headers"] if line[0].lower() not in OF_THE_REQUEST]
+    lines.append((b"content-length", b"%d" % len(body)))
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replaced() -> Message:
+        if waiting:
+            return waiting.pop()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+
+    return {**scope, "headers": lines}, replaced
 
 
 class _Reader:

@@ -86,6 +86,7 @@ class Exchange:
         decisions: what the layers decided so far, outermost first.
         route: the template of the rule that matched, such as `/v1/orders/{order_id:int}`.
         params: the typed parameters of that template.
+        replacement: the body that the app gets instead, from a layer with `replaces_body`.
         body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
             lies here depends on who asked before.
         state: a place for each layer's own per-request state, by layer instance.
@@ -108,6 +109,7 @@ class Exchange:
     route: str | None = None
     params: dict[str, Any] | None = None
     body: bytes | None = None
+    replacement: bytes | None = None
     parent: Exchange | None = None
     reader: BodyReader | None = None
     # The response has started.

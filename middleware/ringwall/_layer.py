@@ -104,6 +104,8 @@ class Layer:
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).
         by_path: True: it decides by path, so that odd paths are refused before it.
+        replaces_body: True: it may set `exchange.replacement`, the body that the app and the layers
+            inside this one get instead of the one that was sent.
         inside: names of layers that, where present, must stand outside this one.
         colours: the interfaces its ports can serve, of "asgi" and "wsgi".
 
@@ -123,6 +125,7 @@ class Layer:
     observes: bool = False
     tolerant: bool = False
     by_path: bool = False
+    replaces_body: bool = False
     inside: frozenset[str] = frozenset()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 

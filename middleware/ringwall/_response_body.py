@@ -1,7 +1,8 @@
 """The body of a response, read whole before it leaves: for layers that filter or check it.
 
-A stack with such a layer is cut behind it, and what is inside is wrapped in a reader (see `Stack`):
-by the law of fusion that changes nothing else, and stacks without one pay nothing.
+A stack with such a layer, or with one that replaces the request's body, is cut behind it, and what
+is inside is wrapped in a reader (see `Stack`): by the law of fusion that changes nothing else, and
+stacks without one pay nothing.
 """
 
 from __future__ import annotations
@@ -17,24 +18,29 @@ _OF_THE_BYTES = (
     b"accept-ranges", b"content-range",
 )  # fmt: skip
 _BODILESS = frozenset({204, 304})
+# The same of a request, and what would frame it twice.
+OF_THE_REQUEST = frozenset(
+    {b"content-length", b"transfer-encoding", b"content-md5", b"digest", b"content-digest"}
+    | {b"repr-digest"}
+)
 
 
 class Unreadable(Exception):
     """The app hands its body to the server in a way that no layer can read."""
 
 
-def reads_responses(layer: Layer) -> bool:
-    """Whether a layer may want response bodies. Asked of the instance, like every hook."""
+def needs_a_cut(layer: Layer) -> bool:
+    """Whether a layer may touch a body. Asked of the instance, like every hook."""
     bound = layer.on_response_body
-    return getattr(bound, "__func__", bound) is not Layer.on_response_body
+    return layer.replaces_body or getattr(bound, "__func__", bound) is not Layer.on_response_body
 
 
 def segments(layers: tuple[Layer, ...]) -> list[tuple[Layer, ...]]:
-    """Layers, cut behind each one that reads responses; the last part may be empty."""
+    """Layers, cut behind each one that touches bodies; the last part may be empty."""
     parts: list[tuple[Layer, ...]] = []
     start = 0
     for position, layer in enumerate(layers, 1):
-        if reads_responses(layer):
+        if needs_a_cut(layer):
             parts.append(layers[start:position])
             start = position
     return [*parts, layers[start:]]

@@ -8,17 +8,24 @@ from collections.abc import Callable, Iterable, Iterator
 from ._compile import innermost_plan, refusal_body
 from ._exchange import KEY, Exchange
 from ._layer import Layer
-from ._response_body import ask, is_bodiless, judge, too_large
+from ._response_body import OF_THE_REQUEST, ask, is_bodiless, judge, too_large
 from ._wsgi_request import Environ
 from ._wsgi_response import ExcInfo, Head, StartResponse, Write, WSGIApp
 from .problem import Response, reason_phrase
+
+_OF_THE_REQUEST = tuple(
+    "HTTP_" + name.decode("ascii").upper().replace("-", "_") for name in OF_THE_REQUEST
+)
 
 
 def read_wsgi(app: WSGIApp, layer: Layer) -> WSGIApp:
     """Wrap what is inside of a layer that reads responses."""
 
     def reading(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        reader = _Reader(layer, environ[KEY], start_response)
+        exchange: Exchange = environ[KEY]
+        reader = _Reader(layer, exchange, start_response)
+        if exchange.replacement is not None:
+            _put_body(environ, exchange.replacement)
         return reader.conclude(app(environ, reader))
 
     plan = innermost_plan(app)
@@ -26,6 +33,13 @@ def read_wsgi(app: WSGIApp, layer: Layer) -> WSGIApp:
         reading.__ringwall__ = plan  # type: ignore[attr-defined]
     reading.app = app  # type: ignore[attr-defined]
     return reading
+
+
+def _put_body(environ: Environ, body: bytes) -> None:
+    for key in _OF_THE_REQUEST:
+        environ.pop(key, None)
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
 
 
 class _Reader:

@@ -215,6 +215,48 @@ def test_a_hook_that_could_not_work_is_refused():
             Stack(layer())
 
 
+DIGESTS = ((b"Content-Digest", b"x"), (b"Digest", b"x"), (b"content-md5", b"x"))
+
+
+@INTERFACES
+def test_a_replaced_body_reaches_the_layers_inside_and_the_app_with_its_own_length(interface):
+    scripts = [Script("read"), Script("read-replace"), Script("read")]
+    request = Request(method="POST", body=(b"ab", b"c"), headers=((b"host", b"a"), *DIGESTS))
+    app = SampleApp()
+    done = run(interface, layers_of(scripts), app, request)
+    assert [d.rule for d in done.decisions if d.rule.startswith("read")] == [
+        "read b'abc'",
+        "read b'abc'",
+        "read b'ABC'",
+    ]
+    assert app.seen[0].body == b"ABC"
+
+
+def test_a_replaced_body_is_framed_once_and_followed_by_the_disconnect():
+    told = []
+
+    async def app(scope, receive, send):
+        told.extend([scope["headers"], await receive(), await receive()])
+
+    headers = ((b"host", b"a"), *DIGESTS, (b"transfer-encoding", b"chunked"))
+    layer = Scripted("replacing", Script("read-replace"))
+    body = {"type": "http.request", "body": b"ab", "more_body": False}
+    call(layer.asgi(app), Request(method="POST", headers=headers).scope(), [body])
+    assert told[0] == [(b"host", b"a"), (b"content-length", b"2")]
+    assert told[1] == {**body, "body": b"AB"}
+    assert told[2] == {"type": "http.disconnect"}
+
+
+def test_a_replaced_body_of_wsgi_is_framed_once():
+    environ = Request(
+        method="POST", headers=(*DIGESTS, (b"transfer-encoding", b"chunked")), body=(b"ab",)
+    ).environ()
+    serve(Scripted("replacing", Script("read-replace")).wsgi(answering([])), environ)
+    assert environ["wsgi.input"].read() == b"AB"
+    assert environ["CONTENT_LENGTH"] == "2"
+    assert not {"HTTP_TRANSFER_ENCODING", "HTTP_DIGEST", "HTTP_CONTENT_MD5"} & environ.keys()
+
+
 # --- ASGI -----------------------------------------------------------------------------------------
 
 
@@ -346,6 +388,7 @@ def test_what_is_written_is_read_too():
         write = start_response("200 OK", [])
         write(b"one ")
         write(b"two ")
+        write(b"")
         return [b"three"]
 
     _, written, result = serve(reading("upper").wsgi(app))
@@ -358,9 +401,9 @@ def test_what_is_written_is_read_too():
     _, written, result = serve(reading("upper").wsgi(app), environ)
     assert (written, list(result)) == ([], [])
     heads, written, result = serve(reading("same", limit=3).wsgi(app))
-    assert (written, list(result), len(heads)) == ([b"one ", b"two "], [b"three"], 1)
+    assert (written, list(result), len(heads)) == ([b"one ", b"two ", b""], [b"three"], 1)
     _, written, result = serve(reading("untouched").wsgi(app))
-    assert (written, list(result)) == ([b"one ", b"two "], [b"three"])
+    assert (written, list(result)) == ([b"one ", b"two ", b""], [b"three"])
 
 
 def test_a_start_response_at_the_first_iteration_is_read_too():

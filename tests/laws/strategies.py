@@ -19,7 +19,7 @@ HOOKS = ["on_request", "on_response", "on_complete"]
 def scripts(
     request=(
         "pass pass pass refuse authenticate deauthenticate raise garbage io io-refuse io-raise"
-        " io-caught io-garbage read read read-lenient"
+        " io-caught io-garbage read read read-lenient read-replace"
     ),
     edit=edits,
     reading="untouched same upper refuse raise garbage raise-head refuse-head garbage-head",
