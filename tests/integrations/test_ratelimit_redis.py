@@ -136,7 +136,7 @@ kinds = st.sampled_from([GCRA, FixedWindow, SlidingWindow])
 steps = st.lists(
     st.tuples(
         st.floats(0, 1.5),
-        st.sampled_from(["acquire", "acquire", "acquire", "peek", "refund"]),
+        st.sampled_from(["acquire", "acquire", "acquire", "peek", "refund", "debit"]),
         st.lists(
             st.tuples(st.integers(0, 2), st.sampled_from("ab"), st.floats(0, 1.2)),
             min_size=1,
@@ -171,6 +171,10 @@ def test_the_script_decides_exactly_as_the_memory_store(clocked, limits, steps):
             continue
         if what == "peek":
             assert settle(store.peek(checks)) == memory.peek(checks)
+            continue
+        if what == "debit":
+            settle(store.debit(checks))
+            memory.debit(checks)
             continue
         ours, theirs = settle(store.acquire(checks)), memory.acquire(checks)
         assert ours == theirs
@@ -241,6 +245,18 @@ def test_a_peek_charges_nothing_and_a_refund_gives_back_once(store, run):
     denied = run(store.acquire([check]))
     run(store.refund([check], denied))
     assert run(store.peek([check]))[0].remaining == 0
+
+
+def test_a_debt_is_paid_and_clears_no_denial(store, run, shared):
+    check = Check(limit(3), "k")
+    run(store.debit([check._replace(cost=2)]))
+    assert run(store.peek([check]))[0].remaining == 1
+    run(store.debit([check._replace(cost=10**6)]))
+    assert not run(store.acquire([check]))[0].allowed
+    run(store.debit([check]))
+    before = scripts_run(shared)
+    assert not run(store.acquire([check]))[0].allowed
+    assert scripts_run(shared) == before
 
 
 def test_a_reset_forgets(store, run):

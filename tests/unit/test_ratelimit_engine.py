@@ -163,6 +163,17 @@ def test_a_clock_that_was_set_back_locks_nobody_out_for_longer_than_the_limit_do
 
 
 @pytest.mark.parametrize("kind", ALGORITHMS)
+@given(quota=quotas, window=windows, now=st.integers(0, 10**9), spent=st.integers(0, 12),
+       cost=st.integers(0, 10**6))  # fmt: skip
+def test_a_debt_is_a_charge_of_at_most_what_is_left(kind, quota, window, now, spent, cost):
+    limit = kind("x", quota, window)
+    state = limit.charge(limit.at(0, now), now, min(spent, quota))
+    after = limit.debit(state, now, cost)
+    assert after == limit.charge(state, now, min(cost, limit.remaining(state, now)))
+    assert limit.at(after, now) == after
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
 @given(quota=quotas, window=windows, now=st.integers(0, 10**9), cost=st.integers(0, 12))
 def test_a_refund_at_once_undoes_a_charge(kind, quota, window, now, cost):
     limit = kind("x", quota, window)

@@ -145,6 +145,16 @@ def test_a_peek_and_a_cost_of_nothing_charge_nothing_and_a_refund_does_nothing(
             store.peek([check._replace(cost=cost)])
 
 
+def test_a_debt_is_paid_also_above_what_is_left(store, run):
+    check = Check(limit(), "k")
+    run(store.debit([check._replace(cost=2)]))
+    assert run(store.peek([check]))[0].remaining == 1
+    run(store.debit([check._replace(cost=9)]))
+    assert not run(store.acquire([check]))[0].allowed
+    with pytest.raises(ValueError, match="a cost"):
+        store.debit([check._replace(cost=-1)])
+
+
 def test_parallel_threads_are_never_admitted_beyond_the_limit(memcached):
     store = LimitsStore(memcached.url, timeout=5, wall_clock=Clock())
     admitted = []

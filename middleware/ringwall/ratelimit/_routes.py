@@ -20,7 +20,8 @@ class Routes(Generic[T]):
     """Finds the entry of the most specific template for a method.
 
     What a router may treat alike comes under one entry: `/login` and `/login/`, `get` and `GET`,
-    HEAD and GET (unless HEAD has an entry of its own), and each spelling of a number or UUID.
+    HEAD and GET (unless HEAD has an entry of its own), and each spelling of a number or UUID. And
+    `/files/**` holds `/files`, unless that has an entry of its own.
 
     Parameters:
         entries: by "METHOD /path/{template}"; the method "*" is each one that has no entry.
@@ -30,31 +31,34 @@ class Routes(Generic[T]):
     """
 
     def __init__(self, entries: Mapping[str, T]) -> None:
-        parsed = [(*read_route(route), entry) for route, entry in entries.items()]
-        methods = {method for method, _, _ in parsed} | {"*"}
+        parsed: dict[str, list[tuple[Template, T]]] = {}
+        for route, entry in entries.items():
+            method, template = read_route(route)
+            parsed.setdefault(method, []).append((template, entry))
+        methods = {*parsed, "*"}
         if "GET" in methods:
             methods.add("HEAD")
         self._by_method: dict[str, TemplateIndex[T]] = {}
         for method in methods:
-            index: TemplateIndex[T] = TemplateIndex()
+            self._by_method[method] = index = TemplateIndex[T]()
             for narrower in _widening(method):
-                own: TemplateIndex[T] = TemplateIndex()
-                for of, template, entry in parsed:
-                    if of == narrower:
-                        own.add(template, entry)  # which refuses a second one
-                        index.put(template, entry)
-            self._by_method[method] = index
+                own = TemplateIndex[T]()
+                for template, entry in parsed.get(narrower, ()):
+                    own.add(template, entry)  # which refuses a second one
+                    if template.below and template.segments:
+                        base = Template(template.text[:-3], template.segments, below=False)
+                        index.put(base, entry)
+            for narrower in _widening(method):
+                for template, entry in parsed.get(narrower, ()):
+                    index.put(template, entry)
         self._any = self._by_method["*"]
 
     def find(self, exchange: Exchange) -> T | None:
         """The entry, or None."""
         # Some frameworks take a method in any case: RFC 9110 section 9.1 does not, but they do.
         index = self._by_method.get(exchange.method.upper(), self._any)
-        path = exchange.path
-        if path[-1:] == "/" and len(path) > 1:
-            found = index.find(path[:-1]) or index.find(path)
-        else:
-            found = index.find(path or "/")
+        path = exchange.path or "/"
+        found = index.find(path[:-1] if path[-1] == "/" and len(path) > 1 else path)
         return None if found is None else found[0]
 
 

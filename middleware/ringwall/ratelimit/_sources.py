@@ -51,9 +51,7 @@ class Tiers:
         if default not in rates:
             raise ConfigurationError(f"there is no tier {default!r}" + did_you_mean(default, rates))
         if not (isinstance(claim, str) or (callable(claim) and not _is_async(claim))):
-            raise ConfigurationError(
-                "Tiers takes the name of a claim, or a function (no coroutine)"
-            )
+            raise ConfigurationError("Tiers takes a claim's name, or a function (not a coroutine)")
         self.by_claim = isinstance(claim, str)
         self._names = tuple(rates)
         self._default = default

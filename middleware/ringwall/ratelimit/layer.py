@@ -95,7 +95,7 @@ class RateLimit(Layer):
     ) -> None:
         plain = [rate for rate in rates if not isinstance(rate, Rule)]
         rules = [rate for rate in rates if isinstance(rate, Rule)]
-        if plain or not (rules or routes):
+        if plain or not (rules or routes is not None):
             rules.insert(0, Rule(*plain, key=key, policy=policy, algorithm=algorithm, cost=cost,
                                  charge=charge))  # fmt: skip
         by_route = {} if routes is None else _route_rules(routes, algorithm)
@@ -103,6 +103,8 @@ class RateLimit(Layer):
             raise ConfigurationError(
                 "routes= alone leaves every other path unlimited: add a rate, or one for '* /**'"
             )
+        if rules:
+            check_rules(rules)
         everything = [*rules, *(rule for rule in by_route.values() if rule is not None)]
         judge = Judge(
             self.name, self, everything[0].policy, store=store, when_down=when_down,
@@ -127,7 +129,6 @@ class RateLimit(Layer):
             decide = quick.judge
             self.__dict__["on_response"] = quick.on_response
         else:
-            check_rules(rules)
             decide = select(rules, rules[0].policy).judge
         charges = [rule.charge for rule in everything if rule.charge is not None]
         self.sets = judge.names.union(*(charge.reads for charge in charges))
