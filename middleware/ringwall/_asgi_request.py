@@ -50,6 +50,8 @@ def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
     """Tell the app what the layers found out."""
     if exchange.identified:
         scope["user"] = scope["auth"] = exchange.principal or ANONYMOUS
+        if exchange.concealed is not None:
+            exchange.concealed.of_scope(scope)
     proxies = exchange.boundary.proxies
     if proxies is not None:
         if _is_rewritten(exchange):
@@ -62,6 +64,13 @@ def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
             scope["scheme"] = exchange.scheme
         if exchange.client is not None and exchange.client != exchange.peer:
             scope["client"] = (exchange.client, 0)
+
+
+def forbid_response(scope: Scope) -> None:
+    """A websocket that is open already cannot be answered by a response any more."""
+    extensions = dict(scope.get("extensions") or ())
+    extensions.pop("websocket.http.response", None)
+    scope["extensions"] = extensions
 
 
 def _hand_over_headers(exchange: Exchange, scope: Scope, proxies: TrustedProxies) -> None:

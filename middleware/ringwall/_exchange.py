@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from ._conceal import without_query
 from ._lazy import lazy
 from ._pending import Call, Pending
 
 if TYPE_CHECKING:
     from ._boundary import Boundary, Host
+    from ._challenges import Challenges
+    from ._conceal import Concealment
     from ._tls_of import TLS
     from .principal import Principal
     from .problem import Response
@@ -47,6 +50,12 @@ class BodyReader(Protocol):
     """The adapter's end of the request body, in one colour."""
 
     def call(self, limit: int) -> Call[bytes]: ...
+
+
+class FirstMessage(Protocol):
+    """The adapter's end of a websocket that is not accepted yet."""
+
+    def call(self, limit: int, timeout: float) -> Call[bytes | None]: ...
 
 
 def declared_length(value: bytes | None) -> int | None:
@@ -90,6 +99,9 @@ class Exchange:
         body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
             lies here depends on who asked before.
         state: a place for each layer's own per-request state, by layer instance.
+        challenges: how the authentication layer asks for credentials, for refusals by others.
+        concealed: the credentials that the app shall not see; say so by `conceal`.
+        subprotocol: of a websocket, the one to choose where the app chooses none.
         malformed: the boundary's refusal, if the request's host, method or proxy headers are bad.
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
@@ -112,6 +124,10 @@ class Exchange:
     replacement: bytes | None = None
     parent: Exchange | None = None
     reader: BodyReader | None = None
+    opener: FirstMessage | None = None
+    challenges: Challenges | None = None
+    concealed: Concealment | None = None
+    subprotocol: str | None = None
     # The response has started.
     started: bool = False
     # A layer failed on the response head, and its 500 left instead: the rest is dropped.
@@ -170,6 +186,7 @@ class Exchange:
         self.route, self.params = parent.route, parent.params
         self.principal, self.identified = parent.principal, parent.identified
         self.peer = parent.peer
+        self.challenges = parent.challenges
 
     def authenticate(self, principal: Principal | None) -> None:
         """Say who the request speaks for, to this stack and to those wrapped around it."""
@@ -186,6 +203,36 @@ class Exchange:
             exchange.route = template
             exchange.params = params
             exchange = exchange.parent
+
+    def conceal(self, concealment: Concealment) -> None:
+        """Take credentials out of what the app, the layers further in and the audit see."""
+        exchange: Exchange | None = self
+        while exchange is not None:
+            exchange.concealed = concealment.joined(exchange.concealed)
+            headers = exchange.headers
+            for name in [*headers]:
+                value = concealment.edit(name, headers[name])
+                if value is None:
+                    del headers[name]
+                else:
+                    headers[name] = value
+            if concealment.query:
+                exchange.query = without_query(exchange.query, concealment.query)
+            exchange = exchange.parent
+
+    def read_first_message(self, limit: int, timeout: float) -> Pending[bytes | None]:
+        """Accept a websocket before the app does, and read its first message, which the app will
+        not see; None where there is none in time, or one that is too long.
+
+        Parameters:
+            limit: bytes. timeout: seconds.
+
+        Raises (into the policy): ClientDisconnected.
+        """
+        if self.opener is None:
+            return None
+        message: bytes | None = yield self.opener.call(limit, timeout)
+        return message
 
     def read_body(self, limit: int) -> Pending[bytes]:
         """Read the whole request body, at most `limit` bytes; the app gets it replayed.

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ._asgi_body import Body
-from ._asgi_request import ASGIExchange, Message, Receive, Scope, hand_over, watch_disconnect
+from ._asgi_request import (
+    ASGIExchange,
+    Message,
+    Receive,
+    Scope,
+    forbid_response,
+    hand_over,
+    watch_disconnect,
+)
 from ._asgi_response import ASGIApp, ResponseReplaced, Send, refuse, senders
 from ._boundary import COMMON_METHODS
 from ._compile import Plan, checked, complete, fail_at
@@ -14,6 +22,7 @@ from ._exchange import KEY, ClientDisconnected, Outcome
 from ._layer import Verdict
 from ._pending import asettle
 from ._tls_of import tls_of
+from ._websocket import Opener, choosing
 from .problem import Response
 
 __all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "build_asgi"]
@@ -79,6 +88,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
 
         verdict: Verdict = None
         body: Body | None = None
+        opener: Opener | None = None
         depth = completes = everyone
         try:
             try:
@@ -86,7 +96,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                     verdict = hook(exchange)
                     if verdict is not None:
                         if verdict.__class__ is not Response:
-                            if body is None and kind == "http":
+                            if kind == "websocket":
+                                opener = opener or Opener(receive, send)
+                                exchange.opener = opener
+                            elif body is None:
                                 body = exchange.reader = Body(scope, receive)
                             verdict = await _judged(verdict)
                         if verdict is not None:
@@ -97,14 +110,20 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                if body is not None:
-                    exchange.reader = None  # it knows the exchange: no cycle may outlive it
+                if body is not None or opener is not None:
+                    exchange.reader = exchange.opener = None  # no cycle may outlive this
+            if opener is not None and opener.opened:
+                exchange.outcome.status = 101
+                receive, send = opener.receive, opener.sending(send)
+                forbid_response(scope)
             if verdict is not None:
                 out = wrap_send[depth](exchange, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
             if exchange.identified or not direct:
                 hand_over(exchange, scope)
+                if exchange.subprotocol is not None:
+                    send = choosing(send, exchange.subprotocol)
             if body is not None and body.was_read:
                 receive = body.replay
             if transparent:
