@@ -1,36 +1,27 @@
-"""What each layer costs alone and in the full stack, beside a hand-written floor.
+"""What each layer costs: alone over a raw app, beside a hand-written floor, and in the full stack.
+
+The cost in the stack is the full stack's less that of the stack without the layer.
 
 Run: python -m benchmarks.layers
 """
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
-from ringwall import (
-    HTTPS,
-    APIKey,
-    Audit,
-    Authentication,
-    Authorization,
-    BodyValidation,
-    Layer,
-    RateLimit,
-    Stack,
-    allow,
-    generate_api_key,
-    scope,
-)
+from ringwall import APIKey, Authentication, Layer, Stack, generate_api_key
 
+from . import floors
 from . import requests as r
-from .harness import interleaved, overhead, report, run_to_end
+from .floor_rules import Trail
+from .harness import Comparison, Goal, Variant
+from .lab import Lab, Made, run
+from .stacks import ringwall_layers
 
-KEY, RECORD = generate_api_key("alice", scopes=["orders:read"])
-r.HEADERS[5] = (b"authorization", b"ApiKey " + KEY.encode())
+Interface = Literal["ASGI", "WSGI"]
+INTERFACES: tuple[Interface, ...] = ("ASGI", "WSGI")
+GOALS = (Goal("over its floor", "Ringwall", "floor", 2),)
 
 
 class Nothing(Layer):
@@ -42,104 +33,103 @@ class Nothing(Layer):
         return None
 
 
-def layers(folder: Path) -> dict[str, Layer]:
-    return {
-        "core": Nothing(),
-        "audit": Audit(sink=folder / "audit.jsonl"),
-        "https": HTTPS(hosts=["api.example.com"]),
-        "ratelimit": RateLimit("1000000/second"),
-        "authentication (API key)": Authentication(APIKey([RECORD])),
-        "authorization": Authorization(
-            allow("GET", "/v1/orders/{order_id:int}", scope("orders:read"))
-        ),
-        "validation (GET)": BodyValidation({"POST /v1/orders": {"type": "object"}}),
-    }
+class Pair(NamedTuple):
+    """A layer, or a few that belong together, around a raw app; and the same by hand."""
+
+    title: str
+    method: str
+    floor: Any
+    ringwall: Any
 
 
-def floor_headers(app: Any) -> Any:
-    """HTTPS check, host check and HSTS by hand."""
-    line = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+def pairs(lab: Lab, interface: Interface) -> Iterator[Pair]:
+    """Every layer beside its floor."""
+    colour = interface.lower()
+    bare = bare_app(interface)
+    layers = ringwall_layers(lab.folder / f"{colour}.jsonl", lab.provider)
+    file = lab.open("floor.jsonl")
 
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        for name, value in scope["headers"]:
-            if name == b"host":
-                if value != b"api.example.com":
-                    raise ValueError
-                break
+    def floor(name: str, app: Any = bare, *more: Any) -> Any:
+        return getattr(floors, f"{name}_{colour}")(app, *more)
 
-        def out(message: Any) -> Any:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], line]}
-            return send(message)
+    def ours(*names: str) -> Any:
+        return getattr(Stack(*(layers[name] for name in names)), colour)(bare)
 
-        await app(scope, receive, out)
-
-    return wrapped
-
-
-def floor_ratelimit(app: Any) -> Any:
-    """GCRA with three headers by hand."""
-    states: dict[str, float] = {}
-    policy = (b"ratelimit-policy", b'"client";q=1000;w=1')
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        key = scope["client"][0]
-        now = time.monotonic()
-        state = states.get(key, now)
-        if state < now:
-            state = now
-        if state - now > 1:
-            raise ValueError
-        states[key] = state + 1e-9
-        left = b'"client";r=%d;t=1' % int(1000 - (state - now) * 1000)
-
-        def out(message: Any) -> Any:
-            if message["type"] == "http.response.start":
-                headers = [*message["headers"], policy, (b"ratelimit", left)]
-                message = {**message, "headers": headers}
-            return send(message)
-
-        await app(scope, receive, out)
-
-    return wrapped
+    yield Pair(
+        "HTTPS, HSTS, nine headers",
+        "GET",
+        floor("transport"),
+        ours("security headers", "https"),
+    )
+    yield Pair(
+        "Rate limit in process, headers", "GET", floor("ratelimit"), ours("rate limit, client")
+    )
+    yield Pair(
+        "Authentication, token remembered", "GET", floor("authentication"), ours("authentication")
+    )
+    yield Pair(
+        "Authentication and authorization",
+        "GET",
+        floor("authentication", floor("authorization")),
+        ours("authentication", "authorization"),
+    )
+    yield Pair("Body validation, 1 KB", "POST", floor("validation"), ours("validation"))
+    trail = Trail(file, lab.provider.get_tracer("floor"))
+    yield Pair("Audit: record and span", "GET", floor("audit", bare, trail), ours("audit"))
 
 
-def main() -> None:
-    def asgi(app: Any) -> Callable[[], None]:
-        return lambda: run_to_end(app(r.asgi_scope(), r.receive, r.send))
+def bare_app(interface: Interface) -> Any:
+    return r.asgi_app if interface == "ASGI" else r.wsgi_app
 
-    def wsgi(app: Any) -> Callable[[], object]:
-        return lambda: app(r.wsgi_environ(), r.start_response)
 
-    with tempfile.TemporaryDirectory() as folder:
-        made = layers(Path(folder))
-        order = [layer for name, layer in made.items() if name not in ("core", "authorization")]
-        stack = Stack(*order[:4], made["authorization"], order[4])
-        for label, wrap, bare in (("ASGI", asgi, r.asgi_app), ("WSGI", wsgi, r.wsgi_app)):
-            method = label.lower()
-            variants: dict[str, Any] = {"bare": wrap(bare)}
-            if label == "ASGI":
-                variants["floor: host check, HSTS"] = wrap(floor_headers(bare))
-                variants["floor: GCRA, headers"] = wrap(floor_ratelimit(bare))
-            for name, layer in made.items():
-                if name == "authorization":
-                    pair = Stack(made["authentication (API key)"], layer)
-                    variants["authentication + authorization"] = wrap(getattr(pair, method)(bare))
-                else:
-                    variants[name] = wrap(getattr(layer, method)(bare))
-            variants["full stack"] = wrap(getattr(stack, method)(bare))
-            samples = interleaved(variants)
-            print(label)
-            report(samples, "bare")
-            if label == "ASGI":
-                for layer, floor in (
-                    ("https", "floor: host check, HSTS"),
-                    ("ratelimit", "floor: GCRA, headers"),
-                ):
-                    ratio = overhead(samples, layer, "bare") / overhead(samples, floor, "bare")
-                    print(f"{layer} over its floor: {ratio:.2f} (goal: at most 2)")
-            print()
+def comparisons(lab: Lab) -> Iterator[Comparison]:
+    for interface in INTERFACES:
+        for pair in pairs(lab, interface):
+            made: list[Made] = [
+                ("bare", "bare", bare_app(interface), ""),
+                ("floor", "floor", pair.floor, "bare"),
+                ("Ringwall", "ringwall", pair.ringwall, "bare"),
+            ]
+            yield Comparison(
+                pair.title, interface, lab.variants(made, interface, pair.method), GOALS
+            )
+        yield _core(lab, interface)
+        yield _in_the_stack(lab, interface)
+
+
+def _core(lab: Lab, interface: Interface) -> Comparison:
+    colour, bare = interface.lower(), bare_app(interface)
+    key, record = generate_api_key("alice")
+    made: list[Made] = [
+        ("bare", "bare", bare, ""),
+        ("the core, one empty hook", "ringwall", getattr(Nothing(), colour)(bare), "bare"),
+    ]
+    keyed = getattr(Authentication(APIKey([record])), colour)(bare)
+    batch = lab.batch(keyed, interface, credential=("authorization", f"ApiKey {key}"))
+    variants = (*lab.variants(made, interface), Variant("API key", "ringwall", batch))
+    return Comparison("The core, an API key", interface, variants)
+
+
+def _in_the_stack(lab: Lab, interface: Interface) -> Comparison:
+    colour = interface.lower()
+    bare = bare_app(interface)
+    layers = ringwall_layers(lab.folder / "stacked.jsonl", lab.provider)
+
+    def stack(*gone: str) -> Any:
+        rest = [layer for name, layer in layers.items() if name not in gone]
+        return lab.batch(getattr(Stack(*rest), colour)(bare), interface, "POST")
+
+    variants = [Variant("full stack", "ringwall", stack(), "")]
+    for name in layers:
+        base, gone = "full stack", [name]
+        if name == "authentication":
+            # These need the principal: its cost is taken off a stack that has neither.
+            base, gone = "without those by principal", ["authorization", "rate limit, principal"]
+            variants.append(Variant(base, "bare", stack(*gone), "full stack"))
+            gone.append(name)
+        variants.append(Variant(f"without {name}", "ringwall", stack(*gone), base))
+    return Comparison("The full stack without each layer, POST", interface, tuple(variants))
 
 
 if __name__ == "__main__":
-    main()
+    run(comparisons)

@@ -24,10 +24,12 @@ BODY = {"type": "http.response.body", "body": b"{}"}
 NATIVE_HEADERS = [("Content-Type", "application/json"), ("Content-Length", "2")]
 
 
-def headers(method: str) -> list[tuple[bytes, bytes]]:
-    """Those of a request with an access token, and with a body where the method is POST."""
+def headers(method: str, credential: tuple[str, str] | None = None) -> list[tuple[bytes, bytes]]:
+    """Those of a request with a credential (by default an access token), and with a body where the
+    method is POST."""
     made = [line for line in HEADERS if line[0] != b"authorization"]
-    made.append((b"authorization", b"Bearer " + world.token()))
+    name, value = credential or ("authorization", "Bearer " + world.token().decode())
+    made.append((name.encode(), value.encode()))
     if method == "POST":
         made.append((b"content-type", b"application/json"))
         made.append((b"content-length", b"%d" % len(world.ORDER)))

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from base64 import urlsafe_b64encode
-from typing import Any
+from typing import Any, cast
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc.jwk import RSAKey
 
 ISSUER, AUDIENCE = "https://id.example.com", "https://api.example.com"
 HOST = "api.example.com"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+_PEM = os.environ.get("RINGWALL_BENCHMARK_KEY")
+KEY = (
+    cast("rsa.RSAPrivateKey", serialization.load_pem_private_key(_PEM.encode(), None))
+    if _PEM
+    else rsa.generate_private_key(public_exponent=65537, key_size=2048)
+)
 PUBLIC = KEY.public_key()
 JWK = {**RSAKey.import_key(PUBLIC).as_dict(private=False), "kid": "2026-11", "use": "sig"}
 HSTS = "max-age=63072000; includeSubDomains"
@@ -76,6 +82,15 @@ def token(number: int = 0, *, now: float | None = None) -> bytes:
     signed = _part({"alg": "RS256", "typ": "at+jwt", "kid": "2026-11"}) + b"." + _part(claims)
     signature = KEY.sign(signed, padding.PKCS1v15(), hashes.SHA256())
     return signed + b"." + _base64(signature)
+
+
+def key_as_pem() -> str:
+    """The issuer's key, for the processes that serve: all must know the same one."""
+    return KEY.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 def _part(value: Any) -> bytes:
