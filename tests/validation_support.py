@@ -15,7 +15,7 @@ import pytest
 
 from ringwall import Decision, Layer
 from ringwall.context import decisions_of
-from ringwall.validation import validated_body_of
+from ringwall.validation import validated_body_of, validated_parameters_of
 
 JSON = ("content-type", "application/json")
 NOTHING = object()
@@ -52,6 +52,7 @@ class Answer:
     called: bool = False
     seen: bytes | None = None
     value: Any = NOTHING
+    parameters: Any = None
     decisions: tuple[Decision, ...] = ()
 
     @property
@@ -79,23 +80,30 @@ def ask(
     path: str = "/v1/orders",
     headers: Sequence[tuple[str, str]] = (JSON,),
     length: str | None = "true",
+    query: str = "",
 ) -> Answer:
     """Send one request.
 
     Parameters:
         body: the body, or its chunks.
         length: Content-Length as sent; "true": the right one; None: chunked.
+        query: the query string, of characters up to U+00FF.
     """
     chunks = [body] if isinstance(body, bytes) else list(body)
     lines = list(headers)
     if length is not None:
         lines.append(("content-length", str(sum(map(len, chunks))) if length == "true" else length))
     run = _ask_asgi if interface == "asgi" else _ask_wsgi
-    return run(layer, chunks, method, path, lines)
+    return run(layer, chunks, method, path, lines, query)
 
 
 def _ask_asgi(
-    layer: Layer, chunks: list[bytes], method: str, path: str, lines: list[tuple[str, str]]
+    layer: Layer,
+    chunks: list[bytes],
+    method: str,
+    path: str,
+    lines: list[tuple[str, str]],
+    query: str,
 ) -> Answer:
     answer = Answer()
     recorder = _Recorder(answer)
@@ -103,6 +111,7 @@ def _ask_asgi(
     async def app(scope: Any, receive: Any, send: Any) -> None:
         answer.called = True
         answer.value = validated_body_of(scope, NOTHING)
+        answer.parameters = validated_parameters_of(scope)
         body, more = b"", True
         while more:
             message = await receive()
@@ -133,7 +142,7 @@ def _ask_asgi(
         "scheme": "https",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode("latin-1"),
         "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in lines],
         "client": ("192.0.2.1", 40000),
     }
@@ -142,7 +151,12 @@ def _ask_asgi(
 
 
 def _ask_wsgi(
-    layer: Layer, chunks: list[bytes], method: str, path: str, lines: list[tuple[str, str]]
+    layer: Layer,
+    chunks: list[bytes],
+    method: str,
+    path: str,
+    lines: list[tuple[str, str]],
+    query: str,
 ) -> Answer:
     answer = Answer()
     recorder = _Recorder(answer)
@@ -150,6 +164,7 @@ def _ask_wsgi(
     def app(environ: Any, start_response: Any) -> list[bytes]:
         answer.called = True
         answer.value = validated_body_of(environ, NOTHING)
+        answer.parameters = validated_parameters_of(environ)
         answer.seen = environ["wsgi.input"].read()
         start_response("200 OK", [])
         return [b"ok"]
@@ -162,7 +177,7 @@ def _ask_wsgi(
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": path.encode().decode("latin-1"),
-        "QUERY_STRING": "",
+        "QUERY_STRING": query,
         "REMOTE_ADDR": "192.0.2.1",
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(b"".join(chunks)),

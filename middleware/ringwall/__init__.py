@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .stack import Stack as Stack
     from .validation import BodyValidation as BodyValidation
     from .validation import validated_body_of as validated_body_of
+    from .validation import validated_parameters_of as validated_parameters_of
 
 _EXPORTS = {
     "stack": ("Stack",),
@@ -79,7 +80,7 @@ _EXPORTS = {
         *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant"),
     ),
     "external": ("extauthz",),
-    "validation": ("BodyValidation", "validated_body_of"),
+    "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),
     "ratelimit": ("RateLimit", "limit", "MemoryStore"),
     "ratelimit.redis": ("RedisStore",),
     "ratelimit.lmdb": ("LMDBStore",),

@@ -1,6 +1,6 @@
 """Body validation: nothing malformed, oversized or undeclared reaches the app."""
 
-from .context import validated_body_of
+from .context import validated_body_of, validated_parameters_of
 from .layer import BodyValidation
 
-__all__ = ["BodyValidation", "validated_body_of"]
+__all__ = ["BodyValidation", "validated_body_of", "validated_parameters_of"]

@@ -10,10 +10,19 @@ from .._exchange import Decision, Exchange
 from .._template import Template, parse_template
 from ..problem import Response, problem
 from ._media import media_type
-from ._refusal import INVALID, REASONS, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE, Reason, Refused
+from ._refusal import (
+    INVALID,
+    INVALID_PARAMETERS,
+    REASONS,
+    UNSUPPORTED_ENCODING,
+    UNSUPPORTED_TYPE,
+    Reason,
+    Refused,
+)
 
 if TYPE_CHECKING:
     from .handlers import Handler
+    from .openapi import PathParameters
 
 # A body means nothing with HEAD, CONNECT and TRACE (RFC 9110 section 9.3).
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
@@ -59,11 +68,17 @@ class MediaType(NamedTuple):
 
 
 class Bodies:
-    """The bodies that an operation accepts."""
+    """The bodies that an operation accepts.
 
-    __slots__ = ("_by_name", "_common", "accept")
+    Parameters:
+        media_types: by name; `text/*` and `*/*` stand for all that are not named.
+        required: a request without a body is refused.
+    """
 
-    def __init__(self, media_types: Sequence[MediaType]) -> None:
+    __slots__ = ("_by_name", "_common", "accept", "required")
+
+    def __init__(self, media_types: Sequence[MediaType], required: bool = True) -> None:
+        self.required = required
         self._by_name = {one.name.encode("ascii"): one for one in media_types}
         self._common = {
             spelling % name: one for name, one in self._by_name.items() for spelling in _SPELLINGS
@@ -75,7 +90,13 @@ class Bodies:
         found = self._common.get(content_type)
         if found is None:
             name = media_type(content_type)
-            found = None if name is None else self._by_name.get(name)
+            if name is not None:
+                kind = name[: name.index(b"/")]
+                found = (
+                    self._by_name.get(name)
+                    or self._by_name.get(kind + b"/*")
+                    or self._by_name.get(b"*/*")
+                )
         return found
 
 
@@ -85,20 +106,28 @@ class Operation:
     Parameters:
         layer: the name of the layer, in decisions.
         method, path: the route, as it was declared.
-        bodies: what its bodies may be.
+        bodies: what its bodies may be; None: it has none.
+        parameters: what judges its parameters; None: nothing is declared of them.
     """
 
-    __slots__ = ("_invalid", "_refusals", "allowed", "bodies", "path")
+    __slots__ = ("_dynamic", "_refusals", "allowed", "bodies", "parameters", "path")
 
-    def __init__(self, layer: str, method: str, path: str, bodies: Bodies) -> None:
+    def __init__(
+        self,
+        layer: str,
+        method: str,
+        path: str,
+        bodies: Bodies | None,
+        parameters: PathParameters | None = None,
+    ) -> None:
         rule = f"{method} {path}"
         self.path = path
         self.bodies = bodies
+        self.parameters = parameters
         self.allowed = Decision(layer, "allow", rule, "valid")
-        headers = {
-            UNSUPPORTED_TYPE: ((b"accept", bodies.accept),),
-            UNSUPPORTED_ENCODING: ((b"accept-encoding", b"identity"),),
-        }
+        headers = {UNSUPPORTED_ENCODING: ((b"accept-encoding", b"identity"),)}
+        if bodies is not None:
+            headers[UNSUPPORTED_TYPE] = ((b"accept", bodies.accept),)
         self._refusals: dict[Reason, tuple[Response, Decision]] = {
             reason: (
                 problem(
@@ -108,7 +137,10 @@ class Operation:
             )
             for reason in REASONS
         }
-        self._invalid = Decision(layer, "deny", rule, INVALID.code)
+        self._dynamic = {
+            reason: Decision(layer, "deny", rule, reason.code)
+            for reason in (INVALID, INVALID_PARAMETERS)
+        }
 
     def refuse(self, exchange: Exchange, reason: Reason) -> Response:
         response, decision = self._refusals[reason]
@@ -116,9 +148,9 @@ class Operation:
         return response
 
     def refuse_for(self, exchange: Exchange, refused: Refused) -> Response:
-        if refused.reason is not INVALID:
-            return self.refuse(exchange, refused.reason)
-        exchange.decisions.append(self._invalid)
-        return problem(
-            INVALID.status, INVALID.detail, code=INVALID.code, errors=list(refused.errors)
-        )
+        reason = refused.reason
+        decision = self._dynamic.get(reason)
+        if decision is None:
+            return self.refuse(exchange, reason)
+        exchange.decisions.append(decision)
+        return problem(reason.status, reason.detail, code=reason.code, errors=list(refused.errors))

@@ -32,10 +32,19 @@ NOT_JSON = Reason(
     "malformed-json",
     "The body is no JSON text (RFC 8259) in UTF-8, or holds a number out of range.",
 )
+NOT_TEXT = Reason(400, "malformed-text", "The body is no text in UTF-8.")
 TOO_DEEP = Reason(400, "too-deep", "The body nests arrays and objects too deeply.")
 TOO_MANY = Reason(400, "too-many-values", "The body holds too many values.")
 DUPLICATE = Reason(400, "duplicate-name", "An object in the body has a name twice.")
 INVALID = Reason(422, "invalid-body", "The body does not follow its schema; see errors.")
+INVALID_PARAMETERS = Reason(
+    422, "invalid-parameters", "The parameters are not as they are declared; see errors."
+)
+MALFORMED_QUERY = Reason(
+    400, "malformed-query", "The query is not percent-encoded UTF-8 (RFC 3986)."
+)
+QUERY_TOO_LONG = Reason(414, "query-too-long", "The query is longer than what is accepted here.")
+TOO_MANY_PARAMETERS = Reason(400, "too-many-parameters", "The query holds too many parameters.")
 
 # Those whose answer is made once for each operation. Handlers add theirs here.
 REASONS = (
@@ -46,17 +55,21 @@ REASONS = (
     UNSUPPORTED_ENCODING,
     EMPTY,
     NOT_JSON,
+    NOT_TEXT,
     TOO_DEEP,
     TOO_MANY,
     DUPLICATE,
+    MALFORMED_QUERY,
+    QUERY_TOO_LONG,
+    TOO_MANY_PARAMETERS,
 )
 
 
 class Refused(Exception):
-    """A check refuses a body.
+    """A body or the parameters are refused.
 
-    errors: for `INVALID`, what is wrong where: JSON Pointer, code and detail, made from the
-        schema alone.
+    errors: for `INVALID` and `INVALID_PARAMETERS`, what is wrong where: JSON Pointer, code and
+        detail, made from the schema alone.
     """
 
     def __init__(self, reason: Reason, errors: tuple[dict[str, Any], ...] = ()) -> None:

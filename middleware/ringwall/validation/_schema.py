@@ -18,6 +18,8 @@ from ._walk import alternatives, is_recursive, known_names, subschemas
 
 JSONSchema = dict[str, Any] | bool
 FormatCheck = Callable[[str], bool]
+# The path to an error, what it says, and the name of the property that is missing there.
+Found = tuple[list[str | int], dict[str, str], str | None]
 
 _DIALECTS = {
     "2020-12": "https://json-schema.org/draft/2020-12/schema",
@@ -104,7 +106,7 @@ class Schema:
             raise ConfigurationError(f"the schema for {where} cannot be used: {error}") from None
         # True or False, in time linear in the value: what `$ref` leads to is judged once.
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid
-        self._known = frozenset[str]().union(*map(known_names, (schema, *documents.values())))
+        self.known = frozenset[str]().union(*map(known_names, (schema, *documents.values())))
         self._alternatives = sum(map(alternatives, (schema, *documents.values())))
         self._recursive = is_recursive(schema)
 
@@ -142,18 +144,31 @@ class Schema:
     def errors(self, value: Any, body: bytes) -> tuple[dict[str, str], ...]:
         """What is wrong with an invalid value, at most `MOST_ERRORS` entries, in bounded time."""
         values = 1 + body.count(b",") + body.count(b"{") + body.count(b"[")
+        found = self.found(value, values=values, size=len(body))
+        return (UNEXPLAINED,) if found is None else tuple(entry for _, entry, _ in found)
+
+    def found(self, value: Any, *, values: int, size: int) -> list[Found] | None:
+        """The same with the path to each, and the name of what is missing there.
+
+        Parameters:
+            values: how many values there are at most, size: in how many bytes. They bound the work.
+        """
         work = values * self._alternatives
         if self._recursive and self._alternatives > 1:
             work *= self._alternatives ** min(_depth(value), 16)
-        if work <= _MOST_WORK and len(body) <= _MOST_BYTES:
-            found: Iterator[jsonschema_rs.ValidationError] = self._validator.iter_errors(value)
-            return tuple(explain(error, self._known) for error in islice(found, MOST_ERRORS))
+        if work <= _MOST_WORK and size <= _MOST_BYTES:
+            errors: Iterator[jsonschema_rs.ValidationError] = self._validator.iter_errors(value)
+            return [self._explained(error) for error in islice(errors, MOST_ERRORS)]
         if not self._recursive:
             try:
                 self._validator.validate(value)  # the first error only
             except jsonschema_rs.ValidationError as error:
-                return (explain(error, self._known),)
-        return (UNEXPLAINED,)
+                return [self._explained(error)]
+        return None
+
+    def _explained(self, error: jsonschema_rs.ValidationError) -> Found:
+        missing = getattr(error.kind, "property", None) if error.kind.name == "required" else None
+        return error.instance_path, explain(error, self.known), missing
 
 
 def _depth(value: Any) -> int:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from .._template import Template
+from .._errors import ConfigurationError
+from .._template import Template, parse_template
 from .._template_index import TemplateIndex
 from ._operation import Operation
 
 
 class Table:
-    """The declared operations, by method and path template."""
+    """The declared operations, by method and path template.
 
-    __slots__ = ("_by_method",)
+    wants: the headers that their parameters are read from.
+    """
+
+    __slots__ = ("_by_method", "_exempt", "wants")
 
     def __init__(self) -> None:
         self._by_method: dict[str, TemplateIndex[Operation]] = {}
+        self._exempt: TemplateIndex[str] = TemplateIndex()
+        self.wants: frozenset[bytes] = frozenset()
 
     def add(self, method: str, template: Template, operation: Operation) -> None:
         """Raises ConfigurationError: a template for the same paths is there already."""
         index = self._by_method.setdefault(method, TemplateIndex())
         index.add(template, operation)
+        if operation.parameters is not None:
+            self.wants |= operation.parameters.wants
 
     def find(self, method: str, path: str) -> tuple[Operation, dict[str, Any] | None] | None:
         """The operation, and the parameters in its path; None where none is declared."""
@@ -32,3 +41,13 @@ class Table:
         return sorted(
             method for method, index in self._by_method.items() if index.find(path) is not None
         )
+
+    def exempt(self, paths: Iterable[str]) -> None:
+        """Paths that are not judged. Raises ConfigurationError: one is no path template."""
+        if isinstance(paths, str):
+            raise ConfigurationError(f"exempt is a list: write exempt=[{paths!r}]")
+        for path in paths:
+            self._exempt.add(parse_template(path), path)
+
+    def is_exempt(self, path: str) -> bool:
+        return self._exempt.find(path) is not None

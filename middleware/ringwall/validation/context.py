@@ -1,14 +1,18 @@
-"""The parsed body, for handlers: they need not parse it again."""
+"""What was found valid, for handlers: they need not parse it again."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._exchange import Exchange
 from ..context import exchange_of
 
-# The key of the parsed body in `Exchange.state`, shared by all instances: the innermost counts.
+if TYPE_CHECKING:
+    from .parameters import Parameters
+
+# The keys in `Exchange.state`, shared by all instances: the innermost counts.
 VALIDATED = object()
+PARAMETERS = object()
 
 
 def validated_body_of(x: Any, default: Any = None) -> Any:
@@ -22,9 +26,27 @@ def validated_body_of(x: Any, default: Any = None) -> Any:
     >>> validated_body_of({"type": "http"}, default="nothing")
     'nothing'
     """
+    return _find(x, VALIDATED, default)
+
+
+def validated_parameters_of(x: Any) -> Parameters | None:
+    """The parameters that a `BodyValidation(openapi=...)` layer found valid: their typed values by
+    name, in `path`, `query`, `header` and `cookie`. None where none were validated.
+
+    Parameters:
+        x: an ASGI scope, a WSGI environ, or the request object of a known framework.
+
+    >>> validated_parameters_of({"type": "http"}) is None
+    True
+    """
+    found: Parameters | None = _find(x, PARAMETERS, None)
+    return found
+
+
+def _find(x: Any, key: object, default: Any) -> Any:
     exchange: Exchange | None = exchange_of(x)
     while exchange is not None:
-        if VALIDATED in exchange.state:
-            return exchange.state[VALIDATED]
+        if key in exchange.state:
+            return exchange.state[key]
         exchange = exchange.parent
     return default

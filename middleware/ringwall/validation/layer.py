@@ -20,7 +20,7 @@ from ._refusal import (
     Refused,
 )
 from ._size import parse_size
-from .context import VALIDATED
+from .context import PARAMETERS, VALIDATED
 
 if TYPE_CHECKING:
     from ._operation import MediaType, Operation
@@ -73,10 +73,14 @@ class BodyValidation(Layer):
 
     def __init__(
         self,
-        schemas: Mapping[str, Any],
+        schemas: Mapping[str, Any] | None = None,
         *,
+        openapi: Any = None,
         limit: str | int = "1 MiB",
         undeclared: Literal["refuse", "pass"] = "refuse",
+        unknown_query: Literal["refuse", "pass"] = "refuse",
+        exempt: Iterable[str] = (),
+        base_path: str | None = None,
         media_types: Iterable[str] = ("application/json",),
         max_depth: int = 64,
         max_values: int = 20_000,
@@ -84,17 +88,20 @@ class BodyValidation(Layer):
         resources: Mapping[str, JSONSchema] | None = None,
         formats: bool | Mapping[str, FormatCheck] = True,
     ) -> None:
-        if not isinstance(schemas, Mapping):
+        if openapi is None and not isinstance(schemas, Mapping):
             raise ConfigurationError(
-                "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema})"
+                "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema}), or"
+                " openapi='openapi.json'"
             )
-        if undeclared not in ("refuse", "pass"):
-            raise ConfigurationError(
-                f"undeclared={undeclared!r} is unknown; use 'refuse' or 'pass'"
-            )
+        if openapi is not None and schemas is not None:
+            raise ConfigurationError("schemas and openapi exclude each other: give one of them")
+        for name, value in (("undeclared", undeclared), ("unknown_query", unknown_query)):
+            if value not in ("refuse", "pass"):
+                raise ConfigurationError(f"{name}={value!r} is unknown; use 'refuse' or 'pass'")
         try:
             from ._build import table_of_schemas
             from ._options import make_options
+            from .openapi import table_of_document
         except ModuleNotFoundError as error:
             raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
         options = make_options(
@@ -105,64 +112,116 @@ class BodyValidation(Layer):
             resources=resources,
             formats=formats,
         )
-        self._table = table_of_schemas(self.name, schemas, media_types, options)
-        self._refuses_undeclared = undeclared == "refuse"
+        if schemas is not None:
+            self._table = table_of_schemas(self.name, schemas, media_types, options)
+        else:
+            strict = unknown_query == "refuse"
+            self._table = table_of_document(
+                self.name, openapi, options, base=base_path, strict=strict
+            )
+        self._table.exempt(exempt)
+        self.wants = BodyValidation.wants | self._table.wants
+        self._on_undeclared = self._pass
+        if undeclared == "refuse":
+            self._on_undeclared = self._expect_no_body if openapi is None else self._not_found
 
     def on_request(self, exchange: Exchange) -> Verdict:
         found = self._table.find(exchange.method, exchange.path)
         if found is None:
-            if self._refuses_undeclared:
-                return self._expect_no_body(exchange)
-            exchange.decisions.append(_NOT_JUDGED)
-            return None
+            if self._table.is_exempt(exchange.path):
+                return self._pass(exchange)
+            return self._on_undeclared(exchange)
         operation, params = found
         if params is None:  # `/orders/07` reaches order 7 in many an app
             return self._expect_no_body(exchange)
+        parameters = operation.parameters
+        if parameters is not None:
+            try:
+                valid = parameters.read(exchange, params)
+            except Refused as refused:
+                return operation.refuse_for(exchange, refused)
+            exchange.state[PARAMETERS] = valid
+            params = valid.path
         if exchange.route is None:
             exchange.found_route(operation.path, params)
         headers = exchange.headers
+        bodies = operation.bodies
+        if bodies is None:
+            return self._expect_no_body(exchange, operation)
         content_type = headers.get(b"content-type")
         if content_type is None:
-            return operation.refuse(exchange, UNSUPPORTED_TYPE)
-        accepted = operation.bodies.find(content_type)
+            if bodies.required:
+                return operation.refuse(exchange, UNSUPPORTED_TYPE)
+            return self._expect_no_body(exchange, operation, UNSUPPORTED_TYPE)
+        accepted = bodies.find(content_type)
         if accepted is None:
             return operation.refuse(exchange, UNSUPPORTED_TYPE)
         coding = headers.get(b"content-encoding")
         if coding is not None and coding.lower() != b"identity":
             return operation.refuse(exchange, UNSUPPORTED_ENCODING)
-        return self._judge(exchange, operation, accepted, content_type)
+        return self._judge(exchange, operation, accepted, content_type, bodies.required)
 
     def _judge(
-        self, exchange: Exchange, operation: Operation, accepted: MediaType, content_type: bytes
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        accepted: MediaType,
+        content_type: bytes,
+        required: bool,
     ) -> Pending[Response | None]:
         try:
             body = yield from exchange.read_body(accepted.limit)
-            value = accepted.handler(body, content_type)
+            if body or required:
+                exchange.state[VALIDATED] = accepted.handler(body, content_type)
         except BodyTooLarge:
             return operation.refuse(exchange, TOO_LARGE)
         except BodyIncomplete:
             return operation.refuse(exchange, BAD_LENGTH)
         except Refused as refused:
             return operation.refuse_for(exchange, refused)
-        exchange.state[VALIDATED] = value
         exchange.decisions.append(operation.allowed)
         return None
 
-    def _expect_no_body(self, exchange: Exchange) -> Pending[Response | None]:
+    def _expect_no_body(
+        self,
+        exchange: Exchange,
+        operation: Operation | None = None,
+        reason: Reason = NO_BODY_HERE,
+    ) -> Pending[Response | None]:
         # Headers cannot prove that there is none: HTTP/2 needs neither Content-Length nor
         # Transfer-Encoding for a body. Reading up to its first byte can.
+        refuse = _refuse if operation is None else operation.refuse
         try:
             yield from exchange.read_body(0)
         except BodyTooLarge:
-            return _refuse(exchange, NO_BODY_HERE)
+            return refuse(exchange, reason)
         except BodyIncomplete:
-            return _refuse(exchange, BAD_LENGTH)
-        exchange.decisions.append(_NO_BODY)
+            return refuse(exchange, BAD_LENGTH)
+        exchange.decisions.append(_NO_BODY if operation is None else operation.allowed)
         return None
+
+    def _pass(self, exchange: Exchange) -> Verdict:
+        exchange.decisions.append(_NOT_JUDGED)
+        return None
+
+    def _not_found(self, exchange: Exchange) -> Verdict:
+        methods = self._table.methods(exchange.path)
+        if not methods:
+            exchange.decisions.append(_NOT_DECLARED)
+            return _NOT_FOUND
+        exchange.decisions.append(_METHOD_NOT_DECLARED)
+        allow = ", ".join(methods).encode("ascii")
+        return _METHOD_NOT_ALLOWED.with_headers(((b"allow", allow),))
 
 
 _NO_BODY = Decision(BodyValidation.name, "allow", "undeclared", "no-body")
 _NOT_JUDGED = Decision(BodyValidation.name, "allow", "undeclared", "not-judged")
+_NOT_DECLARED = Decision(BodyValidation.name, "deny", "undeclared", "not-found")
+_METHOD_NOT_DECLARED = Decision(BodyValidation.name, "deny", "undeclared", "method-not-allowed")
+_NOT_FOUND = problem(404, "There is nothing at this path.", code="not-found")
+_METHOD_NOT_ALLOWED = problem(
+    405, "Use one of the methods in the header Allow.", code="method-not-allowed"
+)
 _UNDECLARED = {
     reason: (
         problem(reason.status, reason.detail, code=reason.code),

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from .._options import Options
 from ._content import Content, Handler
 from ._json import json_handler
+from ._plain import bytes_handler, text_handler
 
-__all__ = ["Content", "Handler", "Factory", "factory_of"]
+__all__ = ["Content", "Factory", "Handler", "bytes_handler", "factory_of", "text_handler"]
 
 Factory = Callable[[Content, Options], Handler]
 

@@ -1,0 +1,92 @@
+"""The request bodies of an operation (OpenAPI 3.1 section 4.8.13)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from .._media import media_type
+from .._operation import Bodies, MediaType
+from .._options import Options
+from ..handlers import Content, Factory, bytes_handler, factory_of, text_handler
+from ._bundle import Bundle, Direction
+from ._document import Document
+from ._errors import child, mistake
+
+logger = logging.getLogger("ringwall")
+_RANGE = re.compile(r"(?:\*/|[a-z0-9!#$&^_.+-]+/)\*\Z")
+_JSON = "application/json"
+
+
+def bodies_of(document: Document, body: dict[str, Any], at: str, options: Options) -> Bodies:
+    """What judges the bodies that are declared. What nothing here can judge is not accepted.
+
+    Raises:
+        ConfigurationError: a media type is malformed, or a schema cannot be used.
+    """
+    accepted = media_types_of(document, body["content"], child(at, "content"), "request", options)
+    return Bodies(accepted, required=body.get("required") is True)
+
+
+def media_types_of(
+    document: Document, contents: dict[str, Any], at: str, direction: Direction, options: Options
+) -> list[MediaType]:
+    """What judges each media type, named ones before ranges."""
+    found: dict[str, MediaType] = {}
+    for text, content in sorted(contents.items(), key=lambda item: item[0].count("*")):
+        place = child(at, text)
+        factories = _factories(_name(text, place), content.get("schema"))
+        if not factories:
+            logger.warning(
+                "Nothing judges bodies of the type %r, which the OpenAPI document declares at %s:"
+                " they are not accepted.",
+                text,
+                place,
+            )
+        for name, factory in factories.items():
+            if name not in found:
+                bundle = Bundle(document, direction)
+                where = child(place, "schema")
+                schema = bundle.close(bundle.add(content.get("schema", True), where))
+                encoding = content.get("encoding", {})
+                judged = Content(name, schema, where, None, document.generated, encoding)
+                found[name] = MediaType(name, factory(judged, options), options.limit)
+    return list(found.values())
+
+
+def _factories(name: str, schema: Any) -> dict[str, Factory]:
+    """What makes the handlers for a name or a range."""
+    made: dict[str, Factory] = {}
+    factory = factory_of(name)
+    if factory is not None:
+        made[name] = factory
+    elif "*" in name and name in ("*/*", "application/*"):
+        made[_JSON] = factory_of(_JSON) or bytes_handler
+    if factory is None:
+        if _is_opaque(schema):
+            made[name] = bytes_handler
+        elif name.startswith("text/"):
+            made[name] = text_handler
+    return made
+
+
+def _is_opaque(schema: Any) -> bool:
+    """Does it say nothing of the bytes? `binary` is OpenAPI 3.0's word for that; 3.1 leaves the
+    type out."""
+    if not isinstance(schema, dict):
+        return schema is None or schema is True
+    if schema.get("format") == "binary":
+        return True
+    told = {"contentMediaType", "contentEncoding", "description", "title", "example", "examples"}
+    return not schema.keys() - told
+
+
+def _name(text: str, place: str) -> str:
+    name = text.lower()
+    if _RANGE.match(name):
+        return name
+    essence = media_type(name.encode("latin-1", "replace"))
+    if essence is None:
+        raise mistake(place, f"{text!r} is no media type, or is not in UTF-8")
+    return essence.decode("ascii")

@@ -1,0 +1,69 @@
+"""Where a document comes from: a file, an object, or a FastAPI app. Read once, at start-up."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+from ..._errors import ConfigurationError
+from .._json import StrictJSON
+from .._refusal import Refused
+from ._yaml import parse_yaml
+
+_LARGEST = 32 * 2**20
+_PARSE = StrictJSON(max_depth=100, max_values=2_000_000)
+
+
+def load_document(source: Any) -> tuple[dict[str, Any], bool]:
+    """The document, and whether a framework generated it.
+
+    Parameters:
+        source: a path to JSON or YAML, the document itself, or an app with a method `openapi()`.
+
+    Raises:
+        ConfigurationError: there is no document.
+    """
+    generated = False
+    if isinstance(source, (str, os.PathLike)):
+        value = _read(Path(source))
+    elif isinstance(source, dict):
+        value = copy.deepcopy(source)
+    elif callable(getattr(source, "openapi", None)):
+        value, generated = _generate(source), True
+    else:
+        raise ConfigurationError(
+            f"openapi is a {type(source).__name__}: give a path, the document as a dict, or a"
+            " FastAPI app"
+        )
+    if not isinstance(value, dict):
+        raise ConfigurationError("an OpenAPI document is an object, such as {'openapi': '3.1.0'}")
+    return value, generated
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigurationError(f"{path} is larger than 32 MiB")
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return parse_yaml(text, str(path))
+    try:
+        return _PARSE(text)
+    except Refused as refused:
+        raise ConfigurationError(
+            f"{path} is no strict JSON ({refused.reason.code}); for YAML, end its name in .yaml"
+        ) from None
+
+
+def _generate(app: Any) -> Any:
+    # FastAPI keeps what it generated: routes that are added later would be missing from its own
+    # documentation, too.
+    kept = getattr(app, "openapi_schema", None)
+    document = copy.deepcopy(app.openapi())
+    if hasattr(app, "openapi_schema"):
+        app.openapi_schema = kept
+    return document

@@ -1,0 +1,116 @@
+"""All operations of a document, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._errors import ConfigurationError
+from ..._exchange import Exchange
+from ..._template import parse_template
+from .._operation import Operation
+from .._options import Options
+from .._table import Table
+from ..parameters import Parameters, ParameterSet, make_parameter_set
+from ._bodies import bodies_of
+from ._bundle import Bundle
+from ._document import Document
+from ._errors import child, mistake
+from ._load import load_document
+from ._parameters import check_parameters, query_credentials, specs_of
+from ._paths import base_path, server_paths, template_of
+from ._structure import METHODS
+
+
+class PathParameters:
+    """The parameters of an operation, whose path was matched with names of our own."""
+
+    __slots__ = ("_names", "_set", "wants")
+
+    def __init__(self, names: list[str], parameters: ParameterSet) -> None:
+        self._names = names
+        self._set = parameters
+        self.wants = parameters.wants
+
+    def read(self, exchange: Exchange, values: Mapping[str, Any]) -> Parameters:
+        """Raises Refused: see `ParameterSet.read`."""
+        return self._set.read(exchange, dict(zip(self._names, values.values(), strict=True)))
+
+
+def table_of_document(
+    layer: str, source: Any, options: Options, *, base: str | None, strict: bool
+) -> Table:
+    """The operations of a document.
+
+    Parameters:
+        source: see `load_document`. base: what its paths stand below; None: what its servers say.
+        strict: refuse query parameters that are not declared.
+
+    Raises:
+        ConfigurationError: the document is not valid, with the place; or a schema cannot be used.
+    """
+    document = Document(*load_document(source))
+    check_parameters(document)
+    compiler = _Compiler(layer, document, options, strict)
+    table = Table()
+    top = document.content.get("servers")
+    for path, item in document.content.get("paths", {}).items():
+        if path.startswith("x-"):
+            continue
+        at = child("#/paths", path)
+        item, item_at = document.follow(item, at)
+        for name in METHODS & item.keys():
+            operation, place = item[name], child(item_at, name)
+            servers = operation.get("servers", item.get("servers", top))
+            if base is not None:
+                bases: tuple[str, ...] = (base_path(base),)
+            elif document.generated:  # a framework tells of its mount point, which is cut off
+                bases = ("",)
+            else:
+                bases = server_paths(servers, child(place, "servers"))
+            compiled = compiler.compile(name.upper(), path, item, operation, place)
+            template, _ = template_of(path, at)
+            for below in bases:
+                try:
+                    table.add(name.upper(), parse_template(below + template.text), compiled)
+                except ConfigurationError as error:
+                    raise mistake(at, str(error)) from None
+    return table
+
+
+class _Compiler:
+    def __init__(self, layer: str, document: Document, options: Options, strict: bool) -> None:
+        self._layer = layer
+        self._document = document
+        self._options = options
+        self._strict = strict
+        self._ignored = frozenset(query_credentials(document))
+
+    def compile(
+        self, method: str, path: str, item: dict[str, Any], operation: dict[str, Any], at: str
+    ) -> Operation:
+        document, options = self._document, self._options
+        bundle = Bundle(document, "request")
+        specs = specs_of(document, bundle, item, operation, at)
+        whole = bundle.close({})
+        defs = whole.get("$defs", {}) if isinstance(whole, dict) else {}
+        _, names = template_of(path, at)
+        declared = {spec.name for spec in specs if spec.location == "path"}
+        for name in sorted(declared.symmetric_difference(names)):
+            raise mistake(at, f"the path parameter {name!r} is not both in the path and declared")
+        parameters = make_parameter_set(
+            specs,
+            defs,
+            child(at, "parameters"),
+            options,
+            strict=self._strict,
+            ignored=self._ignored,
+            lenient=document.generated,
+        )
+        bodies = None
+        if "requestBody" in operation:
+            body, place = document.follow(operation["requestBody"], child(at, "requestBody"))
+            if not isinstance(body, dict) or not isinstance(body.get("content"), dict):
+                raise mistake(place, "this is no request body")
+            bodies = bodies_of(document, body, place, options)
+        return Operation(self._layer, method, path, bodies, PathParameters(names, parameters))
