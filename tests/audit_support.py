@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ringwall._exchange import Decision, Exchange
 from ringwall._layer import Layer
@@ -162,3 +166,19 @@ def call_asgi(
 
     asyncio.run(app(scope() if given is None else given, receive, send))
     return sent
+
+
+def vectors(*parts: str) -> Path:
+    """The folder of test vectors by others; skips where it is not."""
+    told = os.environ.get("RINGWALL_VECTORS")
+    root = Path(told) if told else Path(__file__).parents[2] / "shared" / "vectors"
+    if not root.is_dir():
+        pytest.skip("no test vectors: set RINGWALL_VECTORS")
+    return root.joinpath(*parts)
+
+
+def exchanges(path: Path) -> list[dict[str, Any]]:
+    """The records of exchanges in a log, which may be being written."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    records = [json.loads(line) for line in lines if line.endswith(b"\n")]
+    return [record for record in records if record["event"] == "exchange"]

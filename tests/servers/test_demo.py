@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import re
 import shlex
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from audit_support import exchanges
 from ringwall.cli import main
 from ringwall.cli.demo import servers as demo_servers
 from ringwall.cli.demo import session as demo_session
@@ -226,8 +226,7 @@ def test_every_answer_has_a_record_with_its_span(tmp_path: Path) -> None:
     session = demo_session.Session(tmp_path, None, say=lambda *_: None)
     with session:
         assert session.tour() == 0
-    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
-    records = [json.loads(line) for line in lines]
+    records = exchanges(tmp_path / "audit.jsonl")
     assert len({record["trace_id"] for record in records}) == len(records)
     assert all(re.fullmatch("[0-9a-f]{16}", record["span_id"]) for record in records)
 

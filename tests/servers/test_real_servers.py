@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
+from audit_support import exchanges
 from servers.harness import Server
 from servers.raw import Answer, exchange, handshake, request
 
@@ -464,8 +464,7 @@ class TestAudit:
         bobs: list[int] = []
         while len(bobs) < 2:
             assert time.monotonic() < deadline, "a record is missing"
-            lines = server.audit.read_text().splitlines(keepends=True)
-            records = [json.loads(line) for line in lines if line.endswith("\n")]
+            records = exchanges(server.audit)
             bobs = [record["status"] for record in records if record["actor"]["subject"] == "bob"]
         assert sorted(bobs) == [200, 403]
         assert server.keys["bob"] not in server.audit.read_text()

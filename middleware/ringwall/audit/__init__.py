@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .jsonlines import JSONLinesSink
+from .keys import SigningKey
 from .layer import Audit
-from .sink import JSONLinesSink, Sink
+from .sink import DeviceSink, Sink
 
-__all__ = ["Audit", "JSONLinesSink", "Sink"]
+__all__ = ["Audit", "DeviceSink", "JSONLinesSink", "SigningKey", "Sink"]

@@ -10,14 +10,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from .._errors import ConfigurationError, MissingDependency
 from .._exchange import Decision, Exchange, Outcome
 from .._layer import Layer, ResponseHead
 from ..problem import Response, check_header, problem
+from .jsonlines import JSONLinesSink
 from .record import exchange_record, gap_record
-from .sink import JSONLinesSink, Sink
+from .sink import DeviceSink, Sink
 
 logger = logging.getLogger("ringwall.audit")
 
@@ -285,7 +287,9 @@ def _telemetry(tracer_provider: Any, meter_provider: Any, trust_traceparent: boo
 
 def _open(sink: str | os.PathLike[str] | Sink | None) -> Sink | None:
     if isinstance(sink, (str, os.PathLike)):
-        return JSONLinesSink(sink)
+        path = Path(sink)
+        is_device = path.exists() and not path.is_file() and not path.is_dir()
+        return DeviceSink(path) if is_device else JSONLinesSink(path)
     if isinstance(sink, io.IOBase):
         raise ConfigurationError(
             "Audit(sink=) takes a path, not an open file; for standard output write '/dev/stdout'"

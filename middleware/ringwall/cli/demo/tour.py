@@ -76,7 +76,7 @@ def send(stop: Stop, port: int, context: ssl.SSLContext) -> int:
 
 
 class AuditTail:
-    """Reads an audit file record by record, as they are written from now on."""
+    """Reads the exchanges in an audit file, one by one, as they are written from now on."""
 
     def __init__(self, path: Path, patience: float = 10.0) -> None:
         self._path = path
@@ -97,7 +97,9 @@ class AuditTail:
             if line.endswith(b"\n"):
                 self._position += len(line)
                 record: dict[str, Any] = json.loads(line)
-                return record
+                if record["event"] == "exchange":
+                    return record
+                continue
             time.sleep(0.005)
         raise TimeoutError("no audit record was written for this request")
 

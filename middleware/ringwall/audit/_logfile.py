@@ -1,0 +1,200 @@
+"""The files of one log under one lock: which of them takes records, and where the chain stands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ._checkpoints import Checkpoints
+from ._retention import Rotation
+from ._segment import Segment
+from ._segments import old_segments, set_aside
+from .chain import Chain, Damaged
+from .keys import SigningKey
+from .record import clean
+
+logger = logging.getLogger("ringwall.audit")
+
+_CHECK_EVERY = 1.0
+_MOST_TRIES = 16
+_LONGEST_FRAGMENT = 2048
+
+
+class LogFile:
+    """Appends to the log. One thread at a time; other processes wait for the lock on the file.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        checkpoints: Checkpoints,
+        rotation: Rotation,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._path = path
+        self._checkpoints = checkpoints
+        self._rotation = rotation
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._next_check = 0.0
+        self._segment: Segment | None = Segment(path)
+
+    def detach(self) -> None:
+        """Let go of the file in a forked process: it shares the lock of its parent."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.close()
+
+    @property
+    def chain(self) -> Chain | None:
+        """Where the log stands as far as this process knows; None: nothing was written yet."""
+        return None if self._segment is None else self._segment.chain
+
+    def append(self, records: Sequence[bytes]) -> Segment:
+        """Add records as one group, and a checkpoint if one is due; returns the file they are in.
+
+        Raises:
+            OSError: they were not written.
+        """
+        segment = self._enter()
+        try:
+            chain = segment.fork()
+            lines = [chain.link(record) for record in records]
+            now = self._wall_clock()
+            lines += self._checkpoints.lines(chain, now)
+            if lines:
+                segment.append(lines, chain)
+                self._checkpoints.witness()
+            if records and self._rotation.is_due(segment.size):
+                self._rotate(segment)
+        finally:
+            segment.unlock()
+        return segment
+
+    def rotate_key(self, old: SigningKey, new: SigningKey, swap: Callable[[], object]) -> None:
+        """Record a change of keys. `swap` puts the new one in its place, while nobody writes."""
+        segment = self._enter()
+        try:
+            chain = segment.fork()
+            now = self._wall_clock()
+            line = chain.signed("key-rotated", old, now, log=chain.log, new=new.public)
+            swap()
+            segment.append([line, chain.checkpoint(new, now)], chain)
+        finally:
+            segment.unlock()
+
+    def _enter(self) -> Segment:
+        """The file that takes records, locked, and its chain up to date."""
+        chain: Chain | None = None
+        for _ in range(_MOST_TRIES):
+            fresh = self._segment is None or self._segment.chain is None
+            segment = self._segment = self._segment or Segment(self._path)
+            look = fresh or self._clock() >= self._next_check
+            segment.lock()
+            try:
+                here = not look or segment.is_at(self._path) or not self._can_reopen(fresh)
+                self._catch_up(segment)
+                if here and not segment.rotated:
+                    if segment.chain is None:
+                        self._begin(segment, chain)
+                    if look:
+                        self._next_check = self._clock() + _CHECK_EVERY
+                    return segment
+                self._leave(segment)
+                chain = segment.chain or chain
+            except Damaged as error:
+                chain = segment.chain or chain
+                self._give_up(segment, error)
+            except BaseException:
+                segment.unlock()
+                raise
+            segment.unlock()
+            self._segment = None
+        raise OSError("the audit file is replaced again and again")
+
+    def _can_reopen(self, fresh: bool) -> bool:
+        """Whether a new file can take the place of one that was moved away."""
+        if not fresh:
+            try:
+                Segment(self._path)
+            except OSError as error:
+                # The old file still takes records: better there than nowhere.
+                logger.error("the audit file cannot be opened anew: %s", error.strerror)
+                return False
+        return True
+
+    def _catch_up(self, segment: Segment) -> None:
+        segment.catch_up()
+        if segment.new_key:
+            segment.new_key = False
+            self._checkpoints.reload()
+        if segment.torn and segment.chain is not None:
+            chain = segment.fork()
+            fragment = clean(segment.torn.decode("utf-8", "replace"), _LONGEST_FRAGMENT)
+            line = chain.event(
+                "recovered", self._wall_clock(), fragment=fragment, octets=len(segment.torn)
+            )
+            segment.append([line], chain)
+        segment.torn = b""
+
+    def _begin(self, segment: Segment, chain: Chain | None) -> None:
+        """Write the first line of a new file, going on where the last one ended."""
+        chain = (chain or self._last_chain() or Chain.new()).copy()
+        segment.first = chain.tree.size
+        segment.append([chain.opened(self._wall_clock())], chain)
+
+    def _last_chain(self) -> Chain | None:
+        for path in reversed(old_segments(self._path)):
+            last = Segment(path)
+            try:
+                last.catch_up()
+            except Damaged:
+                return None  # a log of its own begins; the old file stays, to be looked at
+            return last.chain
+        return None
+
+    def _rotate(self, segment: Segment) -> None:
+        """End a full file, and begin the next."""
+        self._leave(segment)
+        self._segment = None
+        following = self._enter()
+        try:
+            self._rotation.began()
+            now = self._wall_clock()
+            through, paths = self._rotation.expired(now)
+            if paths:
+                chain = following.fork()
+                names = [path.name for path in paths]
+                line = chain.event("pruned", now, files=names, through=through)
+                following.append([line], chain)
+                for path in paths:
+                    path.unlink(missing_ok=True)
+        finally:
+            following.unlock()
+
+    def _leave(self, segment: Segment) -> None:
+        """Say in a file that it takes no more records, and give it the name of an old one."""
+        if segment.chain is None:
+            return
+        if not segment.rotated:
+            chain = segment.fork()
+            self._checkpoints.hurry()
+            now = self._wall_clock()
+            lines = self._checkpoints.lines(chain, now)
+            segment.append([*lines, chain.event("rotated", now)], chain)
+            segment.rotated = True
+            self._checkpoints.witness()
+        if segment.is_at(self._path):
+            set_aside(self._path, segment.first, segment.chain.log)
+
+    def _give_up(self, segment: Segment, error: Damaged) -> None:
+        """Keep a damaged file for those who find out, and go on in a new one."""
+        logger.error("the audit file was tampered with or damaged: %s", error)
+        if segment.is_at(self._path):
+            stamp = f"{self._wall_clock():.6f}".replace(".", "")
+            self._path.rename(self._path.with_name(f"{self._path.name}.damaged-{stamp}"))

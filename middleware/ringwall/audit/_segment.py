@@ -1,0 +1,137 @@
+"""The file of a log that takes lines now, shared with other processes by a lock on it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .chain import KEY_ROTATED, ROTATED, Chain, Damaged
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # pragma: no cover  Windows: one process for each log
+    fcntl = None  # type: ignore[assignment]
+
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOCTTY", 0)
+_CHUNK = 1 << 20
+
+
+class Segment:
+    """An open file. It is closed when the last user lets go.
+
+    chain: where the log stands after the lines that are known; None: the file is empty.
+    size: octets of those lines. first: the number of the first. torn: what a crash left of a line.
+    rotated: the file takes no more lines. new_key: another process has changed the key.
+    """
+
+    __slots__ = ("_fd", "_identity", "chain", "first", "new_key", "rotated", "size", "torn")
+
+    _fd: int
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, _FLAGS, 0o600)
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        self._identity = (found.st_dev, found.st_ino)
+        self.chain: Chain | None = None
+        self.size = self.first = 0
+        self.torn = b""
+        self.rotated = self.new_key = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and forget about a lock that a parent process holds on it."""
+        fd, self._fd = getattr(self, "_fd", -1), -1
+        if fd >= 0:
+            os.close(fd)
+
+    def fork(self) -> Chain:
+        """The chain as it stands, to be taken on.
+
+        Raises:
+            Damaged: the file is empty, though it was begun.
+        """
+        if self.chain is None:
+            raise Damaged("the file is empty")
+        return self.chain.copy()
+
+    def is_at(self, path: Path) -> bool:
+        """Whether this is still the file of that name."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def lock(self) -> None:
+        """Wait until no other process writes. The kernel frees the lock of one that dies."""
+        if fcntl is not None:  # pragma: no branch
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def unlock(self) -> None:
+        """Let others write."""
+        if fcntl is not None:  # pragma: no branch
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def catch_up(self) -> None:
+        """Follow the lines that other processes wrote, and take a torn one off the end.
+
+        Raises:
+            Damaged: the file is shorter than it was, or its lines do not follow each other.
+        """
+        size = os.fstat(self._fd).st_size
+        if size == self.size:
+            return
+        if size < self.size:
+            raise Damaged("the file is shorter than it was")
+        for line in self._lines(size):
+            if self.chain is None:
+                self.chain = Chain.resume(line)
+                self.first = self.chain.tree.size
+            self.chain.follow(line)
+            self.rotated = ROTATED in line
+            self.new_key = self.new_key or KEY_ROTATED in line
+        if self.torn:  # it was never a record; what it was goes into one
+            os.ftruncate(self._fd, self.size)
+
+    def append(self, lines: Sequence[bytes], chain: Chain) -> None:
+        """Add lines, after which the log stands at `chain`: all of them, or none.
+
+        Raises:
+            OSError: they were not written.
+        """
+        data = b"\n".join(lines) + b"\n"
+        try:
+            written = os.write(self._fd, data)
+            if written < len(data):
+                raise OSError("the record was written in part")
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.chain = chain
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Wait for the disk."""
+        os.fsync(self._fd)
+
+    def _lines(self, size: int) -> Iterator[bytes]:
+        rest = b""
+        position = self.size
+        while position < size:
+            data = os.pread(self._fd, min(_CHUNK, size - position), position)
+            if not data:
+                raise Damaged("the file is shorter than it was")
+            position += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                yield line
+                self.size += len(line) + 1
+        # A machine that lost power may leave zeros where a line should be.
+        self.torn = rest

@@ -1,0 +1,272 @@
+"""Whether a log is what was written: the first bad record, and what remains provable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .canonical import canonical, parse
+from .keys import is_signed, key_id
+from .merkle import Frontier, leaf_hash
+
+_LONGEST_LINE = 1 << 20
+_MOST_FINDINGS = 100
+
+
+class Line(NamedTuple):
+    """A line of a log: where it stands, its octets, and whether a line feed ends it."""
+
+    file: str
+    number: int
+    data: bytes
+    ended: bool = True
+
+
+class Finding(NamedTuple):
+    """Something that is not as it was written. `seq` is the number of the record, if known."""
+
+    file: str
+    line: int
+    seq: int | None
+    problem: str
+
+
+@dataclass
+class Verification:
+    """What was found.
+
+    records: how many lines were read; first, last: the numbers of the first and the last.
+    findings: what is wrong, in order, the first hundred; empty: nothing is. notes: what to know.
+    proven: ranges of record numbers that a trusted signature covers without a gap.
+    checkpoints: valid signatures. unsigned: records after the last of them.
+    """
+
+    records: int = 0
+    first: int | None = None
+    last: int | None = None
+    log: str | None = None
+    head: str | None = None
+    checkpoints: int = 0
+    unsigned: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    proven: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
+    """The lines of files, in order. A line of more than a mebibyte comes in pieces, unended."""
+    for path in paths:
+        with path.open("rb") as file:
+            number = 0
+            while data := file.readline(_LONGEST_LINE):
+                number += 1
+                yield Line(path.name, number, data.rstrip(b"\n"), data.endswith(b"\n"))
+
+
+class Verifier:
+    """Reads a log line by line.
+
+    Parameters:
+        keys: public keys that are trusted, in hexadecimal; none: signatures are not checked.
+        heads: what is known from elsewhere, such as a witness: leaf hashes by record number.
+    """
+
+    def __init__(self, keys: Iterable[str] = (), heads: Mapping[int, str] | None = None) -> None:
+        self.result = Verification()
+        self._keys = {key_id(key): key for key in keys}
+        self._checks = bool(self._keys)
+        self._retired: set[str] = set()
+        self._heads = dict(heads or {})
+        self._prev: str | None = None
+        self._next = 0
+        self._run = 0
+        self._tree: Frontier | None = None
+        self._pruned = -1
+        self._file: str | None = None
+
+    def line(self, line: Line) -> None:
+        """Check the next line."""
+        result = self.result
+        begins = line.file != self._file
+        self._file = line.file
+        if not line.ended and len(line.data) < _LONGEST_LINE:
+            result.notes.append(f"{line.file}: the last line is unfinished, and is no record")
+            return
+        result.records += 1
+        leaf = leaf_hash(line.data).hex()
+        try:
+            record = parse(line.data)
+            prev, seq = record["_prev"], record["_seq"]
+            if not isinstance(seq, int) or isinstance(seq, bool) or not isinstance(prev, str):
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            self._find(line, self._next, "the record is not canonical JSON: it was changed")
+            self._break(self._next)
+        else:
+            self._check_link(line, prev, seq)
+            self._next = seq
+            if begins != (record.get("event") == "opened"):
+                self._find(line, seq, "a file must begin with 'opened', and only there")
+            self._check_event(line, record, seq)
+        self._check_head(line, leaf)
+        if self._tree is not None:
+            self._tree.push(bytes.fromhex(leaf))
+        result.last = self._next
+        result.head = leaf
+        self._prev = leaf
+        self._next += 1
+
+    def end(self) -> Verification:
+        """What was found, once there are no more lines."""
+        result = self.result
+        if not result.records:
+            self._find(Line("", 0, b""), None, "there is no record")
+            return result
+        first, last = result.first or 0, result.last or 0
+        for seq in sorted(self._heads):
+            if seq > last:
+                self._find(
+                    Line(self._file or "", 0, b""), last,
+                    f"record {seq} was seen elsewhere, and this log ends at {last}: it was cut off"
+                    " or replaced by an older one",
+                )  # fmt: skip
+            elif seq < first:
+                result.notes.append(f"record {seq}, seen elsewhere, is no longer here")
+        if first:
+            said = "which a record tells" if self._pruned >= first - 1 else "and no record tells"
+            what = f"records 0 to {first - 1} are not here, {said}"
+            if self._pruned >= first - 1:
+                result.notes.append(what)
+            else:
+                self._find(Line(self._file or "", 0, b""), first, what)
+        result.unsigned = last - (result.proven[-1][1] if result.proven else first - 1)
+        if not self._checks:
+            result.notes.append("no public key was given: signatures were not checked")
+        elif result.unsigned:
+            result.notes.append(
+                f"the last {result.unsigned} records are chained but not signed: whoever can write"
+                " the file can change them"
+            )
+        return result
+
+    def _check_link(self, line: Line, prev: str, seq: int) -> None:
+        if self.result.first is None:
+            self.result.first = self._run = seq
+            if seq == 0 and prev != "0" * 64:
+                self._find(line, seq, "the first record names one before it")
+            return
+        if seq > self._next:
+            self._find(line, seq, f"records {self._next} to {seq - 1} are missing before this one")
+        elif seq < self._next:
+            self._find(line, seq, f"record {seq} stands where {self._next} should: moved or copied")
+        elif prev != self._prev:
+            self._find(line, seq - 1, f"record {seq - 1} was changed: the next one names another")
+        else:
+            return
+        self._break(seq)
+
+    def _check_event(self, line: Line, record: dict[str, Any], seq: int) -> None:
+        event = record.get("event")
+        if event == "opened":
+            self._check_opened(line, record, seq)
+        elif event == "checkpoint" and self._check_signature(line, record, seq):
+            self._check_root(line, record, seq)
+        elif event == "key-rotated" and self._check_signature(line, record, seq):
+            self._retired.add(record["key"])
+            self._keys.pop(record["key"], None)
+            new = record.get("new")
+            if isinstance(new, str) and len(new) == 64:
+                self._keys[key_id(new)] = new
+        elif event == "pruned" and isinstance(record.get("through"), int):
+            self._pruned = max(self._pruned, record["through"])
+        elif event == "recovered":
+            self.result.notes.append(f"record {seq}: a crash had left an unfinished line")
+
+    def _check_opened(self, line: Line, record: dict[str, Any], seq: int) -> None:
+        try:
+            tree = Frontier(seq, [bytes.fromhex(root) for root in record["frontier"]])
+        except (ValueError, KeyError, TypeError):
+            self._find(line, seq, "the file does not say how the tree goes on")
+            return
+        if self._tree is not None and self._tree.roots != tree.roots:
+            self._find(line, seq, "the file goes on from another tree than the one before ended in")
+        if self.result.log not in (None, record.get("log")):
+            self._find(line, seq, "the file belongs to another log")
+        self.result.log = str(record.get("log"))
+        self._tree = tree
+
+    def _check_signature(self, line: Line, record: dict[str, Any], seq: int) -> bool:
+        if not self._checks:
+            return False
+        name = str(record.get("key"))
+        if name not in self._keys:
+            why = "was retired before" if name in self._retired else "is not trusted"
+            self._find(line, seq, f"it is signed by key {name[:16]!r}, which {why}")
+            return False
+        body = {key: value for key, value in record.items() if key != "sig"}
+        if not is_signed(self._keys[name], canonical(body), str(record.get("sig"))):
+            self._find(line, seq, "the signature is wrong: the record was changed or forged")
+            return False
+        if record.get("log", self.result.log) != self.result.log:
+            self._find(line, seq, "the checkpoint belongs to another log")
+            return False
+        self.result.checkpoints += 1
+        proven = self.result.proven
+        if proven and proven[-1][0] == self._run:
+            proven.pop()
+        proven.append((self._run, seq))
+        return True
+
+    def _check_root(self, line: Line, record: dict[str, Any], seq: int) -> None:
+        if self._tree is not None and record.get("root") != self._tree.root().hex():
+            self._find(line, seq, "the checkpoint signs another tree")
+
+    def _check_head(self, line: Line, leaf: str) -> None:
+        known = self._heads.get(self._next)
+        if known is not None and known != leaf:
+            self._find(line, self._next, "another record was seen here: the log was rewritten")
+
+    def _break(self, seq: int) -> None:
+        """What follows is not tied to what came before."""
+        self._run = seq
+        self._tree = None
+
+    def _find(self, line: Line, seq: int | None, problem: str) -> None:
+        if len(self.result.findings) < _MOST_FINDINGS:
+            self.result.findings.append(Finding(line.file, line.number, seq, problem))
+
+
+def verify(
+    lines: Iterable[Line], keys: Iterable[str] = (), heads: Mapping[int, str] | None = None
+) -> Verification:
+    """Check a log from its first line to its last. See `Verifier`."""
+    verifier = Verifier(keys, heads)
+    for line in lines:
+        verifier.line(line)
+    return verifier.end()
+
+
+def witnessed(lines: Iterable[bytes], keys: Iterable[str]) -> dict[int, str]:
+    """What copies of checkpoints prove: leaf hashes by record number.
+
+    Raises:
+        ValueError: one is no checkpoint, or no trusted key signed it.
+    """
+    trusted = {key_id(key): key for key in keys}
+    heads: dict[int, str] = {}
+    for line in lines:
+        record = parse(line)
+        body = {key: value for key, value in record.items() if key != "sig"}
+        public = trusted.get(str(record.get("key")))
+        if public is None or not is_signed(public, canonical(body), str(record.get("sig"))):
+            raise ValueError("no trusted key signed this checkpoint")
+        heads[record["_seq"]] = leaf_hash(line).hex()
+        heads[record["_seq"] - 1] = record["_prev"]
+    return heads

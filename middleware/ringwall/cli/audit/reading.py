@@ -1,0 +1,98 @@
+"""`ringwall audit show | tail | stats`: a log for people."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ._filters import add_filters, matching
+from ._log import add_log, lines_of
+
+
+def add(actions: Any) -> None:
+    """Add the actions to the parser."""
+    parser = actions.add_parser(
+        "show", help="print records", description="Print the records of a log, filtered."
+    )
+    add_log(parser)
+    add_filters(parser)
+    parser.set_defaults(run=_show)
+    parser = actions.add_parser(
+        "tail", help="print the last records", description="Print the last records, filtered."
+    )
+    add_log(parser)
+    add_filters(parser)
+    parser.add_argument("-n", type=int, default=10, metavar="COUNT", help="how many (10)")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    parser.set_defaults(run=_tail)
+    parser = actions.add_parser(
+        "stats", help="count records", description="Count the records of a log, filtered."
+    )
+    add_log(parser)
+    add_filters(parser)
+    parser.set_defaults(run=_stats)
+
+
+def _show(options: argparse.Namespace) -> int:
+    for record, data in matching(lines_of(options.log), options):
+        _print(record, data, options)
+    return 0
+
+
+def _tail(options: argparse.Namespace) -> int:
+    last: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=max(options.n, 0))
+    last.extend(matching(lines_of(options.log), options))
+    for record, data in last:
+        _print(record, data, options)
+    try:
+        for record, data in matching(_follow(options.log[-1]) if options.follow else (), options):
+            _print(record, data, options)
+    except KeyboardInterrupt:
+        pass  # that is how it ends
+    return 0
+
+
+def _follow(path: Path) -> Iterator[Any]:
+    """Lines as they are written, also after a rotation."""
+    from ...audit.verify import Line
+
+    file = path.open("rb")
+    try:
+        file.seek(0, 2)
+        rest = b""
+        while True:
+            data = file.readline()
+            if data:
+                rest += data
+                if rest.endswith(b"\n"):
+                    yield Line(path.name, 0, rest[:-1])
+                    rest = b""
+            elif path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                file.close()
+                file, rest = path.open("rb"), b""
+            else:
+                time.sleep(0.2)
+    finally:
+        file.close()
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from ...audit.statistics import Statistics
+
+    statistics = Statistics()
+    for record, _ in matching(lines_of(options.log), options):
+        statistics.add(record)
+    for line in statistics.lines():
+        print(line)
+    return 0
+
+
+def _print(record: dict[str, Any], data: bytes, options: argparse.Namespace) -> None:
+    from ...audit.readable import readable
+
+    print(data.decode("utf-8") if options.json else readable(record))

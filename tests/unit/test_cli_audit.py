@@ -1,0 +1,238 @@
+"""`ringwall audit`: logs for people, and their proofs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_support import Clock, Gate, WSGIApp, call_wsgi, environ
+from ringwall import Audit, Stack
+from ringwall.audit import JSONLinesSink
+from ringwall.audit.statistics import Statistics
+from ringwall.cli import main
+from ringwall.cli.audit import reading
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    key = tmp_path / "audit.key"
+    assert main(["audit", "keygen", str(key)]) == 0
+    path = tmp_path / "audit.jsonl"
+    sink = JSONLinesSink(path, key=key, witness=tmp_path / "witness")
+    audit = Audit(sink, clock=Clock(), wall_clock=Clock(1_700_000_000))
+    app = Stack(audit, Gate()).wsgi(WSGIApp())
+    for target in ("/yes", "/no", "/yes", "/a\x1b[31m\n"):
+        call_wsgi(app, environ(target))
+    audit.close()
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
+    capsys.readouterr()
+    status = main(["audit", *map(str, words)])
+    return status, "".join(capsys.readouterr())
+
+
+def test_verify_a_log_that_is_intact(log: Path, capsys: Any) -> None:
+    public, witness = f"{log.parent}/audit.key.pub", log.parent / "witness"
+    status, out = run(capsys, "verify", log, "--key", public, "--witness", witness)
+    assert status == 0
+    assert "the log is intact" in out
+    assert "proven: records 0 to 5" in out
+
+
+def test_verify_tells_the_first_bad_record(log: Path, capsys: Any) -> None:
+    assert "note: no public key" in run(capsys, "verify", log)[1]
+    log.write_bytes(log.read_bytes().replace(b'"status":403', b'"status":200'))
+    status, out = run(capsys, "verify", log, "--key", f"{log.parent}/audit.key.pub")
+    assert status == 1
+    assert "BAD audit.jsonl:4: record 2 was changed: the next one names another" in out
+    assert "proven: records 3 to 5" in out
+    assert "THE LOG IS NOT INTACT" in out
+
+
+def test_verify_an_empty_log(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "audit.jsonl").touch()
+    status, out = run(capsys, "verify", tmp_path / "audit.jsonl")
+    assert status == 1
+    assert "BAD there is no record" in out
+    assert "head" not in out
+
+
+def test_verify_needs_keys_that_are_keys(log: Path, capsys: Any) -> None:
+    for words, said in (
+        (["--key", "nofile"], "cannot read the public key"),
+        (["--key", str(log.parent / "audit.key")], "is no public key"),
+        (["--key", "zz" * 32], "is no public key"),
+        (["--key", "00" * 31 + " " * 2], "is no public key"),
+        (["--witness", str(log)], "name the key with --key"),
+        (["--key", f"{log.parent}/audit.key.pub", "--witness", str(log)], "is no witness"),
+        (["--key", f"{log.parent}/audit.key.pub", "--witness", "nofile"], "cannot read 'nofile'"),
+    ):
+        assert run(capsys, "verify", log, *words)[0] == 2
+        _, out = run(capsys, "verify", log, *words)
+        assert said in out
+    assert "there is no audit log" in run(capsys, "verify", log.parent / "none")[1]
+    assert "there is no file" in run(capsys, "verify", log, log.parent / "none")[1]
+
+
+def test_an_unreadable_log_is_told(log: Path, capsys: Any, monkeypatch: Any) -> None:
+    def fail(paths: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ringwall.cli.audit._log.read_lines", fail)
+    assert run(capsys, "show", log) == (
+        2, "ringwall: cannot read the audit log (Permission denied)\n",
+    )  # fmt: skip
+
+
+def test_prove_one_record_without_the_log(log: Path, capsys: Any, tmp_path: Path) -> None:
+    record = json.loads(log.read_bytes().splitlines()[2])
+    status, out = run(capsys, "prove", record["id"], log)
+    assert status == 0
+    proof, public = tmp_path / "proof.json", f"{log.parent}/audit.key.pub"
+    proof.write_text(out)
+    log.unlink()
+    status, out = run(capsys, "check-proof", proof, "--key", public)
+    assert status == 0
+    assert record["id"] in out
+    proof.write_text(
+        proof.read_text().replace('status\\":403', 'status\\":200').replace("403", "200")
+    )
+    status, out = run(capsys, "check-proof", proof, "--key", public)
+    assert status == 1
+    assert "NOT PROVEN" in out
+    proof.write_text("junk")
+    assert run(capsys, "check-proof", proof, "--key", public)[0] == 2
+    assert "there is no audit log" in run(capsys, "prove", "x", log)[1]
+
+
+def test_prove_tells_what_it_cannot(log: Path, capsys: Any) -> None:
+    assert "cannot prove it: there is no such record" in run(capsys, "prove", "x", log)[1]
+
+
+def test_show_is_one_line_for_each_record(log: Path, capsys: Any) -> None:
+    status, out = run(capsys, "show", log)
+    assert status == 0
+    lines = out.splitlines()
+    assert "opened log=" in lines[0]
+    assert " 200 success GET /{name} anonymous from 192.0.2.1 0.0ms " in lines[1]
+    assert " 403 denied GET /{name} " in lines[2]
+    assert "[gate: list, forbidden]" in lines[2]
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["--outcome", "denied"], 2),
+        (["--status", "4xx"], 2),
+        (["--status", "403"], 1),
+        (["--refused-by", "gate"], 1),
+        (["--refused-by", "authz"], 0),
+        (["--rule", "list"], 3),
+        (["--event", "exchange"], 4),
+        (["--event", "exchange", "--client", "192.0.2.1", "--method", "GET"], 4),
+        (["--event", "exchange", "--client", "192.0.2.2"], 0),
+        (["--route", "/{name}"], 3),
+        (["--subject", "alice"], 0),
+        (["--id", "x"], 0),
+        (["--event", "exchange", "--since", "2023-11-14"], 4),
+        (["--event", "exchange", "--since", "2023-11-15"], 0),
+        (["--event", "exchange", "--until", "2023-11-15"], 4),
+    ],
+)
+def test_show_is_filtered(log: Path, capsys: Any, words: list[str], count: int) -> None:
+    status, out = run(capsys, "show", log, *words, "--json")
+    assert status == 0
+    assert len(out.splitlines()) == count
+    assert all(json.loads(line) for line in out.splitlines())
+
+
+def test_tail_shows_the_last(log: Path, capsys: Any) -> None:
+    _, out = run(capsys, "tail", log, "-n", 1, "--event", "exchange", "--json")
+    (line,) = out.splitlines()
+    assert json.loads(line)["_seq"] == 4
+
+
+def test_tail_follows_also_through_a_rotation(log: Path, capsys: Any, monkeypatch: Any) -> None:
+    todo = ["write", "nothing", "part", "rest", "rotate", "write", "stop"]
+    sink = JSONLinesSink(log, clock=(clock := Clock()))
+
+    def sleep(seconds: float) -> None:
+        act = todo.pop(0)
+        if act == "write":
+            sink.write(b'{"event":"more"}')
+        elif act == "part":
+            with log.open("ab") as file:
+                file.write(b'{"event":')
+        elif act == "rest":
+            with log.open("ab") as file:
+                file.write(b'"part"}\n')
+        elif act == "rotate":
+            log.rename(log.with_name("moved"))
+            sink._log.detach()
+            clock.now += 5
+        elif act == "stop":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading.time, "sleep", sleep)
+    status, out = run(capsys, "tail", log, "-n", 0, "-f")
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines()] == ["more", "part", "opened", "more"]
+
+
+def test_stats_count_what_an_auditor_asks_first(log: Path, capsys: Any) -> None:
+    status, out = run(capsys, "stats", log)
+    assert status == 0
+    assert "         2  success" in out
+    assert "         1  gate: list, forbidden" in out
+    assert "         3  GET /{name}" in out
+
+
+def test_a_log_with_anything_in_it_is_shown_without_harm(log: Path, capsys: Any) -> None:
+    """Whoever changed the log could put terminal escapes into it."""
+    decisions = [1, {"layer": ["\x1b[31m"], "outcome": "deny"}]
+    odd: list[Any] = [
+        1,
+        [],
+        {"event": "exchange", "actor": 1, "decisions": 1},
+        {"event": "exchange", "decisions": decisions},
+        {"event": "\x1b[31m", "\u202e": "\r"},
+    ]
+    with log.open("ab") as file:
+        for value in odd:
+            file.write(
+                json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            )
+        file.write(b"junk\n")
+    for words in (
+        ["show"],
+        ["stats"],
+        ["tail"],
+        ["show", "--rule", "x"],
+        ["show", "--subject", "x"],
+    ):
+        status, out = run(capsys, words[0], log, *words[1:])
+        assert status == 0
+        assert not set(out) & {"\x1b", "\u202e", "\r"}
+
+
+def test_names_that_clients_choose_do_not_fill_the_memory() -> None:
+    statistics = Statistics()
+    for n in range(10_100):
+        statistics.add({"event": "exchange", "method": f"M{n}"})
+    assert len(statistics.routes) == 10_001
+    assert statistics.routes["(others)"] == 100
+
+
+def test_rotate_key(log: Path, capsys: Any) -> None:
+    public = (log.parent / "audit.key.pub").read_text().strip()
+    status, out = run(capsys, "rotate-key", log, log.parent / "audit.key")
+    assert status == 0
+    assert "is retired" in out
+    assert run(capsys, "verify", log, "--key", public)[0] == 0
+    assert run(capsys, "keygen", log.parent / "audit.key")[0] == 2
