@@ -131,7 +131,11 @@ def asgi_sender(layer: Any, app: App) -> Send:
     wrapped = layer.asgi(app.asgi)
 
     def send(
-        path: str = "/", method: str = "GET", client: str | None = "192.0.2.1", **headers: str
+        path: str = "/",
+        method: str = "GET",
+        client: str | None = "192.0.2.1",
+        body: bytes = b"",
+        **headers: str,
     ) -> Answer:
         lines = [(n.replace("_", "-").encode(), v.encode("latin-1")) for n, v in headers.items()]
         scope = {
@@ -148,7 +152,7 @@ def asgi_sender(layer: Any, app: App) -> Send:
         sent: list[Any] = []
 
         async def receive() -> Any:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def out(message: Any) -> None:
             sent.append(message)
@@ -157,8 +161,8 @@ def asgi_sender(layer: Any, app: App) -> Send:
         asyncio.run(spy.asgi(wrapped)(scope, receive, out))
         start = sent[0]
         pairs = [(name.decode().lower(), value.decode()) for name, value in start["headers"]]
-        body = b"".join(message.get("body", b"") for message in sent[1:])
-        return Answer(start["status"], pairs, body, spy.decisions)
+        answer = b"".join(message.get("body", b"") for message in sent[1:])
+        return Answer(start["status"], pairs, answer, spy.decisions)
 
     return send
 
@@ -167,7 +171,11 @@ def wsgi_sender(layer: Any, app: App) -> Send:
     wrapped = layer.wsgi(app.wsgi)
 
     def send(
-        path: str = "/", method: str = "GET", client: str | None = "192.0.2.1", **headers: str
+        path: str = "/",
+        method: str = "GET",
+        client: str | None = "192.0.2.1",
+        body: bytes = b"",
+        **headers: str,
     ) -> Answer:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
@@ -178,13 +186,15 @@ def wsgi_sender(layer: Any, app: App) -> Send:
             "SERVER_PORT": "80",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(),
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
             "wsgi.errors": io.StringIO(),
         }
         if client is not None:
             environ["REMOTE_ADDR"] = client
         for name, value in headers.items():
-            environ["HTTP_" + name.upper()] = value
+            prefix = "" if name == "content_type" else "HTTP_"
+            environ[prefix + name.upper()] = value
         started: list[Any] = []
         spy = Spy()
 
@@ -193,12 +203,13 @@ def wsgi_sender(layer: Any, app: App) -> Send:
 
         result = spy.wsgi(wrapped)(environ, start_response)
         try:
-            body = b"".join(result)
+            answer = b"".join(result)
         finally:
             if hasattr(result, "close"):
                 result.close()
         status, lines = started[-1]
-        return Answer(status, [(name.lower(), value) for name, value in lines], body, spy.decisions)
+        pairs = [(name.lower(), value) for name, value in lines]
+        return Answer(status, pairs, answer, spy.decisions)
 
     return send
 

@@ -55,9 +55,11 @@ if TYPE_CHECKING:
     from .https import HTTPS as HTTPS
     from .principal import Principal as Principal
     from .problem import Response as Response
+    from .ratelimit import LoginLimit as LoginLimit
     from .ratelimit import MemoryStore as MemoryStore
     from .ratelimit import RateLimit as RateLimit
     from .ratelimit import limit as limit
+    from .ratelimit import refund as refund
     from .ratelimit.lmdb import LMDBStore as LMDBStore
     from .ratelimit.redis import RedisStore as RedisStore
     from .ratelimit.through_limits import LimitsStore as LimitsStore
@@ -81,7 +83,7 @@ _EXPORTS = {
     ),
     "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),
-    "ratelimit": ("RateLimit", "limit", "MemoryStore"),
+    "ratelimit": ("RateLimit", "LoginLimit", "limit", "refund", "MemoryStore"),
     "ratelimit.redis": ("RedisStore",),
     "ratelimit.lmdb": ("LMDBStore",),
     "ratelimit.through_limits": ("LimitsStore",),

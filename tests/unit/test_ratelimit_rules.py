@@ -573,7 +573,12 @@ def test_networks_that_cannot_be_teach(name):
 
 
 def test_what_is_no_address_is_in_no_network():
-    assert not Networks(["10.0.0.0/8"], "x").hold("nonsense")
+    assert not Networks(["10.0.0.0/8", "2001:db8::/100"], "x").hold("nonsense")
+
+
+def test_reprs_name_what_was_configured():
+    assert repr(Rule("1/s", key=("client", "route"))) == "<Rule client-route>"
+    assert repr(Tiers("plan", PLANS, default="free")) == "<Tiers free, pro>"
 
 
 # Shadow

@@ -4,6 +4,7 @@ from ._sources import Tiers
 from .engine import GCRA, Check, FixedWindow, Limit, Quota, SlidingWindow
 from .handler import limit
 from .layer import RateLimit
+from .login import LoginLimit, refund
 from .memory import MemoryStore
 from .rules import Rule
 from .store import Store, StoreUnavailable
@@ -13,6 +14,7 @@ __all__ = [
     "FixedWindow",
     "GCRA",
     "Limit",
+    "LoginLimit",
     "MemoryStore",
     "Quota",
     "RateLimit",
@@ -22,4 +24,5 @@ __all__ = [
     "StoreUnavailable",
     "Tiers",
     "limit",
+    "refund",
 ]

@@ -67,6 +67,7 @@ class Judge:
         self.names = MANNERS[self._headers].names  # type: ignore[attr-defined]
         self._shadow = shadow
         self._down = Decision(layer, "deny", policy, "store-unavailable")
+        self.unreadable = Decision(layer, "deny", policy, "malformed-body")
         self._uncounted = Decision(layer, "allow", policy, "store-unavailable")
         self._out_of_service = out_of_service()
         # Limits are the same objects as long as they are of the same configuration.

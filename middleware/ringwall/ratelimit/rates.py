@@ -72,6 +72,23 @@ def read_limits(rates: Sequence[str], policy: str, algorithm: str) -> tuple[Limi
     return limits
 
 
+def read_seconds(parameter: str, text: str) -> int:
+    """The seconds of a span such as "1 minute" or "2 hours".
+
+    Raises:
+        ConfigurationError: it is none. MissingDependency: the package `limits` is missing.
+    """
+    try:
+        ((_, seconds),) = _read(f"1/{text}")
+    except MissingDependency:
+        raise
+    except ValueError:
+        raise ConfigurationError(
+            f"{parameter}= takes a span such as '1 minute' or '2 hours'"
+        ) from None
+    return seconds
+
+
 def _read(rate: object) -> list[tuple[int, int]]:
     """Quota and seconds of each rate in a string."""
     try:
