@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from .authn import APIKey as APIKey
     from .authn import Authentication as Authentication
     from .authn import Denylist as Denylist
+    from .authn import DPoP as DPoP
     from .authn import Introspection as Introspection
+    from .authn import MutualTLS as MutualTLS
     from .authn import RedisDenylist as RedisDenylist
     from .authn import generate_api_key as generate_api_key
     from .authz import Authorization as Authorization
@@ -75,7 +77,7 @@ _EXPORTS = {
     "headers": ("SecurityHeaders", "nonce_of"),
     "authn": (
         *("Authentication", "JWT", "Introspection", "APIKey", "generate_api_key"),
-        *("Denylist", "RedisDenylist"),
+        *("Denylist", "RedisDenylist", "DPoP", "MutualTLS"),
     ),
     "authz": (
         *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),

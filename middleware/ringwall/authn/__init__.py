@@ -10,14 +10,19 @@ from . import presets
 from ._denylist import AsyncRevocationStore, Denylist, DenylistFull, RevocationStore
 from ._failure import Failure
 from ._redis import RedisDenylist
+from ._redis_replays import RedisReplays
 from ._scheme import Scheme
 from .apikey import APIKey
 from .apikeys.generate import Rotation, generate_api_key, rotate_api_key
 from .apikeys.record import APIKeyRecord
 from .apikeys.store import AsyncKeyStore, KeyRegistry, KeyStore
 from .authentication import Authentication
+from .dpop import DPoP
 from .introspection import ANY_AUDIENCE, Introspection
 from .jwt import JWT
+from .mtls import MutualTLS
+from .nonces import Nonces
+from .replays import AsyncReplayStore, Replays, ReplaysFull, ReplayStore
 
 if TYPE_CHECKING:
     from ._fetch import HTTPFetcher
@@ -32,7 +37,9 @@ __all__ = [
     "Answer",
     "AsyncKeyStore",
     "AsyncRevocationStore",
+    "AsyncReplayStore",
     "Authentication",
+    "DPoP",
     "Denylist",
     "DenylistFull",
     "Failure",
@@ -41,8 +48,14 @@ __all__ = [
     "JWT",
     "KeyRegistry",
     "KeyStore",
+    "MutualTLS",
+    "Nonces",
     "NotAnswered",
     "RedisDenylist",
+    "RedisReplays",
+    "ReplayStore",
+    "Replays",
+    "ReplaysFull",
     "RedisKeyStore",
     "RevocationStore",
     "Rotation",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..principal import Principal
@@ -17,6 +19,15 @@ BOUND = Failure(
 # A SHA-256 digest in base64url, without stray bits.
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 _METHODS = {"jkt", "x5t#S256"}
+
+
+def digest_of(data: bytes) -> str:
+    """SHA-256 in base64url: thumbprints, and the `ath` of a proof.
+
+    >>> digest_of(b"")
+    '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
+    """
+    return urlsafe_b64encode(sha256(data).digest()).rstrip(b"=").decode("ascii")
 
 
 class Bound(NamedTuple):

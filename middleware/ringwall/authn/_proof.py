@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from ._bound import digest_of
 from ._cache import BoundedCache
 from ._failure import Failure, Refused
 from ._json import NotJSON, strict_json
@@ -33,6 +32,7 @@ BAD_PROOF_SIGNATURE: Final = Failure(
     "The signature of the DPoP proof is not valid.",
     error="invalid_dpop_proof",
 )
+PROOF_FAILURES = (MALFORMED_PROOF, BAD_PROOF_KEY, WRONG_KEY, BAD_PROOF_SIGNATURE)
 
 # The members that make a key, in the order of RFC 7638 section 3.3: that of their code points.
 _MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
@@ -58,10 +58,6 @@ class Proof(NamedTuple):
     signed: bytes
 
 
-def b64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
 def thumbprint(key: Mapping[str, str]) -> str:
     """The SHA-256 thumbprint of a JWK (RFC 7638), given its required members in order.
 
@@ -70,7 +66,7 @@ def thumbprint(key: Mapping[str, str]) -> str:
     'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k'
     """
     members = ",".join(f'"{name}":"{value}"' for name, value in key.items())
-    return b64url(sha256(f"{{{members}}}".encode("ascii")).digest())
+    return digest_of(f"{{{members}}}".encode("ascii"))
 
 
 def read_proof(value: bytes, algorithms: frozenset[str], max_length: int) -> Proof:

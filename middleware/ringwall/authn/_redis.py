@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any
 
-from .._errors import ConfigurationError, MissingDependency
 from ._denylist import NEVER, Name, entry
+from ._redis_client import RedisClients
 
 # Denying twice never shortens what was said before. One command, so that no reader sees a gap.
 _DENY = """
@@ -44,23 +43,7 @@ class RedisDenylist:
         timeout: float = 0.5,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        try:
-            import redis
-            import redis.asyncio
-            from anyio.lowlevel import RunVar
-        except ModuleNotFoundError as error:
-            raise MissingDependency(error.name or "?", "redis", "RedisDenylist") from None
-        limits: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-        try:
-            self._client = redis.Redis.from_url(url, **limits)
-        except (ValueError, TypeError, AttributeError):
-            # The URL may hold a password: the message does not repeat it.
-            raise ConfigurationError(
-                "the URL of a RedisDenylist is such as 'redis://localhost:6379/0'"
-            ) from None
-        self._url, self._limits, self._new_aclient = url, limits, redis.asyncio.Redis.from_url
-        # A connection of asyncio belongs to the event loop that made it.
-        self._aclients: Any = RunVar(f"ringwall-denylist-{id(self)}")
+        self._clients = RedisClients(url, timeout, "RedisDenylist")
         self._prefix = prefix
         self._clock = clock
 
@@ -79,7 +62,7 @@ class RedisDenylist:
     ) -> None:
         """As `Denylist.deny`; it never is full. Errors of Redis come out: nothing was denied."""
         name, until = entry(issuer, jti, subject, session, credential_id, self._clock())
-        self._client.eval(_DENY, 1, self._key(name), repr(until), int(keep * 1000) + 1)
+        self._clients.sync.eval(_DENY, 1, self._key(name), repr(until), int(keep * 1000) + 1)
 
     async def adeny(
         self,
@@ -94,29 +77,21 @@ class RedisDenylist:
         """As `deny`, for asynchronous code."""
         name, until = entry(issuer, jti, subject, session, credential_id, self._clock())
         arguments = (_DENY, 1, self._key(name), repr(until), int(keep * 1000) + 1)
-        await self._aclient().eval(*arguments)
+        await self._clients.aio.eval(*arguments)
 
     def revoked_at(self, names: Sequence[Name]) -> float:
-        return _latest(self._client.mget([self._key(name) for name in names]))
+        return _latest(self._clients.sync.mget([self._key(name) for name in names]))
 
     async def arevoked_at(self, names: Sequence[Name]) -> float:
-        return _latest(await self._aclient().mget([self._key(name) for name in names]))
+        return _latest(await self._clients.aio.mget([self._key(name) for name in names]))
 
     def close(self) -> None:
         """Close the blocking connections."""
-        self._client.close()
+        self._clients.sync.close()
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        await self._aclient().aclose()
-
-    def _aclient(self) -> Any:
-        try:
-            return self._aclients.get()
-        except LookupError:
-            client = self._new_aclient(self._url, **self._limits)
-            self._aclients.set(client)
-            return client
+        await self._clients.aio.aclose()
 
     def _key(self, name: Name) -> str:
         return self._prefix + sha256(json.dumps(name).encode()).hexdigest()

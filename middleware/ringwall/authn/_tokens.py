@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias, cast
 
+from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
@@ -13,16 +15,19 @@ from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure
 from ._revocation import Revocation
 from ._scheme import Judgement, Scheme
+from .mtls import MutualTLS
 
 Found: TypeAlias = Principal | Bound | Failure | Pending[Principal | Bound | Failure]
 
 
 class TokenScheme(Scheme):
     """Base of the schemes for access tokens. By itself it takes Bearer tokens (RFC 6750), and
-    refuses one that is bound to a key: `DPoP` around it asks for the proof."""
+    refuses one that is bound to a key: `DPoP` around it asks for the proof. One that is bound to a
+    certificate it takes if it has `mtls`, and the client that certificate."""
 
     name = "Bearer"
     _revocation: Revocation | None = None
+    _mtls: MutualTLS | None = None
 
     def find(self, credential: bytes, exchange: Exchange) -> Found:
         """Whether the token is good in itself: remembered, or judged anew."""
@@ -32,7 +37,13 @@ class TokenScheme(Scheme):
         """Whether the token is good at this moment. What a `Bound` still lacks is for the caller
         to check."""
         found = self.find(credential, exchange)
-        return found if self._revocation is None else then(found, self._revocation.check)
+        if self._revocation is None:
+            if found.__class__ is Principal:
+                return found  # nearly always
+            return then(found, partial(self._check_certificate, exchange))
+        # First, so that a store is not asked about what is refused anyway.
+        found = then(found, partial(self._check_certificate, exchange))
+        return then(found, self._revocation.check)
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
         found = self.establish(credential, exchange)
@@ -40,8 +51,26 @@ class TokenScheme(Scheme):
             found = then(found, _refuse_bound)
         return cast("Judgement", found)
 
-    def _ask(self, denylist: RevocationStore | AsyncRevocationStore | None) -> None:
-        """Let a denylist decide, too. For the constructor."""
+    def _check_certificate(self, exchange: Exchange, found: Principal | Bound) -> Found:
+        if isinstance(found, Principal) or found.certificate is None:
+            return found
+        if self._mtls is None:
+            return BOUND
+        failure = self._mtls.check(found.certificate, exchange)
+        return found.without_certificate() if failure is None else failure
+
+    def _demand(
+        self,
+        denylist: RevocationStore | AsyncRevocationStore | None,
+        mtls: MutualTLS | None,
+    ) -> None:
+        """What must hold of a token at every use. For the constructor."""
+        if mtls is not None:
+            if not isinstance(mtls, MutualTLS):
+                raise ConfigurationError("mtls takes MutualTLS(), or MutualTLS(header=...)")
+            self._mtls = mtls
+            self.wants, self.wants_tls = self.wants | mtls.wants, mtls.wants_tls
+            self.failures = (*self.failures, *MutualTLS.failures)
         if denylist is not None:
             self._revocation = Revocation(denylist)
             self.failures = (*self.failures, *Revocation.failures)

@@ -23,6 +23,7 @@ from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure, Refused
 from ._scheme import at_least, header_name
 from ._tokens import Found, TokenScheme
+from .mtls import MutualTLS
 
 if TYPE_CHECKING:
     import ssl
@@ -79,7 +80,7 @@ class Introspection(TokenScheme):
             `JWT`.
         leeway: how far clocks may differ, in seconds, at most 300.
         required, subject, scopes, roles: as of `JWT`.
-        header, denylist: as of `JWT`.
+        header, mtls, denylist: as of `JWT`.
         max_length: the longest accepted token, in bytes.
         cache_size, cache_ttl: how many active tokens are remembered, for how many seconds; never
             beyond `exp`.
@@ -121,6 +122,7 @@ class Introspection(TokenScheme):
         scopes: Claim | list[Claim] = ["scope", "scp"],  # noqa: B006 - read only
         roles: Claim | list[Claim] = "roles",
         header: str | None = None,
+        mtls: MutualTLS | None = None,
         denylist: RevocationStore | AsyncRevocationStore | None = None,
         max_length: int = 8192,
         cache_size: int = 4096,
@@ -236,7 +238,7 @@ class Introspection(TokenScheme):
         self._negative_ttl = negative_ttl
         self._breaker = CircuitBreaker(failures_to_open, retry_after, clock=monotonic)
         self._clock = clock
-        self._ask(denylist)
+        self._demand(denylist, mtls)
 
     def __repr__(self) -> str:
         return "<Introspection>"

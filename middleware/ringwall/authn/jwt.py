@@ -24,6 +24,7 @@ from ._failure import Failure, Refused
 from ._scheme import at_least, header_name
 from ._source import OUTAGE, KeySource
 from ._tokens import Found, TokenScheme
+from .mtls import MutualTLS
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
@@ -69,6 +70,9 @@ class JWT(TokenScheme):
             `roles=("realm_access", "roles")`; a list is several claims together.
         header: a header of its own for the bare token, such as "x-goog-iap-jwt-assertion".
             Default: `Authorization: Bearer <token>`.
+        mtls: `MutualTLS()` accepts tokens that are bound to the client's TLS certificate (RFC
+            8705), from that client only. Without it they are refused. For tokens that are bound to
+            another key, put `DPoP(...)` around.
         denylist: what is revoked before it expires: a `Denylist`, a `RedisDenylist`, or an object
             with `revoked_at(names)` for WSGI and/or `async arevoked_at(names)` for ASGI. It is
             asked at every request; one that raises is answered with 503.
@@ -114,6 +118,7 @@ class JWT(TokenScheme):
         scopes: Claim | list[Claim] = ["scope", "scp"],  # noqa: B006 - read only
         roles: Claim | list[Claim] = "roles",
         header: str | None = None,
+        mtls: MutualTLS | None = None,
         denylist: RevocationStore | AsyncRevocationStore | None = None,
         max_length: int = 8192,
         cache_size: int = 4096,
@@ -179,7 +184,7 @@ class JWT(TokenScheme):
         self._cache_ttl = cache_ttl
         self._clock = clock
         self.colours = self._source.colours
-        self._ask(denylist)
+        self._demand(denylist, mtls)
 
     def __repr__(self) -> str:
         return "<JWT>"
