@@ -169,13 +169,22 @@ class Answer(NamedTuple):
         return json.loads(self.body)["code"]
 
 
-def send(layer: Any, *headers: tuple[bytes, bytes], path: str = "/", sides: str = "aw") -> Answer:
+def send(
+    layer: Any,
+    *headers: tuple[bytes, bytes],
+    path: str = "/",
+    sides: str = "aw",
+    query: bytes = b"",
+    method: str = "GET",
+) -> Answer:
     """One request through ASGI and through WSGI: both must answer alike."""
     answers = []
     if "a" in sides:
-        answers.append(asyncio.run(send_asgi(layer, *headers, path=path)))
+        answers.append(
+            asyncio.run(send_asgi(layer, *headers, path=path, query=query, method=method))
+        )
     if "w" in sides:
-        answers.append(send_wsgi(layer, *headers, path=path))
+        answers.append(send_wsgi(layer, *headers, path=path, query=query, method=method))
     first = answers[0]
     for other in answers[1:]:
         assert other.status == first.status
@@ -185,7 +194,13 @@ def send(layer: Any, *headers: tuple[bytes, bytes], path: str = "/", sides: str 
     return first
 
 
-async def send_asgi(layer: Any, *headers: tuple[bytes, bytes], path: str = "/") -> Answer:
+async def send_asgi(
+    layer: Any,
+    *headers: tuple[bytes, bytes],
+    path: str = "/",
+    query: bytes = b"",
+    method: str = "GET",
+) -> Answer:
     seen: list[Any] = []
     messages: list[Any] = []
 
@@ -200,16 +215,22 @@ async def send_asgi(layer: Any, *headers: tuple[bytes, bytes], path: str = "/") 
     async def collect(message: Any) -> None:
         messages.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode()}
     scope |= {"headers": [(b"host", b"api.example.com"), *headers], "scheme": "https"}
-    scope |= {"query_string": b"", "client": ("192.0.2.1", 1234), "http_version": "1.1"}
+    scope |= {"query_string": query, "client": ("192.0.2.1", 1234), "http_version": "1.1"}
     await layer.asgi(app)(scope, receive, collect)
     found = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in messages[1:])
     return Answer(messages[0]["status"], found, body, seen[0] if seen else False)
 
 
-def send_wsgi(layer: Any, *headers: tuple[bytes, bytes], path: str = "/") -> Answer:
+def send_wsgi(
+    layer: Any,
+    *headers: tuple[bytes, bytes],
+    path: str = "/",
+    query: bytes = b"",
+    method: str = "GET",
+) -> Answer:
     seen: list[Any] = []
     start: list[Any] = []
 
@@ -218,7 +239,8 @@ def send_wsgi(layer: Any, *headers: tuple[bytes, bytes], path: str = "/") -> Ans
         start_response("200 OK", [])
         return [b"ok"]
 
-    environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
+    environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path}
+    environ |= {"QUERY_STRING": query.decode("latin-1")}
     environ |= {"SERVER_NAME": "api.example.com", "SERVER_PORT": "443", "REMOTE_ADDR": "192.0.2.1"}
     environ |= {"SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "api.example.com"}
     environ |= {

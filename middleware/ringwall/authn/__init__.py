@@ -23,6 +23,7 @@ from .jwt import JWT
 from .mtls import MutualTLS
 from .nonces import Nonces
 from .replays import AsyncReplayStore, Replays, ReplaysFull, ReplayStore
+from .resource import ProtectedResource
 
 if TYPE_CHECKING:
     from ._fetch import HTTPFetcher
@@ -51,6 +52,7 @@ __all__ = [
     "MutualTLS",
     "Nonces",
     "NotAnswered",
+    "ProtectedResource",
     "RedisDenylist",
     "RedisReplays",
     "ReplayStore",

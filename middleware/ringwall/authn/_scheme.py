@@ -25,10 +25,13 @@ class Scheme:
             challenge (RFC 9110 section 11.1).
         header: a header of its own that holds the bare credential, in lower-case bytes; None: it
             comes in `Authorization`.
+        query, cookie: the name of a query parameter or cookie of its own that holds it instead.
+        conceals: whether the app never sees the credential, also without `strip=True`.
         wants: further request headers it reads, such as `dpop`.
         wants_tls: whether it reads `exchange.tls`.
         sets: names of the response headers that `answer_headers` may return.
         parameters: further parameters of its challenge.
+        tells_error: whether its challenge has the error parameters of RFC 6750.
         issuers: the issuers whose tokens it judges, where several schemes share a name; empty: it
             judges what no other one claims.
         max_length: the longest credential it accepts, in bytes.
@@ -38,10 +41,14 @@ class Scheme:
 
     name: str = "Bearer"
     header: bytes | None = None
+    query: str | None = None
+    cookie: str | None = None
+    conceals: bool = False
     wants: frozenset[bytes] = frozenset()
     wants_tls: bool = False
     sets: frozenset[bytes] = frozenset()
     parameters: tuple[tuple[str, str], ...] = ()
+    tells_error: bool = True
     issuers: frozenset[str] = frozenset()
     max_length: int = 8192
     failures: tuple[Failure, ...] = ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
@@ -36,6 +38,7 @@ STORE_UNAVAILABLE = Failure(
 )
 
 _log = logging.getLogger("ringwall.authn")
+_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 # Compared with where there is no record. No key has this hash: it would be a preimage of zeros.
 _NO_DIGEST = bytes(32)
 
@@ -51,6 +54,10 @@ class APIKey(Scheme):
             may say so with an attribute `immediate = True`; it then serves both.
         header: a header of its own for the bare key, such as "x-api-key". Default: the key comes
             as `Authorization: ApiKey <key>`.
+        query, cookie: the name of a query parameter or a cookie for the key, in place of a header,
+            for clients that can do no better. Both are warned of: URLs stay in logs, histories and
+            `Referer`, and browsers send cookies along with requests that other sites cause. The
+            app does not see the parameter or cookie where `Authentication` has `strip=True`.
         cache_ttl: for how many seconds a record is remembered that a store had to be asked for;
             a revocation counts within that time. 0: it is asked for each request.
         cache_size: the most records that are remembered.
@@ -79,15 +86,26 @@ class APIKey(Scheme):
         store: str | os.PathLike[str] | Iterable[APIKeyRecord] | KeyStore | AsyncKeyStore,
         *,
         header: str | None = None,
+        query: str | None = None,
+        cookie: str | None = None,
         cache_ttl: float = 5.0,
         cache_size: int = 10_000,
         last_used: bool | None = None,
         last_used_every: float = 3600.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if sum(place is not None for place in (header, query, cookie)) > 1:
+            raise ConfigurationError("a key lies in one place: header=, query= or cookie=")
         if header is not None:
             self.header = header_name(header, "Authorization: ApiKey <key>")
             self.parameters = (("header", header.lower()),)
+        if query is not None:
+            self.query = _warned("query", query, "URLs stay in logs, histories and Referer")
+            self.parameters = (("query", query),)
+        if cookie is not None:
+            danger = "browsers send it along with requests that other sites cause"
+            self.cookie = _warned("cookie", cookie, danger)
+            self.parameters = (("cookie", cookie),)
         at_least("cache_ttl", cache_ttl, 0)
         at_least("cache_size", cache_size, 0)
         at_least("last_used_every", last_used_every, 1)
@@ -170,6 +188,17 @@ class APIKey(Scheme):
         if wanted is None:
             wanted = not self._immediate and (touch is not None or atouch is not None)
         return LastUsed(touch, atouch, every, self._clock).note if wanted else None
+
+
+def _warned(place: str, name: str, danger: str) -> str:
+    if not _NAME.match(name):
+        raise ConfigurationError(f"{place}= is one name of letters, digits, '-' and '_'")
+    warnings.warn(
+        f"an API key in a {place} is a weak spot: {danger}; prefer header='x-api-key'",
+        UserWarning,
+        stacklevel=3,
+    )
+    return name
 
 
 def _unavailable(error: Exception) -> Failure:

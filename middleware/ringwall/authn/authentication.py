@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+from .._conceal import Concealment
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange
 from .._layer import Layer, ResponseHead, Verdict
 from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header, Response, problem
+from ._challenge import QUOTABLE, TOKEN, ChallengeList
+from ._exempt import exempt_paths
 from ._failure import Failure
+from ._index import index
 from ._issuers import one_of_each_name
-from ._scheme import Judgement, Scheme
+from ._places import in_cookie, in_query, in_subprotocol
+from ._scheme import Judgement, Scheme, at_least
+from .resource import METHOD, ProtectedResource
 
 MISSING = Failure(
     "missing-credentials", "This needs credentials; see the header WWW-Authenticate.", error=None
@@ -36,8 +41,7 @@ SEVERAL = Failure(
 
 # A byte is found in bytes five times as fast by its number as by its character.
 _COMMA, _SPACE = b", "
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-_QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*\Z")  # RFC 6750 section 3
+_FIRST_MESSAGE = 16_384  # bytes
 
 
 class _Chosen(NamedTuple):
@@ -60,6 +64,16 @@ class Authentication(Layer):
         exempt: paths that stay anonymous whatever they carry: exact ("/healthz"), or everything
             below one ("/static/**"). Matched against the decoded path below the mount point.
         realm: the protection space named in the challenge (RFC 9110 section 11.5).
+        resource: the URL of this API, or a `ProtectedResource` that tells more of it: its metadata
+            (RFC 9728) is served to everybody at its well-known path, and named in challenges.
+        strip: True keeps credentials from the app: the headers, cookies and query parameters that
+            the schemes read.
+        subprotocol: the name of a scheme in lower case, such as "bearer". A websocket may then
+            offer it and the credential as subprotocols, `["bearer", token, ...]`; the app sees
+            neither, and the handshake is answered with "bearer" where the app chooses no other.
+        first_message: seconds. A websocket without a credential is accepted, and its first message
+            must be one, spelt as in `Authorization`, within that time; the app is called
+            afterwards, and does not see it.
 
     A refusal is 401 with the challenges of all schemes, 400 for a malformed or ambiguous request
     (RFC 6750 section 3.1), or 503 where nothing can be judged: keys or store out of reach.
@@ -82,6 +96,10 @@ class Authentication(Layer):
         optional: bool = False,
         exempt: Iterable[str] = (),
         realm: str = "api",
+        resource: str | ProtectedResource | None = None,
+        strip: bool = False,
+        subprotocol: str | None = None,
+        first_message: float | None = None,
     ) -> None:
         if not schemes:
             raise ConfigurationError(
@@ -92,16 +110,21 @@ class Authentication(Layer):
                 raise ConfigurationError(
                     f"{scheme!r} is no scheme: give JWT(...), APIKey(...) or a subclass of Scheme"
                 )
-        if not realm or not _QUOTABLE.match(realm):
+        if not realm or not QUOTABLE.match(realm):
             raise ConfigurationError("realm must be printable ASCII without quotes and backslashes")
         schemes = one_of_each_name(schemes)
-        by_name, by_header = _index(schemes)
-        self._exact, self._below = _paths(exempt)
-        self.by_path = bool(self._exact or self._below)
+        by_name, by_header, by_query, by_cookie = index(schemes)
+        self._exact, self._below = exempt_paths(exempt)
+        if isinstance(resource, str):
+            resource = ProtectedResource(resource)
+        self._metadata_path = None if resource is None else resource.path
+        self.by_path = bool(self._exact or self._below or resource)
         self.wants = frozenset(
             (
                 *((b"authorization",) if by_name else ()),
                 *by_header,
+                *((b"cookie",) if by_cookie else ()),
+                *((b"sec-websocket-protocol",) if subprotocol is not None else ()),
                 *(want for scheme in schemes for want in scheme.wants),
             )
         )
@@ -121,27 +144,54 @@ class Authentication(Layer):
         self._authorization = b"authorization" if by_name else b""
         self._exempted = self._decision("allow", "exempt", "anonymous")
         self._anonymous = self._decision("allow", "optional", "anonymous") if optional else None
+        self._challenges = ChallengeList(schemes, realm, None if resource is None else resource.url)
+        if resource is not None:
+            issuers = {issuer for scheme in schemes for issuer in scheme.issuers}
+            self._metadata = resource.response(issuers)
+            self._told = self._decision("allow", "metadata", "public")
+            self._untold = self._decision("deny", "metadata", "method-not-allowed")
         self._general = {
-            failure: self._answer(failure, schemes, None, realm)
+            failure: self._answer(failure, None)
             for failure in (MISSING, UNSUPPORTED, MALFORMED, SEVERAL)
         }
         chosen = {
             scheme: _Chosen(
                 scheme.authenticate,
                 self._decision("allow", _rule(scheme), "authenticated"),
-                {
-                    failure: self._answer(failure, schemes, scheme, realm)
-                    for failure in scheme.failures
-                },
+                {failure: self._answer(failure, scheme) for failure in scheme.failures},
             )
             for scheme in schemes
         }
         self._by_name = {name: chosen[scheme] for name, scheme in by_name.items()}
         self._by_header = tuple((header, chosen[scheme]) for header, scheme in by_header.items())
+        places = [(in_query(name), chosen[scheme]) for name, scheme in by_query.items()]
+        places += [(in_cookie(name), chosen[scheme]) for name, scheme in by_cookie.items()]
+        if subprotocol is not None:
+            places.append((in_subprotocol(subprotocol), self._offered(subprotocol)))
+        self._places = tuple(places)
+        if first_message is not None:
+            at_least("first_message", first_message, 0.001)
+            if optional or not by_name:
+                raise ConfigurationError(
+                    "first_message waits for a credential as in Authorization: it needs a scheme"
+                    " that reads it, and contradicts optional=True"
+                )
+        self._first_message = first_message
+        self._concealment = Concealment(
+            headers=frozenset((*(b"authorization" for _ in by_name), *by_header) if strip else ()),
+            cookies=_names(by_cookie, strip),
+            query=_names(by_query, strip),
+            marker=None if subprotocol is None else subprotocol.encode("ascii"),
+        )
+        if places or first_message is not None or strip:
+            self.on_request = self._anywhere  # type: ignore[method-assign]
 
     def on_request(self, exchange: Exchange) -> Verdict:
+        exchange.challenges = self._challenges
         if self.by_path:
             path = exchange.path
+            if path == self._metadata_path and exchange.kind == "http":
+                return self._tell(exchange)
             if path in self._exact or path.startswith(self._below):
                 exchange.authenticate(None)
                 exchange.decisions.append(self._exempted)
@@ -161,11 +211,64 @@ class Authentication(Layer):
         chosen = self._by_name.get(name) or self._by_name.get(name.lower())
         if chosen is None:
             # A list of parameters after an unknown scheme is nothing to take apart here.
-            known = _TOKEN.match(name.decode("latin-1"))
+            known = TOKEN.match(name.decode("latin-1"))
             return self._refuse(exchange, UNSUPPORTED if known else MALFORMED)
         if _SPACE in credential:
             credential = credential.lstrip(b" ")  # RFC 9110 section 11.4 allows several before it
         return self._judge(exchange, chosen, credential)
+
+    def _anywhere(self, exchange: Exchange) -> Verdict:
+        """`on_request` where credentials lie in other places than headers, or are concealed."""
+        try:
+            if not self._is_open(exchange):
+                found = [
+                    (chosen, credential)
+                    for place, chosen in self._places
+                    for credential in place(exchange)
+                ]
+                headers = exchange.headers
+                in_headers = self._authorization in headers or any(
+                    header in headers for header, _ in self._by_header
+                )
+                if found:
+                    exchange.challenges = self._challenges
+                    if len(found) > 1 or in_headers:
+                        return self._refuse(exchange, SEVERAL)
+                    return self._judge(exchange, *found[0])
+                if self._first_message and exchange.kind == "websocket" and not in_headers:
+                    return self._wait(exchange, self._first_message)
+            return Authentication.on_request(self, exchange)
+        finally:
+            exchange.conceal(self._concealment)
+
+    def _is_open(self, exchange: Exchange) -> bool:
+        path = exchange.path if self.by_path else ""
+        return (
+            path in self._exact
+            or path.startswith(self._below)
+            or (path == self._metadata_path and exchange.kind == "http")
+        )
+
+    def _wait(self, exchange: Exchange, seconds: float) -> Pending[Response | None]:
+        message = yield from exchange.read_first_message(_FIRST_MESSAGE, seconds)
+        if message is None:
+            return self._refuse(exchange, MISSING)
+        # Judged as if it had come with the handshake.
+        exchange.headers[b"authorization"] = message
+        try:
+            verdict = Authentication.on_request(self, exchange)
+        finally:
+            del exchange.headers[b"authorization"]
+        if verdict is None or isinstance(verdict, Response):
+            return verdict
+        return (yield from verdict)
+
+    def _tell(self, exchange: Exchange) -> Response:
+        if exchange.method not in ("GET", "HEAD"):
+            exchange.decisions.append(self._untold)
+            return METHOD
+        exchange.decisions.append(self._told)
+        return self._metadata
 
     def _judge(self, exchange: Exchange, chosen: _Chosen, credential: bytes) -> Verdict:
         if _COMMA in credential:  # repeated headers come joined with a comma
@@ -229,82 +332,34 @@ class Authentication(Layer):
     ) -> Decision:
         return Decision(self.name, outcome, rule, reason)
 
-    def _answer(
-        self, failure: Failure, schemes: tuple[Scheme, ...], failed: Scheme | None, realm: str
-    ) -> tuple[Response, Decision]:
+    def _offered(self, subprotocol: str) -> _Chosen:
+        if subprotocol != subprotocol.lower() or not TOKEN.match(subprotocol):
+            raise ConfigurationError("subprotocol is one word in lower case, such as 'bearer'")
+        chosen = self._by_name.get(subprotocol.encode("ascii"))
+        if chosen is None:
+            raise ConfigurationError(
+                f"subprotocol={subprotocol!r} names none of the schemes; write 'bearer' for JWT"
+            )
+        return chosen
+
+    def _answer(self, failure: Failure, failed: Scheme | None) -> tuple[Response, Decision]:
         """What a failure is answered with; `failed` is the scheme it belongs to, if to one."""
         headers: list[Header] = []
         if failure.status == 503:
             headers.append((b"retry-after", b"5"))
         else:
-            challenges = [_challenge(s, failure, failed in (None, s), realm) for s in schemes]
-            headers.append((b"www-authenticate", ", ".join(challenges).encode("ascii")))
+            headers.append(self._challenges.line(failure, failed))
         response = problem(failure.status, failure.detail, code=failure.code, headers=headers)
         outcome: Literal["deny", "error"] = "error" if failure.status == 503 else "deny"
         rule = "required" if failed is None else _rule(failed)
         return response, self._decision(outcome, rule, failure.code)
 
 
-def _challenge(scheme: Scheme, failure: Failure, failed: bool, realm: str) -> str:
-    """One challenge (RFC 9110 section 11.3, RFC 6750 section 3)."""
-    parameters = [("realm", realm), *scheme.parameters]
-    if failed and failure.error is not None:
-        parameters += [("error", failure.error), ("error_description", failure.detail)]
-    for name, value in parameters:
-        if not _TOKEN.match(name) or not _QUOTABLE.match(value):
-            raise ConfigurationError(
-                f"the challenge of {scheme.name} holds a parameter that needs quoting"
-            )
-    return f"{scheme.name} " + ", ".join(f'{name}="{value}"' for name, value in parameters)
-
-
-def _index(
-    schemes: tuple[Scheme, ...],
-) -> tuple[dict[bytes, Scheme], dict[bytes, Scheme]]:
-    by_name: dict[bytes, Scheme] = {}
-    by_header: dict[bytes, Scheme] = {}
-    for scheme in schemes:
-        if not _TOKEN.match(scheme.name):
-            raise ConfigurationError("the name of a scheme is one word (RFC 9110 section 11.1)")
-        name = scheme.name.encode("ascii")
-        if scheme.header is not None:
-            if scheme.header in by_header:
-                raise ConfigurationError(
-                    f"two schemes read the header {scheme.header.decode('latin-1')!r}"
-                )
-            by_header[scheme.header] = scheme
-        elif name.lower() in by_name:
-            raise ConfigurationError(f"two schemes answer to {scheme.name!r}; keep one of them")
-        else:
-            by_name[name.lower()] = scheme
-            by_name[name] = scheme  # the usual spelling is found at once
-    return by_name, by_header
-
-
-def _paths(exempt: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
-    if isinstance(exempt, str):
-        raise ConfigurationError(f"exempt is a list of paths: write exempt=[{exempt!r}]")
-    exact: set[str] = set()
-    below: list[str] = []
-    for path in exempt:
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise ConfigurationError(f"exempt holds {path!r}: a path begins with '/'")
-        prefix = path.removesuffix("**")
-        if "*" in prefix or "{" in prefix or (prefix != path and not prefix.endswith("/")):
-            raise ConfigurationError(
-                f"exempt holds {path!r}: write an exact path ('/healthz') or everything below one"
-                " ('/static/**')"
-            )
-        if prefix == "/" != path:
-            raise ConfigurationError(
-                "exempt=['/**'] would switch authentication off; leave the layer out instead, or"
-                " write optional=True"
-            )
-        if prefix == path:
-            exact.add(path)
-        else:
-            below.append(prefix)
-    return frozenset(exact), tuple(below)
+def _names(by_name: dict[str, Scheme], strip: bool) -> frozenset[bytes]:
+    """The names of what the app shall not see."""
+    return frozenset(
+        name.encode("ascii") for name, scheme in by_name.items() if strip or scheme.conceals
+    )
 
 
 def _rule(scheme: Scheme) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from .._challenges import Challenges
 from .._errors import ConfigurationError
 from .._exchange import BodyIncomplete, BodyTooLarge, Exchange
 from .._layer import Layer, Verdict
@@ -107,7 +108,7 @@ class Authorization(Layer):
         self._challenge = challenge
         self._body_limit = body_limit
         # Made when first needed: there are as many as the policy has ways to refuse.
-        self._responses: dict[tuple[PolicyDecision, bool], Response] = {}
+        self._responses: dict[tuple[PolicyDecision, str | None, Challenges | None], Response] = {}
 
     def replace(self, policy: Policy) -> None:
         """Decide by another policy from the next request on. Every request sees one or the other.
@@ -187,10 +188,11 @@ class Authorization(Layer):
             if facts.objects and match.rule is not None and match.canonical:
                 hand_over(exchange, match.rule.loads, facts)
             return None
-        bearer = facts.principal is not None and facts.principal.scheme == "bearer"
-        response = self._responses.get((decision, bearer))
+        scheme = None if facts.principal is None else facts.principal.scheme
+        key = decision, scheme, exchange.challenges
+        response = self._responses.get(key)
         if response is None:
-            response = self._responses[decision, bearer] = self._respond(decision, bearer)
+            response = self._responses[key] = self._respond(*key)
         return response
 
     def _read_body(self, exchange: Exchange) -> Pending[tuple[Response | None, Any]]:
@@ -203,7 +205,9 @@ class Authorization(Layer):
         except (BodyIncomplete, AmbiguousBody):
             return MALFORMED_BODY, None
 
-    def _respond(self, decision: PolicyDecision, bearer: bool) -> Response:
+    def _respond(
+        self, decision: PolicyDecision, scheme: str | None, challenges: Challenges | None
+    ) -> Response:
         if decision.status == 405:
             allowed = ", ".join(decision.methods).encode("ascii")
             return problem(
@@ -222,10 +226,14 @@ class Authorization(Layer):
                 401,
                 "This needs credentials; see the header WWW-Authenticate.",
                 code="missing-credentials",
-                headers=[(b"www-authenticate", self._challenge.encode("ascii"))],
+                headers=[
+                    (b"www-authenticate", self._challenge.encode("ascii"))
+                    if challenges is None
+                    else challenges.missing
+                ],
             )
         if hint is not None:
-            return _insufficient_scope(hint, bearer)
+            return _insufficient_scope(hint, scheme, challenges)
         return FORBIDDEN
 
 
@@ -261,14 +269,18 @@ def _step_up(hint: Hint) -> Response:
     )
 
 
-def _insufficient_scope(hint: Hint, bearer: bool) -> Response:
+def _insufficient_scope(hint: Hint, scheme: str | None, challenges: Challenges | None) -> Response:
     """RFC 6750 section 3.1; the challenge means nothing to other schemes."""
-    challenge = _bearer('error="insufficient_scope"', f'scope="{hint.scope}"')
+    challenge: Header | None = None
+    if challenges is not None and scheme is not None and hint.scope is not None:
+        challenge = challenges.insufficient_scope(scheme, hint.scope)
+    elif scheme == "bearer":
+        challenge = _bearer('error="insufficient_scope"', f'scope="{hint.scope}"')
     return problem(
         403,
         "The credentials lack a scope that this needs.",
         code=hint.reason,
-        headers=[challenge] if bearer else (),
+        headers=() if challenge is None else [challenge],
         scope=hint.scope,
     )
 
