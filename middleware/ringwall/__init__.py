@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .authz import allow as allow
     from .authz import attribute as attribute
     from .authz import claim as claim
+    from .authz import fields as fields
     from .authz import forbid as forbid
     from .authz import owner as owner
     from .authz import public as public
@@ -81,7 +82,7 @@ _EXPORTS = {
     ),
     "authz": (
         *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),
-        *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant"),
+        *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant", "fields"),
     ),
     "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),

@@ -81,12 +81,13 @@ class ReadBody(NamedTuple):
 
     limit: the most bytes it reads; they are held in memory. judge: gets exchange, head and body;
     it returns the body to send, the same or another, or a Response to send instead; it may edit the
-    head. too_large: makes what is sent instead of a larger body; None: that body passes unread.
+    head. too_large: makes what is sent instead of a larger body; where it is None, or returns that,
+    the body passes unread.
     """
 
     limit: int
     judge: Callable[[Exchange, ResponseHead, bytes], bytes | Response]
-    too_large: Callable[[Exchange], Response] | None
+    too_large: Callable[[Exchange], Response | None] | None
 
 
 class Layer:

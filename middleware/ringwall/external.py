@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from ._errors import ConfigurationError, did_you_mean
 from ._exchange import KEY
+from ._response_body import needs_a_cut
 from .asgi import ASGIApp
 from .context import principal_of
 from .principal import Principal
@@ -80,7 +81,7 @@ class ExternalAuthorizer:
         for layer in stack.layers:
             policy = getattr(layer, "policy", None)
             reads = not layer.observes and b"content-type" in layer.wants
-            if reads or getattr(policy, "reads_body", False):
+            if reads or getattr(policy, "reads_body", False) or needs_a_cut(layer):
                 raise ConfigurationError(
                     f"{type(layer).__name__} reads bodies, which a proxy does not send along; keep"
                     " such rules in a stack around the app"

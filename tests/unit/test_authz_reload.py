@@ -37,7 +37,7 @@ def test_the_next_request_meets_the_new_policy():
         ),
         (
             Policy(allow("POST", "/a", owner(Orders().load, order_id=body("/id", int)))),
-            "reads ids from the body",
+            "it reads bodies",
         ),
     ],
 )

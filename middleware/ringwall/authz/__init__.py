@@ -7,6 +7,7 @@ from ._condition import Condition
 from ._details import authorization_details
 from ._environment import authenticated, during, network
 from ._facts import Context, Facts, Need, RequestContext
+from ._fields import fields
 from ._grants import claim, role, scope
 from ._loader import Loader
 from ._objects import owner, when
@@ -36,6 +37,7 @@ __all__ = [
     "body",
     "claim",
     "during",
+    "fields",
     "forbid",
     "network",
     "owner",

@@ -9,6 +9,7 @@ from .._errors import ConfigurationError
 from ._binding import Binding
 from ._condition import Condition, Hint, Test, conjuncts
 from ._facts import Facts
+from ._fields import FieldList
 from ._load import Load
 from ._loading import LoadSpec
 from ._roles import Roles
@@ -47,11 +48,13 @@ class CompiledRule:
     test: the condition, or None where there is none. loads: what it may load. granted: the
     decision that allows. anonymous: the one for a request that speaks for nobody. shadow: it
     never refuses. source: the rule as written. binding: what its condition was compiled with.
+    reads, writes: the allow-lists of fields, or None; guards: there is one of them.
     """
 
     __slots__ = (
-        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted", "loads",
-        "methods", "name", "public", "shadow", "source", "static", "template", "test",
+        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted",
+        "guards", "loads", "methods", "name", "public", "reads", "shadow", "source", "static",
+        "template", "test", "writes",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
@@ -74,23 +77,29 @@ class CompiledRule:
         self.test: Test | None = None
         self._hints: tuple[tuple[Test, PolicyDecision], ...] = ()
         self.static = Match(self, {}, self.template)
-        if rule.condition is not None:
+        self.reads: FieldList | None = None
+        self.writes: FieldList | None = None
+        self.guards = rule.reads is not None or rule.writes is not None
+        if rule.condition is not None or self.guards:
             loads: list[Load] = []
             self.binding = binding = Binding(
-                rule.template,
-                rule.effect == "allow",
-                roles,
-                clock,
-                _only_load(rule.condition),
-                loads,
+                rule.template, rule.effect != "forbid", roles, clock, _only_load(rule), loads
             )
             try:
-                self.test = rule.condition.compile(binding)
+                self._compile(rule, binding)
             except ConfigurationError as error:
                 raise ConfigurationError(f"in the rule {rule.name!r}: {error}") from None
             self.loads = tuple(loads)
+
+    def _compile(self, rule: Rule, binding: Binding) -> None:
+        if rule.condition is not None:
+            self.test = rule.condition.compile(binding)
             if rule.effect == "allow":
                 self._hints = self._make_hints(conjuncts(rule.condition), binding)
+        if rule.reads is not None:
+            self.reads = FieldList(rule.reads, binding)
+        if rule.writes is not None:
+            self.writes = FieldList(rule.writes, binding)
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
@@ -138,9 +147,12 @@ class CompiledRule:
         return tuple(hints)
 
 
-def _only_load(condition: Condition) -> LoadSpec | None:
+def _only_load(rule: Rule) -> LoadSpec | None:
     """What `resource.…` means in this rule: the one object that it loads."""
-    specs = {part.load.key: part.load for part in condition.walk() if part.load is not None}
+    groups = (*(rule.reads or ()), *(rule.writes or ()))
+    conditions = [rule.condition, *(group.when for group in groups)]
+    parts = [part for condition in conditions if condition is not None for part in condition.walk()]
+    specs = {part.load.key: part.load for part in parts if part.load is not None}
     return next(iter(specs.values())) if len(specs) == 1 else None
 
 

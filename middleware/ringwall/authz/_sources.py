@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
@@ -161,36 +160,3 @@ def _kind(given: type) -> Kind:
     if kind is None:
         raise ConfigurationError(f"ids are of type int, str or {UUID.__module__}.UUID")
     return kind
-
-
-class AmbiguousBody(ValueError):
-    """A body that two parsers could read differently, or that is no JSON."""
-
-
-def parse_body(data: bytes) -> Any:
-    """Parse JSON strictly: UTF-8 only, no duplicate names (RFC 8259 section 4), no NaN.
-
-    Raises:
-        AmbiguousBody: it is not such JSON.
-
-    >>> parse_body(b'{"id": 1, "id": 2}')
-    Traceback (most recent call last):
-    ringwall.authz._sources.AmbiguousBody
-    """
-    try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
-        raise AmbiguousBody from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise AmbiguousBody
-    return members
-
-
-def _no_constant(name: str) -> Any:
-    raise AmbiguousBody

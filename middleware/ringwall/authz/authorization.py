@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Literal
 
 from .._challenges import Challenges
 from .._errors import ConfigurationError
-from .._exchange import BodyIncomplete, BodyTooLarge, Exchange
-from .._layer import Layer, Verdict
+from .._exchange import Exchange
+from .._layer import Layer, ReadBody, ResponseHead, Verdict
 from .._pending import Pending
-from ..problem import Header, Response, check_header, problem
+from ..problem import Response
+from ._answers import check_challenge, respond
+from ._bodies import Bodies
 from ._compiled import Match
-from ._condition import Hint
 from ._facts import Facts, Need
+from ._fields import Node, fields
+from ._filter import ERROR_FIELDS, Reads, ResponseFilter
 from ._log import report
-from ._sources import AmbiguousBody, parse_body
-from .decision import LAYER, PolicyDecision, denied
+from .decision import LAYER, PolicyDecision
 from .policy import Policy
 from .resource import hand_over
 from .rules import Rule
-
-FORBIDDEN = problem(403, "These credentials do not allow this.", code="forbidden")
-NOT_FOUND = problem(404, "There is nothing here for these credentials.", code="not-found")
-BODY_TOO_LARGE = problem(413, "The body is larger than accepted here.", code="body-too-large")
-NOT_JSON = problem(
-    415, "Send application/json in UTF-8.", code="unsupported-media-type",
-    headers=[(b"accept", b"application/json")],
-)  # fmt: skip
-MALFORMED_BODY = problem(
-    400,
-    "The body must be JSON in UTF-8, as long as declared, without duplicate names.",
-    code="malformed-body",
-)
-
-# A handler that goes by the type would find other ids in the same bytes read as a form.
-_JSON = re.compile(rb"application/(?:[a-z0-9.-]+\+)?json(?:\s*;\s*charset=\"?utf-8\"?)?\Z")
 
 
 class Authorization(Layer):
@@ -53,7 +38,16 @@ class Authorization(Layer):
             a loader that raised and an id in a spelling that is not canonical look alike.
         404: instead of that 403, in rules with `hide=True`.
         405: there is a rule for this path, but not for this method.
-        400, 413, 415: ids are to be read from a body that is no strict JSON, or too large.
+        400, 413, 415: a rule looks into a body that is no strict JSON, or too large.
+        403, code "field-not-allowed": the body holds what the rule's `writes` does not name.
+        500, code "response-withheld": the response cannot be cut down to the rule's `reads`. It is
+            larger than `response_limit`, no strict JSON in UTF-8, a range of it, or in a content
+            coding other than gzip and deflate. Errors of the app (400 and more) keep their status
+            and the members in `error_fields`; those that are no JSON become problem documents, and
+            redirects lose their body.
+
+    Streams (`text/event-stream`, `application/x-ndjson`, `json-seq`, `jsonl`) pass `reads`
+    untouched by default; the record then says "stream-not-filtered".
 
     Parameters:
         rules: made by `public`, `allow` and `forbid`.
@@ -61,7 +55,11 @@ class Authorization(Layer):
         roles, clock: as for `Policy`.
         challenge: the value of WWW-Authenticate where nobody is authenticated (RFC 9110 section
             11.6.1); None: answer 403.
-        body_limit: bytes of a body from which ids are read, at most.
+        body_limit: bytes of a body from which ids are read or whose fields are judged, at most.
+        response_limit: bytes of a response under a rule with `reads`, at most; after decompression,
+            too.
+        error_fields: JSON Pointers of what errors of the app may tell under a rule with `reads`.
+        streams: "refuse" withholds streams under a rule with `reads`.
 
     Raises:
         ConfigurationError: rules that cannot work; the message says what to write instead.
@@ -89,6 +87,9 @@ class Authorization(Layer):
         clock: Callable[[], float] = time.time,
         challenge: str | None = "Bearer",
         body_limit: int = 1_048_576,
+        response_limit: int = 1_048_576,
+        error_fields: Iterable[str] = ERROR_FIELDS,
+        streams: Literal["pass", "refuse"] = "pass",
     ) -> None:
         if policy is None:
             policy = Policy(*rules, roles=roles, clock=clock)
@@ -97,16 +98,27 @@ class Authorization(Layer):
         elif not isinstance(policy, Policy):
             raise ConfigurationError("policy= takes a Policy(...)")
         if challenge is not None:
-            _check_challenge(challenge)
-        if type(body_limit) is not int or body_limit < 1:
-            raise ConfigurationError(f"body_limit={body_limit!r}: write a number of bytes")
+            check_challenge(challenge)
+        for name, limit in (("body_limit", body_limit), ("response_limit", response_limit)):
+            if type(limit) is not int or limit < 1:
+                raise ConfigurationError(f"{name}={limit!r}: write a number of bytes")
+        if streams not in ("pass", "refuse"):
+            raise ConfigurationError(f"streams={streams!r} is unknown; use 'pass' or 'refuse'")
         self.policy = policy
         self._match, self._decide = policy.rulebook.match, policy.decide
         self.colours = policy.colours
         if policy.reads_body:
             self.wants = frozenset({b"content-type", b"content-length"})
+        self.replaces_body = policy.touches_bodies
+        if not policy.touches_bodies:
+            # An unset hook costs nothing: the stack is not cut behind this layer.
+            self.on_response_body = super().on_response_body  # type: ignore[method-assign]
+        errors = Node()
+        for pointer in fields(*error_fields).pointers:
+            errors.add(pointer)
+        self._filter = ResponseFilter(response_limit, errors, streams == "pass")
         self._challenge = challenge
-        self._body_limit = body_limit
+        self._bodies = Bodies(body_limit)
         # Made when first needed: there are as many as the policy has ways to refuse.
         self._responses: dict[tuple[PolicyDecision, str | None, Challenges | None], Response] = {}
 
@@ -115,7 +127,8 @@ class Authorization(Layer):
 
         Raises:
             ConfigurationError: it is no policy, or it needs what the stack was not compiled for:
-                its loaders serve fewer interfaces, or it reads bodies and the first one did not.
+                its loaders serve fewer interfaces, or it reads or changes bodies and the first one
+                did not.
                 The old policy stays.
         """
         if not isinstance(policy, Policy):
@@ -123,7 +136,9 @@ class Authorization(Layer):
         if not policy.colours >= self.colours:
             raise ConfigurationError("its loaders serve fewer interfaces than those before")
         if policy.reads_body and not self.wants:
-            raise ConfigurationError("it reads ids from the body, which the first policy did not")
+            raise ConfigurationError("it reads bodies, which the first policy did not")
+        if policy.touches_bodies and not self.replaces_body:
+            raise ConfigurationError("it changes bodies, which the first policy did not")
         # What a request in flight has matched is decided by that match alone, so the order in
         # which these become visible does not matter.
         self._responses = {}
@@ -159,25 +174,31 @@ class Authorization(Layer):
         facts = Facts(exchange.principal, match.params, exchange)
         facts.inline = True
         answer = self._decide(match, facts)
-        if isinstance(answer, Need):
+        rule = match.rule
+        if isinstance(answer, Need) or (rule is not None and rule.guards):
             return self._wait(exchange, match, facts, answer)
         return self._conclude(exchange, match, facts, answer)
+
+    def on_response_body(
+        self, exchange: Exchange, head: ResponseHead
+    ) -> ReadBody | Response | None:
+        reads: Reads | None = exchange.state.get(self._bodies)
+        return None if reads is None else self._filter.ask(exchange, head, reads)
 
     def _wait(
         self, exchange: Exchange, match: Match, facts: Facts, answer: PolicyDecision | Need
     ) -> Pending[Response | None]:
         while isinstance(answer, Need):
-            if answer.load is not None:
-                yield from answer.load.wait(answer.key, facts)
-            else:
-                refusal, body = yield from self._read_body(exchange)
-                if refusal is not None and _enforces_body(match):
-                    code, rule = _BODY_CODES[refusal], match.rule
-                    name = "default" if rule is None else rule.name
-                    exchange.decisions.append(denied(name, code, refusal.status).record)
-                    return refusal
-                facts.body = body
+            refusal = yield from self._bodies.provide(exchange, match, facts, answer)
+            if refusal is not None:
+                return refusal
             answer = self._decide(match, facts)
+        rule = match.rule
+        if rule is not None and rule.guards and answer is rule.granted:
+            guarded = yield from self._bodies.guard(exchange, match, rule, facts)
+            if isinstance(guarded, Response):
+                return guarded
+            answer = guarded
         return self._conclude(exchange, match, facts, answer)
 
     def _conclude(
@@ -192,110 +213,5 @@ class Authorization(Layer):
         key = decision, scheme, exchange.challenges
         response = self._responses.get(key)
         if response is None:
-            response = self._responses[key] = self._respond(*key)
+            response = self._responses[key] = respond(*key, self._challenge)
         return response
-
-    def _read_body(self, exchange: Exchange) -> Pending[tuple[Response | None, Any]]:
-        if not _JSON.match(exchange.headers.get(b"content-type", b"").lower()):
-            return NOT_JSON, None
-        try:
-            return None, parse_body((yield from exchange.read_body(self._body_limit)))
-        except BodyTooLarge:
-            return BODY_TOO_LARGE, None
-        except (BodyIncomplete, AmbiguousBody):
-            return MALFORMED_BODY, None
-
-    def _respond(
-        self, decision: PolicyDecision, scheme: str | None, challenges: Challenges | None
-    ) -> Response:
-        if decision.status == 405:
-            allowed = ", ".join(decision.methods).encode("ascii")
-            return problem(
-                405,
-                "This method is not allowed here; see the header Allow.",
-                code="method-not-allowed",
-                headers=[(b"allow", allowed)],
-            )
-        if decision.status == 404:
-            return NOT_FOUND
-        hint = decision.hint
-        if decision.status == 401 and hint is not None:
-            return _step_up(hint)
-        if decision.status == 401 and self._challenge is not None:
-            return problem(
-                401,
-                "This needs credentials; see the header WWW-Authenticate.",
-                code="missing-credentials",
-                headers=[
-                    (b"www-authenticate", self._challenge.encode("ascii"))
-                    if challenges is None
-                    else challenges.missing
-                ],
-            )
-        if hint is not None:
-            return _insufficient_scope(hint, scheme, challenges)
-        return FORBIDDEN
-
-
-_BODY_CODES = {
-    BODY_TOO_LARGE: "body-too-large",
-    NOT_JSON: "unsupported-media-type",
-    MALFORMED_BODY: "malformed-body",
-}
-
-
-def _enforces_body(match: Match) -> bool:
-    """Whether a rule that is no shadow reads ids from the body. For a shadow, a body that cannot
-    be read is one without ids: it may not refuse."""
-    rules = [rule for rule, _ in match.forbids] + ([] if match.rule is None else [match.rule])
-    return any(load.reads_body for rule in rules if not rule.shadow for load in rule.loads)
-
-
-def _step_up(hint: Hint) -> Response:
-    """RFC 9470 section 3."""
-    parameters = [
-        'error="insufficient_user_authentication"',
-        'error_description="A more recent or stronger authentication is needed."',
-    ]
-    if hint.acr_values is not None:
-        parameters.append(f'acr_values="{hint.acr_values}"')
-    if hint.max_age is not None:
-        parameters.append(f'max_age="{hint.max_age}"')
-    return problem(
-        401,
-        "This needs a more recent or stronger authentication.",
-        code=hint.reason,
-        headers=[_bearer(*parameters)],
-    )
-
-
-def _insufficient_scope(hint: Hint, scheme: str | None, challenges: Challenges | None) -> Response:
-    """RFC 6750 section 3.1; the challenge means nothing to other schemes."""
-    challenge: Header | None = None
-    if challenges is not None and scheme is not None and hint.scope is not None:
-        challenge = challenges.insufficient_scope(scheme, hint.scope)
-    elif scheme == "bearer":
-        challenge = _bearer('error="insufficient_scope"', f'scope="{hint.scope}"')
-    return problem(
-        403,
-        "The credentials lack a scope that this needs.",
-        code=hint.reason,
-        headers=() if challenge is None else [challenge],
-        scope=hint.scope,
-    )
-
-
-def _bearer(*parameters: str) -> Header:
-    return b"www-authenticate", f"Bearer {', '.join(parameters)}".encode("ascii")
-
-
-def _check_challenge(challenge: str) -> None:
-    try:
-        check_header(b"www-authenticate", challenge.encode("ascii"))
-    except ValueError:
-        challenge = ""
-    if not re.match(r"[A-Za-z0-9-]+(?: .+)?\Z", challenge):
-        raise ConfigurationError(
-            "challenge= is the value of WWW-Authenticate, such as 'Bearer' or"
-            " 'ApiKey realm=\"api\"'"
-        )

@@ -83,8 +83,18 @@ class Policy:
 
     @property
     def reads_body(self) -> bool:
-        """Whether some rule takes ids from the body."""
-        return any(load.reads_body for load in self._loads)
+        """Whether some rule takes ids from the body, or says what it may hold."""
+        return any(load.reads_body for load in self._loads) or any(
+            rule.writes is not None for rule in self.rules
+        )
+
+    @property
+    def touches_bodies(self) -> bool:
+        """Whether some rule filters responses, or strips fields from bodies of requests."""
+        return any(
+            rule.reads is not None or (rule.writes is not None and rule.strips)
+            for rule in self.rules
+        )
 
     def match(self, method: str, path: str) -> Match:
         """Find the rule that governs. Its cost does not depend on the number of rules.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from .._errors import ConfigurationError, did_you_mean
 from .._template import Template, parse_template
 from ._condition import Condition, Predicate, as_condition
+from ._fields import Given, as_groups
 
 # What `*` stands for. OPTIONS must be named, so that no preflight slips past; TRACE and CONNECT
 # are never let through.
@@ -24,7 +25,10 @@ Effect = Literal["public", "allow", "forbid"]
 class Rule:
     """One rule. Made by `public`, `allow` and `forbid`; immutable."""
 
-    __slots__ = ("condition", "effect", "hide", "methods", "name", "shadow", "template")
+    __slots__ = (
+        "condition", "effect", "hide", "methods", "name", "reads", "shadow", "strict", "strips",
+        "template", "writes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -35,6 +39,10 @@ class Rule:
         name: str | None,
         hide: bool,
         shadow: bool = False,
+        reads: Given | None = None,
+        writes: Given | None = None,
+        unreadable: str = "strip",
+        unwritable: str = "refuse",
     ) -> None:
         if not isinstance(shadow, bool):
             raise ConfigurationError(f"shadow={shadow!r}: write True or False")
@@ -44,6 +52,16 @@ class Rule:
         self.condition = None if condition is None else as_condition(condition)
         self.hide = hide
         self.shadow = shadow
+        self.reads = as_groups(reads, "reads")
+        self.writes = as_groups(writes, "writes")
+        self.strict = _is_refused("unreadable", unreadable)
+        self.strips = not _is_refused("unwritable", unwritable)
+        guards = self.reads is not None or self.writes is not None
+        if guards and not {"*", "WEBSOCKET"}.isdisjoint(self.methods):
+            raise ConfigurationError(
+                "reads= and writes= see no messages of a websocket: name the methods, without"
+                " WEBSOCKET and '*'"
+            )
         prefix = "forbid " if effect == "forbid" else ""
         self.name = name or f"{prefix}{','.join(self.methods)} {path}"
 
@@ -51,7 +69,16 @@ class Rule:
         return f"<Rule {self.effect} {','.join(self.methods)} {self.template.text}>"
 
 
-def public(method: str | Iterable[str], path: str, *, name: str | None = None) -> Rule:
+def public(
+    method: str | Iterable[str],
+    path: str,
+    *,
+    name: str | None = None,
+    reads: Given | None = None,
+    writes: Given | None = None,
+    unreadable: Literal["strip", "refuse"] = "strip",
+    unwritable: Literal["refuse", "strip"] = "refuse",
+) -> Rule:
     """Everybody may, authenticated or not.
 
     Parameters:
@@ -61,6 +88,7 @@ def public(method: str | Iterable[str], path: str, *, name: str | None = None) -
         path: literal segments, `{name}` for any one segment, `{order_id:int}` and `{id:uuid}` for
             canonical spellings only, and `/**` at the end for everything below.
         name: the rule's name in decisions; by default method and path.
+        reads, writes, unreadable, unwritable: as for `allow`.
 
     Raises:
         ConfigurationError: a method or path that could never match.
@@ -68,7 +96,10 @@ def public(method: str | Iterable[str], path: str, *, name: str | None = None) -
     >>> public("GET", "/healthz")
     <Rule public GET /healthz>
     """
-    return Rule("public", method, path, None, name, hide=False)
+    return Rule(
+        "public", method, path, None, name, hide=False,
+        reads=reads, writes=writes, unreadable=unreadable, unwritable=unwritable,
+    )  # fmt: skip
 
 
 def allow(
@@ -79,6 +110,10 @@ def allow(
     name: str | None = None,
     hide: bool = False,
     shadow: bool = False,
+    reads: Given | None = None,
+    writes: Given | None = None,
+    unreadable: Literal["strip", "refuse"] = "strip",
+    unwritable: Literal["refuse", "strip"] = "refuse",
 ) -> Rule:
     """Authenticated principals may, if the condition holds.
 
@@ -93,6 +128,15 @@ def allow(
             says so, with the outcome "allow" and a reason such as "would-deny-forbidden". An
             enforced `forbid` still wins. `allow("*", "/**", lambda facts: False, shadow=True)`
             reports every request that has no rule yet, instead of refusing it.
+        reads: what of a JSON response may leave: JSON Pointers and `fields(...)`; None: all of it.
+            The response is held in memory, up to the layer's `response_limit`; what is not JSON
+            does not leave, but for streams (see `Authorization`). Nothing of a websocket is seen.
+        writes: what a JSON body may hold, likewise; `[]`: nothing. A body that is not JSON is
+            refused. Fields in the query or the path are not seen.
+        unreadable: "strip" takes away from a response what `reads` does not name; "refuse" answers
+            500 instead.
+        unwritable: "refuse" answers 403 to a body that holds what `writes` does not name; "strip"
+            takes it away before the app gets the body.
 
     Raises:
         ConfigurationError: a method or path that could never match, or no condition.
@@ -101,7 +145,9 @@ def allow(
     >>> allow("POST", "/v1/orders", scope("orders:write"))
     <Rule allow POST /v1/orders>
     """
-    return Rule("allow", method, path, condition, name, hide, shadow)
+    return Rule(
+        "allow", method, path, condition, name, hide, shadow, reads, writes, unreadable, unwritable
+    )
 
 
 def forbid(
@@ -128,6 +174,12 @@ def forbid(
     <Rule forbid * /v1/admin/**>
     """
     return Rule("forbid", method, path, condition, name, hide, shadow)
+
+
+def _is_refused(option: str, given: Any) -> bool:
+    if given not in ("strip", "refuse"):
+        raise ConfigurationError(f"{option}={given!r} is unknown; use 'strip' or 'refuse'")
+    return bool(given == "refuse")
 
 
 def _parse_methods(given: str | Iterable[str]) -> tuple[str, ...]:
