@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._exchange import Exchange, Outcome
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .wsgi import WSGIApp
 
 Verdict: TypeAlias = Response | Pending[Response | None] | None
+MessageHook: TypeAlias = Callable[[Exchange, MutableMapping[str, Any]], Verdict]
 
 
 class ResponseHead(ABC):
@@ -147,6 +148,15 @@ class Layer:
         which have no body to judge; not for websockets. Where a layer changes a body, headers
         that tell of its bytes (Content-Length, ETag, digests, ranges) are mended or taken away.
         It also sees what layers inside this one refuse with. No I/O.
+        """
+        return None
+
+    def on_message(self, exchange: Exchange, message: MutableMapping[str, Any]) -> Verdict:
+        """Judge a message that a websocket's client sent (ASGI `websocket.receive`).
+
+        None lets it pass. A Response refuses it: the connection is closed with 1008, and the app
+        is told that the client has gone. A decision belongs to a refusal only: a connection has
+        messages without end.
         """
         return None
 

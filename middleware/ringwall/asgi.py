@@ -23,6 +23,7 @@ from ._layer import Verdict
 from ._pending import asettle
 from ._tls_of import tls_of
 from ._websocket import Opener, choosing
+from ._websocket_messages import listen, listeners
 from .problem import Response
 
 __all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "build_asgi"]
@@ -37,7 +38,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
     unwind = plan.unwinds[everyone]
-    transparent = not unwind and not completing
+    listening = listeners(plan.layers)
+    transparent = not unwind and not completing and not listening
     wrap_send = senders(plan)
     wrap_app_send = wrap_send[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
@@ -130,6 +132,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 return await app(scope, receive, send)
             if kind == "websocket" and completing:
                 receive = watch_disconnect(receive, exchange.outcome)
+            if listening and kind == "websocket":
+                receive, send = listen(exchange, listening, receive, send)
             await app(scope, receive, wrap_app_send(exchange, send))
             if completing:
                 told = exchange.outcome.error
