@@ -81,6 +81,7 @@ def ask(
     headers: Sequence[tuple[str, str]] = (JSON,),
     length: str | None = "true",
     query: str = "",
+    relax: Sequence[str] = (),
 ) -> Answer:
     """Send one request.
 
@@ -88,16 +89,18 @@ def ask(
         body: the body, or its chunks.
         length: Content-Length as sent; "true": the right one; None: chunked.
         query: the query string, of characters up to U+00FF.
+        relax: path refusals of the boundary to lift.
     """
     chunks = [body] if isinstance(body, bytes) else list(body)
     lines = list(headers)
     if length is not None:
         lines.append(("content-length", str(sum(map(len, chunks))) if length == "true" else length))
     run = _ask_asgi if interface == "asgi" else _ask_wsgi
-    return run(layer, chunks, method, path, lines, query)
+    return run(_Recorder(relax), layer, chunks, method, path, lines, query)
 
 
 def _ask_asgi(
+    recorder: _Recorder,
     layer: Layer,
     chunks: list[bytes],
     method: str,
@@ -105,8 +108,7 @@ def _ask_asgi(
     lines: list[tuple[str, str]],
     query: str,
 ) -> Answer:
-    answer = Answer()
-    recorder = _Recorder(answer)
+    answer = recorder.answer
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         answer.called = True
@@ -151,6 +153,7 @@ def _ask_asgi(
 
 
 def _ask_wsgi(
+    recorder: _Recorder,
     layer: Layer,
     chunks: list[bytes],
     method: str,
@@ -158,8 +161,7 @@ def _ask_wsgi(
     lines: list[tuple[str, str]],
     query: str,
 ) -> Answer:
-    answer = Answer()
-    recorder = _Recorder(answer)
+    answer = recorder.answer
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         answer.called = True
@@ -197,13 +199,14 @@ class _Recorder(Layer):
     name = "recorder"
     observes = True
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, relax: Sequence[str]) -> None:
+        self.answer = Answer()
+        self._relax = relax
 
     def around(self, layer: Layer) -> Any:
         from ringwall import Stack
 
-        return Stack(self, layer)
+        return Stack(self, layer, relax=self._relax)
 
     def on_complete(self, exchange: Any, outcome: Any) -> None:
-        self._answer.decisions = decisions_of(exchange)
+        self.answer.decisions = decisions_of(exchange)

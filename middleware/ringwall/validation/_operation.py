@@ -75,15 +75,17 @@ class Bodies:
         required: a request without a body is refused.
     """
 
-    __slots__ = ("_by_name", "_common", "accept", "required")
+    __slots__ = ("_by_name", "_common", "_ranges", "accept", "required")
 
     def __init__(self, media_types: Sequence[MediaType], required: bool = True) -> None:
         self.required = required
-        self._by_name = {one.name.encode("ascii"): one for one in media_types}
+        named = {one.name.encode("ascii"): one for one in media_types}
+        self.accept = b", ".join(sorted(named))
+        self._by_name = {name: one for name, one in named.items() if b"*" not in name}
+        self._ranges = {name: one for name, one in named.items() if b"*" in name}
         self._common = {
             spelling % name: one for name, one in self._by_name.items() for spelling in _SPELLINGS
         }
-        self.accept = b", ".join(sorted(self._by_name))
 
     def find(self, content_type: bytes) -> MediaType | None:
         """What a Content-Type means, or None: then the body must not pass."""
@@ -91,12 +93,10 @@ class Bodies:
         if found is None:
             name = media_type(content_type)
             if name is not None:
-                kind = name[: name.index(b"/")]
-                found = (
-                    self._by_name.get(name)
-                    or self._by_name.get(kind + b"/*")
-                    or self._by_name.get(b"*/*")
-                )
+                found = self._by_name.get(name)
+                if found is None and self._ranges and b"*" not in name:  # "*/*" is no type
+                    kind = name[: name.index(b"/")]
+                    found = self._ranges.get(kind + b"/*") or self._ranges.get(b"*/*")
         return found
 
 

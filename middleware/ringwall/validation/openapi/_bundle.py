@@ -144,9 +144,10 @@ class Bundle:
         if hidden:
             _hide(made, hidden)
         if "discriminator" in schema and not way.chosen:
-            made.setdefault("allOf", [])
-            if isinstance(made["allOf"], list):
-                made["allOf"] += conditions(self, schema, at, hidden)
+            added = conditions(self, schema, at, hidden)
+            both = made.get("allOf", [])
+            if added and isinstance(both, list):  # else the engine says what is wrong
+                made["allOf"] = [*both, *added]
         return made
 
     def _check_dialect(self, schema: dict[str, Any], at: str) -> None:

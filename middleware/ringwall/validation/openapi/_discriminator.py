@@ -62,15 +62,14 @@ def _choices(
     own = None
     alternatives = schema.get("oneOf", schema.get("anyOf"))
     if isinstance(alternatives, list):
-        named = [part["$ref"] for part in alternatives if isinstance(part, dict) and "$ref" in part]
+        references = [part.get("$ref") for part in alternatives if isinstance(part, dict)]
+        named = [str(one) for one in references if str(one).startswith(_COMPONENTS)]
     else:
         base = at.removesuffix("/discriminator")
         named = [child(_COMPONENTS[:-1], name) for name in _heirs(base, components)]
-        if base.startswith(_COMPONENTS):
-            own = base.removeprefix(_COMPONENTS)
+        own = base.removeprefix(_COMPONENTS) if base.startswith(_COMPONENTS) else None
     for reference in named:
-        if isinstance(reference, str) and reference.startswith(_COMPONENTS):
-            choices[reference.removeprefix(_COMPONENTS)] = reference
+        choices[reference.removeprefix(_COMPONENTS)] = reference
     for value, target in mapping.items():
         is_name = target in components and not target.startswith("#")
         choices[value] = child(_COMPONENTS[:-1], target) if is_name else target

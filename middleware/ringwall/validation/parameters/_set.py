@@ -115,7 +115,7 @@ class ParameterSet:
         """What the schema refuses, but for parameters of which something worse is known."""
         if self._is_valid(value):
             return []
-        found = self._schema.found(value, values=2 * MOST_PARAMETERS, size=0)
+        found = self._schema.found(value, values=_count(value), size=0)
         if found is None:
             return [UNEXPLAINED]
         told = {(error["in"], error.get("name")) for error in known}
@@ -129,6 +129,19 @@ class ParameterSet:
                 entry = {**entry, "pointer": pointer(rest[1:], self._schema.known)}
                 made.append({"in": location, "name": name, **entry})
         return made
+
+
+def _count(value: Any) -> int:
+    """How many values there are in a value."""
+    total, pending = 0, [value]
+    while pending:
+        part = pending.pop()
+        total += 1
+        if isinstance(part, dict):
+            pending += part.values()
+        elif isinstance(part, list):
+            pending += part
+    return total
 
 
 def _read_into(

@@ -104,11 +104,9 @@ def _collect(schema: JSONSchema, defs: dict[str, JSONSchema], keyword: str) -> l
     return [part[keyword] for part in _parts(schema, defs) if keyword in part]
 
 
-def _kinds(
-    schema: JSONSchema, defs: dict[str, JSONSchema], seen: frozenset[int] = frozenset()
-) -> set[str]:
+def _kinds(schema: JSONSchema, defs: dict[str, JSONSchema]) -> set[str]:
     """The types that a schema names; a text, where it names none."""
-    return _named_kinds(schema, defs, seen) or {"string"}
+    return (_named_kinds(schema, defs, frozenset()) or set()) - {"null"} or {"string"}
 
 
 def _named_kinds(
@@ -136,4 +134,4 @@ def _named_kinds(
     if not named:
         return None
     common = set.intersection(*(k | {"integer"} if "number" in k else k for k in named))
-    return common - {"null"} or None
+    return common or None
