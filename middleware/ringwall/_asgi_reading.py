@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 
+from ._asgi_head import Head
 from ._asgi_request import Message, Receive, Scope
-from ._asgi_response import ASGIApp, Head, ResponseReplaced, Send
+from ._asgi_response import ASGIApp, ResponseReplaced, Send
 from ._compile import innermost_plan, refusal_body
 from ._exchange import KEY, Exchange
 from ._layer import Layer, ReadBody

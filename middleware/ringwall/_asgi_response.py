@@ -1,15 +1,15 @@
-"""The way out under ASGI: the response head, and the one wrapper around `send`."""
+"""The way out under ASGI: the one wrapper around `send`, and answers instead of the app's."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from ._asgi_head import Head
 from ._asgi_request import ASGIExchange, Message, Receive, Scope
 from ._compile import FAILED, Plan, edit, refusal_body
-from ._exchange import Exchange
-from ._layer import ResponseHead
-from .problem import Header, Response, check_header
+from ._watch import Watch
+from .problem import Header, Response
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -20,62 +20,6 @@ class ResponseReplaced(OSError):
     listens any more, which ASGI tells an app by an OSError."""
 
 
-class Head(ResponseHead):
-    """A response head over a list of byte pairs."""
-
-    __slots__ = ("headers",)
-
-    def __init__(self, status: int, headers: list[Header]) -> None:
-        self.status = status
-        self.headers = headers
-
-    def get(self, name: bytes) -> bytes | None:
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
-    def add(self, name: bytes, value: bytes) -> None:
-        check_header(name, value)
-        self.headers.append((name, value))
-
-    def extend(self, lines: Iterable[Header]) -> None:
-        self.headers += lines
-
-    def remove(self, name: bytes) -> None:
-        self.headers = [line for line in self.headers if line[0].lower() != name]
-
-    def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
-        present = {name.lower() for name, _ in self.headers}
-        if names.isdisjoint(present):
-            self.headers += lines
-        else:
-            self.headers += [line for line in lines if line[0] not in present]
-
-    def rewrite(
-        self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]
-    ) -> bool:
-        headers = self.headers
-        for name, _ in headers:
-            if name.lower() in names:
-                break
-        else:
-            return False  # most responses
-        kept = []
-        for line in headers:
-            name = line[0].lower()
-            if name in names:
-                value = edit(name, line[1])
-                if value is None:
-                    continue
-                if value != line[1]:
-                    check_header(name, value)
-                    line = (line[0], value)
-            kept.append(line)
-        self.headers = kept
-        return True
-
-    def replace(self, response: Response) -> None:
-        self.status, self.headers = response.status, list(response.headers)
-
-
 def senders(plan: Plan) -> tuple[Callable[[ASGIExchange, Send], Send], ...]:
     """By depth, what makes the one wrapper around `send`: it edits heads, and notes the status."""
     return tuple(_sender(plan, depth) for depth in range(len(plan.unwinds)))
@@ -83,7 +27,9 @@ def senders(plan: Plan) -> tuple[Callable[[ASGIExchange, Send], Send], ...]:
 
 def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
     unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
-    defaults, looked_at, observing = unwind.defaults, unwind.looked_at, not unwind
+    defaults, unedited = unwind.defaults, not unwind
+    watch = None if unwind.looked_at is None else Watch(unwind.looked_at)
+    unwatched = frozenset[bytes]() if watch is None else watch.unwatched
 
     def wrapping(exchange: ASGIExchange, send: Send) -> Send:
         replaced = False
@@ -93,14 +39,15 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
             nonlocal replaced
             kind = message["type"]
             if kind == "http.response.start":
+                exchange.started = True
                 if noting:
                     exchange.outcome.status = message["status"]
-                if observing:
+                if unedited:
                     return send(message)
                 headers = [*(message.get("headers") or ())]
-                if looked_at is not None:
+                if watch is not None:
                     for line in headers:
-                        if line[0].lower() in looked_at:
+                        if line[0] not in unwatched and watch(line[0]):
                             break
                     else:
                         headers += defaults
@@ -157,7 +104,7 @@ def _other(
     return send(message)
 
 
-def _accept(exchange: Exchange, plan: Plan, depth: int, message: Message) -> Message:
+def _accept(exchange: ASGIExchange, plan: Plan, depth: int, message: Message) -> Message:
     """Let the cookies of an accepted handshake pass the layers outside; nothing else of it is a
     response. Where a layer fails, the handshake is refused instead."""
     lines = list(message["headers"])
@@ -188,7 +135,7 @@ async def _send_response(send: Send, head: Head, body: bytes, prefix: str) -> No
 
 
 async def refuse(
-    exchange: Exchange, response: Response, scope: Scope, receive: Receive, out: Send
+    exchange: ASGIExchange, response: Response, scope: Scope, receive: Receive, out: Send
 ) -> None:
     """Answer instead of the app. A websocket handshake is denied by a response if the server
     offers that, else by a close before the accept, which servers turn into a 403."""
@@ -203,3 +150,12 @@ async def refuse(
         prefix = "websocket.http.response"
     head = Head(response.status, list(response.headers))
     await _send_response(out, head, refusal_body(exchange, response), prefix)
+
+
+async def answer_error(exchange: ASGIExchange, out: Send) -> None:
+    """Our 500, through the layers, for an app that raised before its response started."""
+    head = Head(FAILED.status, list(FAILED.headers))
+    try:
+        await _send_response(out, head, refusal_body(exchange, FAILED), "http.response")
+    except OSError:
+        return  # the client is gone; what the app raised goes on all the same

@@ -66,6 +66,7 @@ class Plan(NamedTuple):
         requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
+    answers_errors: an app that raises before its response starts is answered with our 500.
     chain: these layers and those of every stack that the app is wrapped in directly.
     """
 
@@ -78,10 +79,20 @@ class Plan(NamedTuple):
     plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
     completes: tuple[tuple[Complete, ...], ...]
+    answers_errors: bool
+
+    @property
+    def transparent(self) -> bool:
+        """No layer edits responses or hears of the end."""
+        return not self.unwinds[-1] and not self.completes[-1]
 
 
 def compile_plan(
-    layers: Sequence[Layer], boundary: Boundary, strict_paths: bool, inner: Plan | None
+    layers: Sequence[Layer],
+    boundary: Boundary,
+    strict_paths: bool,
+    answer_errors: bool,
+    inner: Plan | None,
 ) -> Plan:
     """Compile layers, outermost first. `inner` is the plan of a directly wrapped Ringwall app.
 
@@ -101,6 +112,7 @@ def compile_plan(
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
         unwinds=tuple(_unwind(layers[:depth], layers) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
+        answers_errors=answer_errors,
     )
 
 

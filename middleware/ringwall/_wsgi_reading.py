@@ -9,8 +9,9 @@ from ._compile import innermost_plan, refusal_body
 from ._exchange import KEY, Exchange
 from ._layer import Layer
 from ._response_body import OF_THE_REQUEST, ask, is_bodiless, judge, too_large
+from ._wsgi_head import Head
 from ._wsgi_request import Environ
-from ._wsgi_response import ExcInfo, Head, StartResponse, Write, WSGIApp
+from ._wsgi_response import ExcInfo, StartResponse, Write, WSGIApp
 from .problem import Response, reason_phrase
 
 _OF_THE_REQUEST = tuple(

@@ -15,7 +15,7 @@ from ._asgi_request import (
     hand_over,
     watch_disconnect,
 )
-from ._asgi_response import ASGIApp, ResponseReplaced, Send, refuse, senders
+from ._asgi_response import ASGIApp, ResponseReplaced, Send, answer_error, refuse, senders
 from ._boundary import COMMON_METHODS
 from ._compile import Plan, checked, complete, fail_at
 from ._exchange import KEY, ClientDisconnected, Outcome
@@ -37,9 +37,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     """
     all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
-    unwind = plan.unwinds[everyone]
-    listening = listeners(plan.layers)
-    transparent = not unwind and not completing and not listening
+    listening, answering = listeners(plan.layers), plan.answers_errors
+    transparent = plan.transparent and not listening
     wrap_send = senders(plan)
     wrap_app_send = wrap_send[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
@@ -91,6 +90,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         verdict: Verdict = None
         body: Body | None = None
         opener: Opener | None = None
+        app_send: Send | None = None
         depth = completes = everyone
         try:
             try:
@@ -134,7 +134,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 receive = watch_disconnect(receive, exchange.outcome)
             if listening and kind == "websocket":
                 receive, send = listen(exchange, listening, receive, send)
-            await app(scope, receive, wrap_app_send(exchange, send))
+            app_send = wrap_app_send(exchange, send)
+            await app(scope, receive, app_send)
             if completing:
                 told = exchange.outcome.error
                 if told is not None and told.__class__ is not ClientDisconnected:
@@ -143,6 +144,14 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             return None  # the app was told to stop, and did
         except BaseException as error:
             exchange.outcome.error = error
+            if (
+                answering
+                and app_send is not None
+                and not exchange.started
+                and kind == "http"
+                and isinstance(error, Exception)
+            ):
+                await answer_error(exchange, app_send)
             raise
         finally:
             if completes_of[completes]:

@@ -28,6 +28,11 @@ class Stack:
         proxies: whose proxy headers tell scheme and client; None: nobody's.
         paths: "auto": ambiguous paths are refused before the first layer that decides by path;
             "strict": always.
+        answer_errors: True: an app that raises before its response starts is answered with a 500
+            problem, which gets the headers of the layers (CORS, HSTS), as no server's would; then
+            the exception is raised on, for servers and error trackers to see. Where no layer edits
+            responses or hears of their end, the server answers. False: always the server, or the
+            debugger around the stack.
         relax: path refusals to lift, of "double-slash", "semicolon", "backslash",
             "encoded-slash", "encoded-backslash", "encoded-percent".
 
@@ -46,14 +51,15 @@ class Stack:
         proxies: TrustedProxies | None = None,
         paths: str = "auto",
         relax: Iterable[str] = (),
+        answer_errors: bool = True,
     ) -> None:
         flat: list[Layer] = []
         for layer in layers:
             if isinstance(layer, Stack):
                 if not layer._plain:
                     raise ConfigurationError(
-                        "a Stack inside a Stack would lose its options; write proxies=, paths= and"
-                        " relax= on the outer one"
+                        "a Stack inside a Stack would lose its options; write proxies=, paths=,"
+                        " relax= and answer_errors= on the outer one"
                     )
                 flat += layer.layers
             elif isinstance(layer, Layer):
@@ -64,6 +70,8 @@ class Stack:
             raise ConfigurationError("proxies= takes TrustedProxies(['10.0.0.0/8'])")
         if paths not in ("auto", "strict"):
             raise ConfigurationError(f"paths={paths!r} is unknown; use 'auto' or 'strict'")
+        if type(answer_errors) is not bool:
+            raise ConfigurationError("answer_errors= takes True or False")
         for layer in flat:
             check_contract(layer)
         check_order(flat)
@@ -73,7 +81,8 @@ class Stack:
         self._inside = Boundary(None, relaxed)  # what proxies say is told on from the outside
         self._boundary.layers = self._inside.layers = self.layers
         self._strict_paths = paths == "strict"
-        self._plain: bool = proxies is None and not relaxed and paths == "auto"
+        self._answer_errors = answer_errors
+        self._plain: bool = proxies is None and not relaxed and paths == "auto" and answer_errors
 
     def __repr__(self) -> str:
         return f"<Stack {' > '.join(layer.name for layer in self.layers)}>"
@@ -124,7 +133,9 @@ class Stack:
         return build(app, self._plan(parts[0], self._boundary, app))
 
     def _plan(self, layers: tuple[Layer, ...], boundary: Boundary, app: Any) -> Plan:
-        return compile_plan(layers, boundary, self._strict_paths, innermost_plan(app))
+        return compile_plan(
+            layers, boundary, self._strict_paths, self._answer_errors, innermost_plan(app)
+        )
 
 
 def _interface(app: Any) -> str:

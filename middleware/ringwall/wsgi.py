@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, cast
 
 from ._boundary import COMMON_METHODS
@@ -14,7 +15,8 @@ from ._pending import settle
 from ._tls_of import tls_of
 from ._wsgi_body import Input
 from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over
-from ._wsgi_response import StartResponse, WSGIApp, finish, refuse, starters, watched
+from ._wsgi_response import StartResponse, WSGIApp, answer_error, refuse, starters
+from ._wsgi_result import Result, finish, watched
 from .problem import Response
 
 __all__ = ["Environ", "StartResponse", "WSGIApp", "build_wsgi"]
@@ -27,9 +29,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     known_hosts: dict[str | None, Host] = {}
     derive, direct = boundary.derive, boundary.proxies is None
     completes_of, all_completes = plan.completes, plan.completes[everyone]
-    completing = bool(all_completes)
-    unwind = plan.unwinds[everyone]
-    transparent = not unwind and not completing
+    completing, transparent = bool(all_completes), plan.transparent
+    answering = plan.answers_errors
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
     keys = environ_keys(plan.wants)
@@ -63,6 +64,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
 
         verdict: Verdict = None
         body: Input | None = None
+        app_start: StartResponse | None = None
         depth = completes = everyone
         result: Iterable[bytes]
         try:
@@ -90,19 +92,30 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)
-                result = app(environ, wrap_app_start(exchange, start_response))
+                app_start = wrap_app_start(exchange, start_response)
+                result = app(environ, app_start)
         except BaseException as error:
             exchange.outcome.error = error
+            if answering and app_start is not None and isinstance(error, Exception):
+                answer = answer_error(app_start, exchange, error)
+                if answer is not None:
+                    return Result([answer], exchange, all_completes, failure=error)
             finish(completes_of[completes], exchange)
             raise
         if verdict is not None:
             finish(completes_of[completes], exchange)
             return result
-        if not completing and exchange.started and not exchange.replaced:
-            return result
         if completing:
             exchange.outcome.error = None  # raised and answered between stacks inside
-        return watched(result, exchange, all_completes)
+        if (result.__class__ is list or result.__class__ is tuple) and not exchange.replaced:
+            # Made already: the server may take its length and send it in one go.
+            if completing:
+                finish(all_completes, exchange)
+            return result
+        if not completing and not answering and exchange.started and not exchange.replaced:
+            return result
+        on_error = partial(answer_error, cast("StartResponse", app_start)) if answering else None
+        return watched(result, exchange, all_completes, on_error)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
     ringwall.app = app  # type: ignore[attr-defined]

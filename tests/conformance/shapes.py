@@ -26,12 +26,12 @@ def layers(shape):
     ]
 
 
-def around(shape, interface, app, made=None):
+def around(shape, interface, app, made=None, *, answer_errors=True):
     made = layers(shape) if made is None else made
     if shape == "stack":
-        return getattr(Stack(*made), interface)(app)
+        return getattr(Stack(*made, answer_errors=answer_errors), interface)(app)
     for layer in reversed(made):
-        app = getattr(layer, interface)(app)
+        app = getattr(Stack(layer, answer_errors=answer_errors), interface)(app)
     return app
 
 

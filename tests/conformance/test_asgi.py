@@ -255,8 +255,14 @@ def test_10_an_exception_of_the_app_propagates_and_nothing_more_is_sent(shape, s
         sent.append(message["type"])
 
     with pytest.raises(AppError, match="mine"):
-        call(around(shape, "asgi", app), send=send)
+        call(around(shape, "asgi", app, answer_errors=False), send=send)
     assert sent == [message["type"] for message in sent_before]
+    sent.clear()
+    with pytest.raises(AppError, match="mine"):
+        call(around(shape, "asgi", app), send=send)
+    # A response that has not started is ours to give, and the exception goes on all the same.
+    ours = ["http.response.start", "http.response.body"]
+    assert sent == ([message["type"] for message in sent_before] or ours)
 
 
 def test_10_an_app_that_answers_500_and_re_raises_gets_its_one_response(shape):

@@ -273,7 +273,8 @@ def test_23_the_input_is_unread_and_untouched(shape):
 
 def test_an_exception_before_the_start_propagates_and_nothing_is_sent(shape):
     app = SampleApp(fails="before", error=AppError("mine"))
-    result = drive("wsgi", around(shape, "wsgi", app.wsgi), Request())
+    wrapped = around(shape, "wsgi", app.wsgi, answer_errors=False)
+    result = drive("wsgi", wrapped, Request())
     assert result.error is app.error
     assert result.events == []
 

@@ -186,7 +186,8 @@ def test_an_error_between_two_stacks_that_was_answered_is_no_error_outside(inter
             outcomes.append((self.name, outcome.status, type(outcome.error)))
 
     app = SampleApp(fails="before")
-    inner = getattr(Watching("inner"), interface)(getattr(app, interface))
+    stack = Stack(Watching("inner"), answer_errors=False)
+    inner = getattr(stack, interface)(getattr(app, interface))
 
     async def handles(scope, receive, send):
         try:

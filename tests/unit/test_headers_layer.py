@@ -11,9 +11,9 @@ import pytest
 import ringwall
 from headers_support import INTERFACES, App, call, send, values
 from https_support import call_asgi, exchange
-from ringwall._asgi_response import Head as ASGIHead
+from ringwall._asgi_head import Head as ASGIHead
 from ringwall._layer import Layer
-from ringwall._wsgi_response import Head as WSGIHead
+from ringwall._wsgi_head import Head as WSGIHead
 from ringwall.headers import Cookies, SecurityHeaders, nonce_of
 from ringwall.https import HTTPS
 from ringwall.problem import problem

@@ -64,7 +64,8 @@ def check_transparency(
     """Transparency: layers that let a request pass are invisible but for the headers they declare.
 
     Chunks, message types, errors, context variables and the one `close()` of an iterable are those
-    of the app alone; lifespan and unknown scopes reach it untouched.
+    of the app alone; lifespan and unknown scopes reach it untouched. The one thing to be seen is
+    the 500 for an app that raises before its response leaves; what it raises passes all the same.
 
     Raises:
         LawBroken: the layers refuse this request, or can be seen.
@@ -75,11 +76,21 @@ def check_transparency(
     )
     bare = run(interface, [], app, request, probed=False)
     alone = _through(bare, declared)
-    for nested in (False, True):
-        wrapped = run(interface, make_layers(), app, request, nested=nested, probed=False)
+    for nested, answers in itertools.product((False, True), (False, True)):
+        wrapped = run(
+            interface,
+            make_layers(),
+            app,
+            request,
+            nested=nested,
+            probed=False,
+            answer_errors=answers,
+        )
         if bare.seen and not wrapped.seen:
             raise LawBroken(f"transparency: the request was refused with {wrapped.result.status}")
-        _compare("transparency", "alone", alone, "wrapped", _through(wrapped, declared))
+        answered = answers and bare.result.error is not None and _is_answer(wrapped, request)
+        but = ("status", "headers", "chunks") if answered else ()
+        _compare("transparency", "alone", alone, "wrapped", _through(wrapped, declared), but)
     if interface == "asgi":
         for kind in ("lifespan", "ringwall.unknown"):
             _check_untouched(make_layers(), kind)
@@ -205,6 +216,12 @@ def _through(done: Run, declared: frozenset[bytes]) -> dict[str, Any]:
     del everything["events"]
     everything["close calls"] = done.result.events.count("close") <= 1
     return everything
+
+
+def _is_answer(done: Run, request: Request) -> bool:
+    """Whether this is the 500 for an app that raised."""
+    body = b"" if request.method == "HEAD" else FAILED.body
+    return (done.result.status, done.result.body) == (FAILED.status, body)
 
 
 def _seen(done: Run) -> list[Any]:

@@ -44,13 +44,20 @@ class Run:
     seen: list[Seen]
 
 
-def wrap(interface: Interface, layers: Sequence[Layer], app: Any, *, nested: bool = False) -> Any:
+def wrap(
+    interface: Interface,
+    layers: Sequence[Layer],
+    app: Any,
+    *,
+    nested: bool = False,
+    answer_errors: bool = True,
+) -> Any:
     """The layers around the app: as one stack, or each by itself around the next."""
     app = getattr(app, interface, app)
     if not nested:
-        return getattr(Stack(*layers), interface)(app)
+        return getattr(Stack(*layers, answer_errors=answer_errors), interface)(app)
     for layer in reversed(layers):
-        app = getattr(layer, interface)(app)
+        app = getattr(Stack(layer, answer_errors=answer_errors), interface)(app)
     return app
 
 
@@ -62,6 +69,7 @@ def run(
     *,
     nested: bool = False,
     probed: bool = True,
+    answer_errors: bool = True,
 ) -> Run:
     """Send a request through layers around an app.
 
@@ -72,6 +80,7 @@ def run(
         request: what to send.
         nested: wrap the layers one by one instead of as one stack.
         probed: put a `Probe` outermost; without one, decisions and outcome stay empty.
+        answer_errors: as of `Stack`.
 
     >>> run("asgi", [], SampleApp(204), Request()).result.status
     204
@@ -79,7 +88,8 @@ def run(
     probe = Probe()
     around: Sequence[Layer] = (probe, *layers) if probed else layers
     before = len(app.seen) if isinstance(app, SampleApp) else 0
-    result = drive(interface, wrap(interface, around, app, nested=nested), request)
+    wrapped = wrap(interface, around, app, nested=nested, answer_errors=answer_errors)
+    result = drive(interface, wrapped, request)
     exchange, outcome = probe.ended[-1] if probe.ended else (None, None)
     return Run(
         result,
