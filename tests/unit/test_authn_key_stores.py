@@ -10,6 +10,8 @@ import stat
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy
@@ -608,6 +610,7 @@ def test_engines_of_ones_own(tmp_path):
     store = SQLKeyStore(blocking)
     assert store.colours == {"wsgi"}
     store.create()
+    assert stat.S_IMODE(Path(url).stat().st_mode) == 0o600
     store.add(record)
     assert store.find(record.id).owner == "alice"
 
@@ -638,9 +641,21 @@ def test_engines_of_ones_own(tmp_path):
     gc.collect()
 
 
+def test_only_sqlite_has_a_file(tmp_path, monkeypatch):
+    store = SQLKeyStore(f"sqlite:///{tmp_path}/keys.db")
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store._sql.metadata, "create_all", asked.append)
+    store._engine = SimpleNamespace(url=sqlalchemy.make_url("postgresql://db.example.com/keys"))
+    store.create()
+    assert len(asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_drivers_are_missed_at_construction(tmp_path, monkeypatch):
-    with pytest.raises(MissingDependency, match=r"ringwall\[sql\]"):
+    with pytest.raises(ConfigurationError, match="pip install psycopg") as caught:
         SQLKeyStore("postgresql+psycopg://alice:s3cret@db.example.com/keys")
+    assert "s3cret" not in str(caught.value)
     with pytest.raises(ConfigurationError) as caught:
         SQLKeyStore(f"sqlite:///{tmp_path}/keys.db", async_database="s3cret")
     assert "s3cret" not in str(caught.value)

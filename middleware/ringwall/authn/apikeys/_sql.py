@@ -10,6 +10,7 @@ from ..._errors import ConfigurationError, MissingDependency
 
 try:
     import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 except ModuleNotFoundError as error:
     raise MissingDependency(error.name or "?", "sql", "A store in a SQL database") from None
@@ -93,7 +94,7 @@ def _parse(database: Any) -> sa.URL:
     try:
         url = sa.make_url(database)
         url.get_dialect()
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError):
         # A URL may hold a password: the message does not repeat it.
         raise ConfigurationError(
             "the store is a URL for SQLAlchemy such as 'sqlite:///keys.db', or an engine"
@@ -114,7 +115,9 @@ def _check(url: sa.URL, *, is_async: bool) -> None:
     try:
         url.get_dialect(_is_async=is_async).import_dbapi()
     except ModuleNotFoundError as error:
-        raise MissingDependency(error.name or "?", "sql", f"{url.drivername}") from None
+        raise ConfigurationError(
+            f"{url.drivername} needs the package {error.name!r}; run: pip install {error.name}"
+        ) from None
 
 
 def _importable(module: str) -> bool:

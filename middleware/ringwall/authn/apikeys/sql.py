@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -85,7 +86,10 @@ class SQLKeyStore:
     # Management
 
     def create(self) -> None:
-        """Make the table unless it is there."""
+        """Make the table unless it is there; the file of SQLite, too, for its owner alone."""
+        url = self._blocking.url
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).touch(0o600)
         self._sql.metadata.create_all(self._blocking)
 
     def records(self) -> Iterator[APIKeyRecord]:

@@ -31,6 +31,7 @@ class KeyRegistry(KeyStore, Protocol):
 
     def records(self) -> Iterator[APIKeyRecord]:
         """All of them, with `last_used` where it is noted."""
+        ...
 
     def add(self, record: APIKeyRecord) -> None:
         """Keep a new one."""
@@ -38,9 +39,11 @@ class KeyRegistry(KeyStore, Protocol):
     def succeed(self, predecessor: APIKeyRecord, successor: APIKeyRecord) -> bool:
         """Add the successor and let the predecessor end as its record now says. False, and nothing
         changed: it is gone, or somebody has replaced or revoked it."""
+        ...
 
     def revoke(self, key_id: str, at: datetime) -> bool:
         """Refuse a key from now on. False: there is none of this id."""
+        ...
 
     def touch(self, used: Mapping[str, float]) -> None:
         """Note when keys were last used: seconds since the epoch, by id."""
