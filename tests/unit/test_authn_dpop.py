@@ -45,6 +45,8 @@ from ringwall.authn import Answer, Nonces, Replays, ReplaysFull, Scheme
 from ringwall.authn._bound import Bound
 from ringwall.authn._proof import thumbprint
 from ringwall.authn._target import Origins, read_url
+from ringwall.authn._tokens import TokenScheme
+from ringwall.principal import Principal
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 
@@ -857,6 +859,8 @@ def test_several_issuers():
         for token in (first, second):
             assert post(wrap, token, prove(token), sides="w").status == 200
             assert refused(send(wrap, bearer(token)), "proof-required", error="invalid_token")
+    spoilt = first[:-8] + b"AAAAAAAA"
+    assert refused(post(wrap, spoilt, prove(spoilt)), "invalid-signature", error="invalid_token")
     foreign = sign({**claims, "iss": "https://x"})
     assert refused(post(wrap, foreign, prove(foreign)), "invalid-issuer", error="invalid_token")
 
@@ -900,6 +904,32 @@ def test_an_opaque_token_called_dpop_that_is_not_bound(members):
     for headers in ([bearer(b"t")], with_proof(b"t", prove(b"t"))):
         answer = send(wrap, *headers)
         assert (answer.status, answer.code, answer.principal) == (401, "invalid-type", False)
+
+
+def test_schemes_of_one_s_own_may_tell_something_in_headers():
+    class Telling(TokenScheme):
+        sets = frozenset({b"x-told", b"content-type"})
+
+        def __init__(self, issuer, lines):
+            self.issuers = frozenset({issuer})
+            self.lines = lines
+
+        def find(self, credential, exchange):
+            return Principal("alice", scheme="bearer")
+
+        def answer_headers(self, exchange):
+            return self.lines or super().answer_headers(exchange)
+
+    one = Telling("a", ((b"x-told", b"1"), (b"content-type", b"never/mind")))
+    wrap = Authentication(one, Telling("b", ()), Introspection(Endpoint(), "x", clock=Clock()))
+    token = sign({**CLAIMS, "iss": "a"})
+    good = send(wrap, bearer(token))
+    assert (good.status, good.headers["x-told"]) == (200, "1")
+    bad = send(wrap, bearer(b"opaque"))
+    assert (bad.status, bad.headers["x-told"]) == (401, "1")
+    assert bad.headers["content-type"] == "application/problem+json"
+    with pytest.raises(NotImplementedError):
+        TokenScheme().find(b"", None)
 
 
 # The examples of the RFC

@@ -394,4 +394,6 @@ def test_the_example_of_the_rfc():
 def test_bad_configuration(mtls):
     with pytest.raises(ConfigurationError, match="MutualTLS"):
         jwt(mtls=mtls)
+    with pytest.raises(ConfigurationError, match="did you mean 'client-cert'"):
+        MutualTLS(header="x-client-cert")
     assert repr(MutualTLS()) == "<MutualTLS>"
