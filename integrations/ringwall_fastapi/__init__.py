@@ -9,12 +9,13 @@ async def orders(who: Principal): ...
 from ringwall import decisions_of, principal_of
 
 from ._app import secure
-from ._dependencies import OptionalPrincipal, Principal, require
+from ._dependencies import OptionalPrincipal, Principal, limit, require
 
 __all__ = [
     "OptionalPrincipal",
     "Principal",
     "decisions_of",
+    "limit",
     "principal_of",
     "require",
     "secure",

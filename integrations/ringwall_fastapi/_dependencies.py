@@ -9,14 +9,16 @@ from fastapi import Depends, Security
 from fastapi.openapi.models import HTTPBase
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 import ringwall
 from ringwall.authz import Condition, Facts
-from ringwall.handlers import Refused, Requirement, walled_exchange
+from ringwall.handlers import Refused, Requirement, name_of, walled_exchange
 from ringwall.openapi_security import MARKS
+from ringwall.ratelimit.rules import Rate
 
 
-class Guard(SecurityBase):
+class Required(SecurityBase):
     """A requirement as a dependency: it gives the principal, or refuses.
 
     FastAPI writes it into the OpenAPI document as a security scheme, which `secure` replaces by
@@ -34,6 +36,27 @@ class Guard(SecurityBase):
             raise Refused(refusal)
         # No requirement holds for nobody.
         return cast("ringwall.Principal", ringwall.principal_of(connection))
+
+
+class Limited(SecurityBase):
+    """A rate limit as a dependency, for each operation that it stands at."""
+
+    def __init__(self, counted: ringwall.limit) -> None:
+        self.scheme_name = MARKS.limit
+        self.model = HTTPBase(scheme="bearer")
+        self._counted = counted
+        self._of_operation: dict[str, ringwall.limit] = {}
+
+    async def __call__(self, connection: HTTPConnection, response: Response) -> None:
+        # As many names as there are operations.
+        name = name_of(connection.scope.get("endpoint"))
+        counted = self._of_operation.get(name)
+        if counted is None:
+            counted = self._of_operation.setdefault(name, self._counted.named(name))
+        refusal = await counted.acheck(connection)
+        if refusal is not None:
+            raise Refused(refusal)
+        response.raw_headers.extend(counted.headers(connection))
 
 
 def require(
@@ -62,7 +85,28 @@ def require(
     ...     return {"for": who.subject}
     """
     requirement = Requirement(*conditions, path=path, hide=hide, roles=roles, interface="asgi")
-    return Security(Guard(requirement), scopes=list(requirement.scopes))
+    return Security(Required(requirement), scopes=list(requirement.scopes))
+
+
+def limit(*rates: Rate, **options: Any) -> Any:
+    """A dependency that lets so many requests in so much time pass to each operation.
+
+    Parameters:
+        rates, options: as for `ringwall.limit`. With `policy=`, all operations that share the name
+            count together.
+
+    Returns:
+        What belongs into `dependencies=[...]`, of an operation, a router or the app.
+
+    Raises:
+        ConfigurationError: an argument cannot work.
+
+    >>> from fastapi import FastAPI
+    >>> app = FastAPI()
+    >>> @app.post("/v1/orders", dependencies=[limit("5/minute", key="principal")])
+    ... async def create(): ...
+    """
+    return Security(Limited(ringwall.limit(*rates, **options)))
 
 
 async def _optional(connection: HTTPConnection) -> ringwall.Principal | None:

@@ -9,11 +9,12 @@ async def orders(request): ...
 from ringwall import decisions_of, principal_of
 
 from ._app import handle_refusal, problem_response, secure
-from ._endpoint import require
+from ._endpoint import limit, require
 
 __all__ = [
     "decisions_of",
     "handle_refusal",
+    "limit",
     "principal_of",
     "problem_response",
     "require",

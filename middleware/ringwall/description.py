@@ -11,11 +11,12 @@ from ._layer import Layer
 from .authn import Authentication, Introspection, Scheme
 from .authn.authentication import MISSING
 from .authz import Authorization
+from .https import HTTPS
 from .ratelimit import RateLimit
 from .stack import Stack
 from .validation import BodyValidation
 
-__all__ = ["Access", "access", "challenge_of", "security_schemes"]
+__all__ = ["Access", "access", "challenge_of", "hosts_of", "layers_of", "security_schemes"]
 
 
 class Access(NamedTuple):
@@ -48,6 +49,20 @@ def challenge_of(exchange: Exchange) -> str | None:
             response, _ = layer._general[MISSING]
             return dict(response.headers)[b"www-authenticate"].decode("ascii")
     return "Bearer"
+
+
+def layers_of(stack: Stack, name: str) -> tuple[Layer, ...]:
+    """The layers of a stack that bear a name, such as "https"."""
+    return tuple(layer for layer in stack.layers if layer.name == name)
+
+
+def hosts_of(stack: Stack) -> frozenset[str]:
+    """The hosts that the stack's HTTPS layers name; a wildcard as `*.example.com`."""
+    found: set[str] = set()
+    for layer in stack.layers:
+        if isinstance(layer, HTTPS):
+            found |= layer._hosts.names | {name for name, _ in layer._hosts._ports}
+    return frozenset(found)
 
 
 def schemes_of(stack: Stack) -> tuple[Scheme, ...]:

@@ -8,7 +8,7 @@ It fails closed: without a stack around the app there is no answer but an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ._compile import fail
 from ._errors import ConfigurationError
@@ -19,9 +19,28 @@ from .authz import Authorization, Condition, Facts, Need, Policy, allow
 from .authz._condition import as_condition
 from .context import exchange_of
 from .description import challenge_of
-from .problem import Response
+from .problem import Header, Response
 
-__all__ = ["NotWalled", "Refused", "Requirement", "exchange_of", "walled_exchange"]
+__all__ = ["Guard", "NotWalled", "Refused", "Requirement", "name_of", "walled_exchange"]
+
+
+class Guard(Protocol):
+    """What can stand before a handler: a `Requirement`, a `ringwall.limit`."""
+
+    def check(self, request: Any) -> Response | None:
+        """The refusal, or None: it may proceed. Blocking."""
+
+    async def acheck(self, request: Any) -> Response | None:
+        """`check` on an event loop."""
+
+    def headers(self, request: Any) -> tuple[Header, ...]:
+        """Lines to add to the response of a request that may proceed."""
+
+
+def name_of(handler: Any) -> str:
+    """What to call a handler, where each has a limit of its own: see `ringwall.limit.named`."""
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    return f"{getattr(handler, '__module__', '')}.{name}"
 
 
 class NotWalled(RuntimeError):
@@ -148,6 +167,10 @@ class Requirement:
             return await asettle(verdict)
         except Exception as error:  # noqa: BLE001  a failure of ours is a refusal
             return fail("authorization", exchange, error)
+
+    def headers(self, request: Any) -> tuple[Header, ...]:
+        """None."""
+        return ()
 
     def _judge(self, exchange: Exchange) -> Verdict:
         challenge = challenge_of(exchange)

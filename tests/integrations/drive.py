@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -66,8 +67,8 @@ async def _asgi(app: Any, target: str, headers: dict[str, str], method: str) -> 
     await app(scope, receive, send)
     start = next(message for message in sent if message["type"] == "http.response.start")
     body = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
-    pairs = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
-    return Answer(start["status"], pairs, body)
+    pairs = [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]]
+    return Answer(start["status"], _joined(pairs), body)
 
 
 def _wsgi(app: Any, target: str, headers: dict[str, str], method: str) -> Answer:
@@ -102,4 +103,13 @@ def _wsgi(app: Any, target: str, headers: dict[str, str], method: str) -> Answer
     finally:
         if hasattr(result, "close"):
             result.close()
-    return Answer(int(head[0][:3]), {name.lower(): value for name, value in head[1]}, body)
+    return Answer(int(head[0][:3]), _joined(head[1]), body)
+
+
+def _joined(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Repeated lines as one list (RFC 9110 section 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in lines:
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined

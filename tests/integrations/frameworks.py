@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 
+from integrations.django_project import set_up_django
 from ringwall import Stack, principal_of
 
 
@@ -171,16 +172,10 @@ def flask(stack: Stack, reached: Reached) -> Any:
 def _django_urls(reached: Reached) -> Any:
     import types
 
-    import django
-    from django.conf import settings
     from django.http import JsonResponse
     from django.urls import path
 
-    if not settings.configured:
-        settings.configure(
-            SECRET_KEY="for tests", ALLOWED_HOSTS=["*"], ROOT_URLCONF="ringwall_test_urls"
-        )
-        django.setup()
+    set_up_django()
 
     def order(request: Any, order_id: int) -> Any:
         reached.append(order_id)

@@ -60,6 +60,14 @@ class Api:
             reached.append(order)
             return order
 
+        @app.get("/h/limited", dependencies=[wall.limit("2/hour")])
+        async def limited() -> None:
+            reached.append("limited")
+
+        @app.get("/h/also-limited", dependencies=[wall.limit("2/hour")])
+        def also_limited() -> None:
+            reached.append("also")
+
         @app.websocket("/h/socket")
         async def socket(websocket: WebSocket, who: wall.Principal) -> None:
             await websocket.accept()
@@ -141,6 +149,17 @@ def test_who_has_what_it_takes_passes(api: Api) -> None:
     assert api.reached == ["users", 1001]
 
 
+def test_a_limit_counts_for_one_operation(api: Api) -> None:
+    answers = [api.get("/h/limited", "alice") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert '"client' in answers[0].headers["ratelimit-policy"]
+    assert answers[2].headers["content-type"] == "application/problem+json"
+    assert int(answers[2].headers["retry-after"]) > 0
+    assert api.lines[-1]["decisions"][-1]["outcome"] == "deny"
+    assert api.get("/h/also-limited", "alice").status_code == 200
+    assert api.reached == ["limited", "limited", "also"]
+
+
 def test_audit_hears_of_the_decision(api: Api) -> None:
     api.get("/h/write", "alice")
     last = api.lines[-1]["decisions"][-1]
@@ -191,6 +210,7 @@ def test_the_document_tells_the_schemes(api: Api) -> None:
         ("/v1/orders/{order_id}", [{"apikey": ["orders:read"]}], {"401", "403", "422", "429"}),
         ("/h/write", [{"apikey": ["orders:write"]}], {"401", "403", "429"}),
         ("/h/admin/users", [{"apikey": []}], {"401", "403", "429"}),
+        ("/h/limited", [{}, {"apikey": []}], {"401", "429"}),
     ],
 )
 def test_the_document_tells_what_an_operation_asks(

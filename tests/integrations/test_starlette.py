@@ -45,6 +45,11 @@ class Api:
             reached.append("read")
             return PlainTextResponse(subject(request))
 
+        @wall.limit("1/hour")
+        async def limited(request: Request) -> Response:
+            reached.append("limited")
+            return PlainTextResponse("limited")
+
         class Mine(HTTPEndpoint):
             @wall.require(owner(load_order), path="/h/mine/{order_id:int}", hide=True)
             async def get(self, request: Request) -> Response:
@@ -62,6 +67,7 @@ class Api:
                 Route("/v1/orders/{order_id:int}", order),
                 Route("/h/write", write),
                 Route("/h/read", read),
+                Route("/h/limited", limited),
                 Route("/h/mine/{order_id}", Mine),
                 WebSocketRoute("/h/socket", socket),
             ]
@@ -104,6 +110,14 @@ def test_a_refusal_is_a_problem(
     assert ("www-authenticate" in answer.headers) == (status == 401)
     assert api.reached == []
     assert api.lines[-1]["decisions"][-1]["outcome"] == "deny"
+
+
+def test_a_limit_counts_for_one_endpoint(api: Api) -> None:
+    answers = [api.get("/h/limited", "alice") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert "ratelimit-policy" in answers[0].headers
+    assert answers[1].json()["title"]
+    assert api.reached == ["limited"]
 
 
 def test_a_websocket_is_denied_with_the_problem(api: Api) -> None:

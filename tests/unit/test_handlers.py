@@ -24,7 +24,7 @@ from ringwall import (
 )
 from ringwall.authz import body
 from ringwall.description import challenge_of
-from ringwall.handlers import NotWalled, Refused, Requirement, walled_exchange
+from ringwall.handlers import NotWalled, Refused, Requirement, name_of, walled_exchange
 from ringwall.problem import Response
 
 ORDERS = {7: {"id": 7, "owner": "alice"}, 8: {"id": 8, "owner": "bob"}}
@@ -200,3 +200,8 @@ def test_the_challenge_is_that_of_the_stack(optional: bool) -> None:
 def test_without_authentication_the_challenge_is_the_default() -> None:
     asked: Exchange = exchange(who=None)
     assert challenge_of(asked) == "Bearer"
+
+
+def test_a_handler_has_a_name() -> None:
+    assert name_of(load_order) == f"{__name__}.load_order"
+    assert name_of(object()).endswith("object")

@@ -22,7 +22,7 @@ from ringwall import (
     scope,
 )
 from ringwall.authn import Scheme
-from ringwall.description import access, schemes_of, security_schemes
+from ringwall.description import access, hosts_of, layers_of, schemes_of, security_schemes
 from ringwall.openapi_security import secure_document
 
 _, RECORD = generate_api_key("alice")
@@ -113,6 +113,13 @@ OPTIONAL = Stack(Authentication(APIKey([RECORD]), optional=True))
 )  # fmt: skip
 def test_what_an_operation_asks(stack: Stack, method: str, path: str, expected: Any) -> None:
     assert access(stack, method, path) == expected
+
+
+def test_layers_and_hosts_can_be_told() -> None:
+    wall = HTTPS(hosts=["api.example.com", "*.example.org", "example.net:8443"])
+    stack = Stack(RateLimit("5/minute"), wall)
+    assert layers_of(stack, "https") == (wall,)
+    assert hosts_of(stack) == {"api.example.com", "*.example.org", "example.net"}
 
 
 def document() -> dict[str, Any]:

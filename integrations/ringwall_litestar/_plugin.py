@@ -1,0 +1,117 @@
+"""The plugin: the stack around the app, refusals from inside of it, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins import InitPlugin
+
+from ringwall import ConfigurationError, Principal, Stack
+from ringwall.description import security_schemes
+from ringwall.handlers import Refused, Requirement, walled_exchange
+
+from ._guards import HEADERS
+
+_AUTHENTICATED = Requirement()
+
+
+class RingwallPlugin(InitPlugin):
+    """Handlers may take `principal: Principal`; their refusals are answered with problems; the
+    OpenAPI document tells the stack's security schemes.
+
+    A plugin cannot put anything around the app itself: `around` does. Until it has, every handler
+    refuses to serve.
+
+    Parameters:
+        stack: the layers.
+
+    Raises:
+        ConfigurationError: it is no stack.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        if not isinstance(stack, Stack):
+            raise ConfigurationError("RingwallPlugin(stack) takes a ringwall.Stack(...)")
+        self._stack = stack
+
+    def around(self, app: Litestar) -> Litestar:
+        """Put the stack around an app that has this plugin; returns the app, changed.
+
+        Raises:
+            ConfigurationError: the app lacks this plugin, or has a stack already; or a layer cannot
+                serve ASGI.
+        """
+        if not any(plugin is self for plugin in app.plugins):
+            raise ConfigurationError("write Litestar(..., plugins=[wall]) and wall.around(app)")
+        if hasattr(app.asgi_handler, "__ringwall__"):
+            raise ConfigurationError("this app has a stack already; join both into one Stack(...)")
+        handler: Any = self._stack.asgi(app.asgi_handler)  # type: ignore[arg-type]
+        app.asgi_handler = handler
+        return app
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Called by Litestar."""
+        app_config.guards = [_must_be_walled, *app_config.guards]
+        handlers: Any = {Refused: _refuse}
+        app_config.exception_handlers = {**handlers, **app_config.exception_handlers}
+        app_config.dependencies = {"principal": Provide(_principal), **app_config.dependencies}
+        app_config.before_send = [*app_config.before_send, _add_headers]
+        self._describe(app_config)
+        return app_config
+
+    def _describe(self, app_config: AppConfig) -> None:
+        openapi = app_config.openapi_config
+        if openapi is None:
+            return
+        schemes: Any = {
+            name: SecurityScheme(
+                type=scheme["type"],
+                description=scheme.get("description"),
+                name=scheme.get("name"),
+                security_scheme_in=scheme.get("in"),
+                scheme=scheme.get("scheme"),
+                bearer_format=scheme.get("bearerFormat"),
+                open_id_connect_url=scheme.get("openIdConnectUrl"),
+            )
+            for name, scheme in security_schemes(self._stack).items()
+        }
+        own = openapi.components if isinstance(openapi.components, list) else [openapi.components]
+        components = [*own, Components(security_schemes=schemes)]
+        asked: list[dict[str, list[str]]] = [{name: []} for name in schemes]
+        security = [*(openapi.security or ()), *asked]
+        # A copy: the default one serves every app of the process.
+        app_config.openapi_config = replace(openapi, components=components, security=security)
+
+
+async def _must_be_walled(
+    connection: ASGIConnection[Any, Any, Any, Any], route_handler: BaseRouteHandler
+) -> None:
+    walled_exchange(connection)
+
+
+async def _principal(request: Request[Any, Any, Any]) -> Principal:
+    refusal = await _AUTHENTICATED.acheck(request)
+    if refusal is not None:
+        raise Refused(refusal)
+    principal: Any = walled_exchange(request).principal
+    return principal  # type: ignore[no-any-return]
+
+
+def _refuse(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
+    refusal = error.response
+    lines = {name.decode("ascii"): value.decode("latin-1") for name, value in refusal.headers}
+    media_type = lines.pop("content-type", "application/octet-stream")
+    lines.pop("content-length", None)
+    return Response(refusal.body, status_code=refusal.status, headers=lines, media_type=media_type)
+
+
+async def _add_headers(message: Any, scope: Any) -> None:
+    if message["type"] == "http.response.start" and HEADERS in scope["state"]:
+        message["headers"] = [*message.get("headers", ()), *scope["state"][HEADERS]]
