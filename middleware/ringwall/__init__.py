@@ -58,8 +58,10 @@ if TYPE_CHECKING:
     from .https import HTTPS as HTTPS
     from .principal import Principal as Principal
     from .problem import Response as Response
+    from .ratelimit import ConcurrencyLimit as ConcurrencyLimit
     from .ratelimit import LoginLimit as LoginLimit
     from .ratelimit import MemoryStore as MemoryStore
+    from .ratelimit import MessageLimit as MessageLimit
     from .ratelimit import RateLimit as RateLimit
     from .ratelimit import limit as limit
     from .ratelimit import refund as refund
@@ -86,7 +88,10 @@ _EXPORTS = {
     ),
     "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),
-    "ratelimit": ("RateLimit", "LoginLimit", "limit", "refund", "MemoryStore"),
+    "ratelimit": (
+        *("RateLimit", "LoginLimit", "ConcurrencyLimit", "MessageLimit"),
+        *("limit", "refund", "MemoryStore"),
+    ),
     "ratelimit.redis": ("RedisStore",),
     "ratelimit.lmdb": ("LMDBStore",),
     "ratelimit.through_limits": ("LimitsStore",),

@@ -18,6 +18,8 @@ from ringwall import (
     Authentication,
     Authorization,
     BodyValidation,
+    ConcurrencyLimit,
+    LoginLimit,
     RateLimit,
     SecurityHeaders,
     allow,
@@ -29,7 +31,19 @@ from ringwall import (
 )
 from ringwall.testing import Request
 
-NAMES = ["audit", "https", "cors", "headers", "client", "authn", "principal", "authz", "body"]
+NAMES = [
+    "audit",
+    "https",
+    "cors",
+    "headers",
+    "flight",
+    "client",
+    "login",
+    "authn",
+    "principal",
+    "authz",
+    "body",
+]
 ORDER = {
     "type": "object",
     "properties": {"item": {"type": "string"}, "count": {"type": "integer", "minimum": 1}},
@@ -84,6 +98,8 @@ def layers(names, sink=None):
         clock=at_noon,
         wall_clock=at_noon,
     )
+    made["flight"] = ConcurrencyLimit(2, total=9)
+    made["login"] = LoginLimit("POST /v1/orders", account="json:item", success=[200], clock=at_noon)
     made["client"] = RateLimit("3/minute", clock=at_noon)
     made["principal"] = RateLimit("1/hour", key="principal", clock=at_noon)
     return [made[name] for name in NAMES if name in names]

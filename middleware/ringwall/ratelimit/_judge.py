@@ -51,8 +51,8 @@ class Judge:
         self._layer = layer
         self._owner = owner
         self.store = open_store(store, clock)
-        _one_of("when_down", when_down, _WHEN_DOWN)
-        _one_of("headers", headers, MANNERS)
+        one_of("when_down", when_down, _WHEN_DOWN)
+        one_of("headers", headers, MANNERS)
         if login and when_down == "allow":
             raise ConfigurationError(
                 "a login must not be open to guessing while the store is down: with login=True"
@@ -128,9 +128,9 @@ class Judge:
             admitted = Admitted(bundle, self._local, here, quotas)
             return self._conclude(exchange, admitted, allowed, denied)
         if self._when_down == "allow":
-            exchange.decisions.append(self._uncounted)
+            _record(exchange, self._uncounted)
             return None
-        exchange.decisions.append(self._down)
+        _record(exchange, self._down)
         return self._out_of_service
 
     def _conclude(
@@ -144,13 +144,20 @@ class Judge:
         for quota, decision in zip(quotas, denied, strict=True):
             if not quota.allowed:
                 if self._shadow:
-                    exchange.decisions.append(overlooked(decision))
+                    _record(exchange, overlooked(decision))
                     return None
-                exchange.decisions.append(decision)
+                _record(exchange, decision)
                 return admitted.bundle.refuse(quotas)
+        if self._owner not in exchange.state:
+            exchange.decisions.append(allowed)
         exchange.state[self._owner] = admitted
-        exchange.decisions.append(allowed)
         return None
+
+
+def _record(exchange: Exchange, decision: Decision) -> None:
+    """Once for an exchange: a websocket has messages, and a handler calls, without end."""
+    if decision not in exchange.decisions:
+        exchange.decisions.append(decision)
 
 
 def overlooked(decision: Decision) -> Decision:
@@ -158,7 +165,7 @@ def overlooked(decision: Decision) -> Decision:
     return decision._replace(outcome="allow", reason=f"would-deny-{decision.reason}")
 
 
-def _one_of(parameter: str, value: object, options: Collection[str]) -> None:
+def one_of(parameter: str, value: object, options: Collection[str]) -> None:
     if not isinstance(value, str) or value not in options:
         raise ConfigurationError(
             f"unknown {parameter} {value!r}" + did_you_mean(str(value), options)
