@@ -47,8 +47,8 @@ def _factories(media_types: Iterable[str]) -> dict[str, Factory]:
         factory = factory_of(name.lower()) if isinstance(name, str) else None
         if factory is None:
             raise ConfigurationError(
-                f"{name!r} is no JSON media type: write 'application/json' or one that ends in"
-                " '+json'"
+                f"nothing judges bodies of {name!r}: write 'application/json', one that ends in"
+                " '+json', or a type that the documentation of BodyValidation names"
             )
         found[name.lower()] = factory
     if not found:

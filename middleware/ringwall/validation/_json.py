@@ -47,7 +47,7 @@ class StrictJSON:
         if opening > self._max_depth or (
             len(body) > self._max_values and opening + body.count(b",") >= self._max_values
         ):
-            self._check_shape(body)
+            self.check_shape(body)
         try:
             value = _decode(body)
         except (msgspec.MsgspecError, ValueError):
@@ -60,9 +60,13 @@ class StrictJSON:
             raise Refused(DUPLICATE)
         return value
 
-    def _check_shape(self, body: bytes) -> None:
+    def check_shape(self, body: bytes) -> None:
         """The exact count, in linear time: without escapes, every second part between quotation
-        marks is outside of strings. Where the text is malformed the parser stops no later."""
+        marks is outside of strings. Where the text is malformed the parser stops no later.
+
+        Raises:
+            Refused: too deep, or too many values.
+        """
         text = body.replace(b"\\\\", b"").replace(b'\\"', b"")
         if text.count(b'"') > 4 * self._max_values:
             raise Refused(TOO_MANY)  # each value has one name and is one string at most
@@ -77,6 +81,10 @@ class StrictJSON:
                 raise Refused(TOO_DEEP)
             if depth < 0:
                 raise Refused(NOT_JSON)
+
+    def check_lines(self, lines: list[bytes]) -> None:
+        """The same for texts that are parsed one by one and kept together."""
+        self.check_shape(b"[" + b",".join(lines) + b"]")
 
 
 def _escaped_colons(body: bytes) -> int:

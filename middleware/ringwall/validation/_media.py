@@ -14,6 +14,20 @@ _PARAMETERS = re.compile(_PARAMETER)
 _LONGEST = 256
 
 
+def parameter(value: bytes, name: bytes) -> bytes | None:
+    """A parameter of a Content-Type that `media_type` found well-formed, without its quotes; None
+    where it has none of this name, or escapes in it.
+
+    >>> parameter(b'multipart/form-data; Boundary="x y"', b"boundary")
+    b'x y'
+    """
+    found = _TYPE.match(value)
+    for each in _PARAMETERS.finditer(found[2] if found else b""):
+        if each[1].lower() == name and b"\\" not in each[2]:
+            return each[2].strip(b'"')
+    return None
+
+
 def media_type(value: bytes) -> bytes | None:
     """The lower-case type and subtype of a Content-Type, or None where it is malformed, doubled,
     ambiguous, or in a charset other than UTF-8.

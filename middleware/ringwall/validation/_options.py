@@ -20,6 +20,8 @@ class Options(NamedTuple):
 
     limit: int
     parse: StrictJSON
+    max_values: int
+    max_fields: int
     dialect: str
     resources: Mapping[str, JSONSchema]
     formats: bool | Mapping[str, FormatCheck]
@@ -45,6 +47,7 @@ def make_options(
     limit: int,
     max_depth: int,
     max_values: int,
+    max_fields: int,
     dialect: str,
     resources: Mapping[str, JSONSchema] | None,
     formats: bool | Mapping[str, FormatCheck],
@@ -56,8 +59,12 @@ def make_options(
         raise ConfigurationError(
             f"max_values={max_values!r}: write a number of values, such as 20_000"
         )
+    if not _is_in(max_fields, 10**6):
+        raise ConfigurationError(
+            f"max_fields={max_fields!r}: write a number of form fields, such as 1000"
+        )
     parse = StrictJSON(max_depth, max_values)
-    return Options(limit, parse, dialect, dict(resources or {}), formats)
+    return Options(limit, parse, max_values, max_fields, dialect, dict(resources or {}), formats)
 
 
 def _is_in(value: object, most: int) -> bool:

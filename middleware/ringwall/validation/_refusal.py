@@ -36,6 +36,16 @@ NOT_TEXT = Reason(400, "malformed-text", "The body is no text in UTF-8.")
 TOO_DEEP = Reason(400, "too-deep", "The body nests arrays and objects too deeply.")
 TOO_MANY = Reason(400, "too-many-values", "The body holds too many values.")
 DUPLICATE = Reason(400, "duplicate-name", "An object in the body has a name twice.")
+MALFORMED_FORM = Reason(
+    400, "malformed-form", "The body is no form: name=value, percent-encoded UTF-8, joined by '&'."
+)
+MALFORMED_MULTIPART = Reason(
+    400, "malformed-multipart", "The body is no multipart/form-data (RFC 7578) in UTF-8."
+)
+TOO_MANY_FIELDS = Reason(400, "too-many-fields", "The form has too many fields.")
+DUPLICATE_FIELD = Reason(400, "duplicate-field", "The form has a field twice that is no list.")
+BAD_FIELD = Reason(400, "bad-field", "The form has a field that is no text in UTF-8.")
+BAD_FILE_NAME = Reason(400, "bad-file-name", "The form has a file whose name is not accepted.")
 INVALID = Reason(422, "invalid-body", "The body does not follow its schema; see errors.")
 INVALID_PARAMETERS = Reason(
     422, "invalid-parameters", "The parameters are not as they are declared; see errors."
@@ -59,6 +69,12 @@ REASONS = (
     TOO_DEEP,
     TOO_MANY,
     DUPLICATE,
+    MALFORMED_FORM,
+    MALFORMED_MULTIPART,
+    TOO_MANY_FIELDS,
+    DUPLICATE_FIELD,
+    BAD_FIELD,
+    BAD_FILE_NAME,
     MALFORMED_QUERY,
     QUERY_TOO_LONG,
     TOO_MANY_PARAMETERS,

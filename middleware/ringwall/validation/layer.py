@@ -38,9 +38,13 @@ class BodyValidation(Layer):
         limit: the most bytes a body may have: 1048576, "1 MiB", "64 kB".
         undeclared: a body on a route that is not in `schemas`: "refuse" answers 415, "pass" hands
             it to the app unread.
-        media_types: what a body may be: "application/json" and types that end in "+json".
+        media_types: what a body may be: "application/json" and types that end in "+json",
+            "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonl" (each
+            line follows the schema), "application/json-patch+json" (operations on a resource that
+            the schema describes).
         max_depth: how deeply arrays and objects may nest.
         max_values: how many values one body may hold, an array or object counting twice.
+        max_fields: how many fields and files one form may hold.
         dialect: the JSON Schema dialect where a schema has no `$schema`: "2020-12", "2019-09",
             "draft-07", "draft-06", "draft-04".
         resources: schemas by URI that `$ref` may name. Nothing is ever fetched.
@@ -84,6 +88,7 @@ class BodyValidation(Layer):
         media_types: Iterable[str] = ("application/json",),
         max_depth: int = 64,
         max_values: int = 20_000,
+        max_fields: int = 1000,
         dialect: str = "2020-12",
         resources: Mapping[str, JSONSchema] | None = None,
         formats: bool | Mapping[str, FormatCheck] = True,
@@ -108,6 +113,7 @@ class BodyValidation(Layer):
             limit=parse_size(limit),
             max_depth=max_depth,
             max_values=max_values,
+            max_fields=max_fields,
             dialect=dialect,
             resources=resources,
             formats=formats,

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 
 from .._options import Options
 from ._content import Content, Handler
+from ._form import form_handler
 from ._json import json_handler
+from ._lines import lines_handler
+from ._multipart import multipart_handler
+from ._patch import patch_handler
 from ._plain import bytes_handler, text_handler
 
 __all__ = ["Content", "Factory", "Handler", "bytes_handler", "factory_of", "text_handler"]
@@ -19,7 +23,13 @@ _IS_JSON = re.compile(
 ).match
 
 # Media types that are not JSON, in lower case.
-_OF: Mapping[str, Factory] = {}
+_OF: Mapping[str, Factory] = {
+    "application/x-www-form-urlencoded": form_handler,
+    "multipart/form-data": multipart_handler,
+    "application/jsonl": lines_handler,
+    "application/x-ndjson": lines_handler,
+    "application/json-patch+json": patch_handler,
+}
 
 
 def factory_of(media_type: str) -> Factory | None:

@@ -38,3 +38,10 @@ class Content(NamedTuple):
     make: Make | None = None
     lenient: bool = False
     encoding: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def defs(self) -> dict[str, JSONSchema]:
+        """What `#/$defs/...` in the schema means."""
+        if not isinstance(self.schema, dict):
+            return {}
+        return {**self.schema.get("definitions", {}), **self.schema.get("$defs", {})}

@@ -66,6 +66,22 @@ def shape_of(schema: JSONSchema, defs: dict[str, JSONSchema], compiled: Compile)
     return Shape("scalar", _convert([schema], defs, compiled))
 
 
+def properties_of(schema: JSONSchema, defs: dict[str, JSONSchema]) -> dict[str, JSONSchema]:
+    """The properties that a schema of an object names, each with all that it says of them."""
+    named: dict[str, list[JSONSchema]] = {}
+    for properties in _collect(schema, defs, "properties"):
+        for name, part in properties.items():
+            named.setdefault(name, []).append(part)
+    return {
+        name: parts[0] if len(parts) == 1 else {"allOf": parts} for name, parts in named.items()
+    }
+
+
+def items_of(schema: JSONSchema, defs: dict[str, JSONSchema]) -> JSONSchema:
+    """What a schema of an array says of its items."""
+    return {"allOf": _collect(schema, defs, "items")}
+
+
 def _convert(schemas: list[JSONSchema], defs: dict[str, JSONSchema], compiled: Compile) -> Convert:
     """From text to what one of the schemas allows."""
     kinds = _kinds({"anyOf": schemas}, defs) if schemas else {"string"}

@@ -1,0 +1,165 @@
+"""JSON Patch: operations that stay within what the resource declares."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ringwall import BodyValidation, ConfigurationError
+from validation_support import ask, vectors
+
+PATCH = ("content-type", "application/json-patch+json")
+INTERFACES = ("asgi", "wsgi")
+RESOURCE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "name": {"type": "string", "maxLength": 10},
+        "nick": {"type": "string", "maxLength": 10},
+        "password": {"type": "string", "writeOnly": True},
+        "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}},
+        "pair": {"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False},
+        "a/b": {"type": "integer"},
+        "m~n": {"type": "integer"},
+        "locked": {"readOnly": True, "properties": {"by": {"type": "string"}}},
+        "labels": {"additionalProperties": {"type": "string"}},
+        "open": {"additionalProperties": True},
+        "elsewhere": {"$ref": "urn:x"},
+        "either": {"oneOf": [{"properties": {"x": {"type": "integer"}}}, {"$ref": "#/$defs/y"}]},
+    },
+    "$defs": {"tag": {"type": "string", "maxLength": 5}, "y": {"properties": {"y": True}}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+LAYER = BodyValidation(
+    {"PATCH /v1/orders": RESOURCE},
+    media_types=[PATCH[1]],
+    resources={"urn:x": {"properties": {"x": True}}},
+)
+NAME, NICK, TAG = "/name", "/nick", "/tags/0"
+
+
+def send(operations: Any, interface: str = "asgi", layer: BodyValidation = LAYER) -> Any:
+    body = json.dumps(operations).encode()
+    return ask(layer, interface, body, method="PATCH", headers=[PATCH])
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": NAME, "value": "x"},
+        {"op": "add", "path": "/tags/-", "value": "x"},
+        {"op": "add", "path": TAG, "value": "x"},
+        {"op": "remove", "path": NICK},
+        {"op": "remove", "path": TAG},
+        {"op": "test", "path": "/id", "value": 7},
+        {"op": "test", "path": "/locked/by", "value": "me"},
+        {"op": "copy", "from": "/tags/0", "path": "/tags/-"},
+        {"op": "move", "from": "/tags/0", "path": "/tags/1"},
+        {"op": "add", "path": "/a~1b", "value": 1},
+        {"op": "add", "path": "/m~0n", "value": 1},
+        {"op": "add", "path": "/pair/0", "value": 1},
+        {"op": "add", "path": "/labels/anything", "value": "x"},
+        {"op": "add", "path": "/either/x", "value": 1},
+        {"op": "add", "path": "/either/y", "value": None},
+        {"op": "add", "path": "/password", "value": "x"},
+        {"op": "replace", "path": "", "value": {"name": "x"}},
+        {"op": "replace", "path": NAME, "value": "x", "comment": "ignored, as RFC 6902 says"},
+    ],
+)
+def test_an_operation_within_the_resource_passes(interface: str, operation: dict[str, Any]) -> None:
+    answer = send([operation], interface)
+    assert answer.status == 200, answer.body
+    assert answer.value == [operation]
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ({"op": "add", "path": "/is_admin", "value": True}, "path"),
+        ({"op": "add", "path": "/__proto__/x", "value": True}, "path"),
+        ({"op": "add", "path": "/name/x", "value": True}, "path"),
+        ({"op": "add", "path": "/open/x", "value": True}, "path"),
+        ({"op": "add", "path": "/tags/01", "value": "x"}, "path"),
+        ({"op": "add", "path": "/tags/+1", "value": "x"}, "path"),
+        ({"op": "add", "path": "/tags/\u0661", "value": "x"}, "path"),
+        ({"op": "add", "path": "/name/0", "value": "x"}, "path"),
+        ({"op": "add", "path": "/pair/2", "value": "x"}, "path"),
+        ({"op": "add", "path": "/a/b", "value": 1}, "path"),
+        ({"op": "add", "path": "/" * 70, "value": 1}, "path"),
+        ({"op": "replace", "path": "/id", "value": 1}, "read-only"),
+        ({"op": "remove", "path": "/id"}, "read-only"),
+        ({"op": "move", "from": "/id", "path": NICK}, "read-only"),
+        ({"op": "copy", "from": NICK, "path": "/id"}, "read-only"),
+        ({"op": "replace", "path": "/locked/by", "value": "me"}, "read-only"),
+        ({"op": "remove", "path": NAME}, "required"),
+        ({"op": "move", "from": NAME, "path": NICK}, "required"),
+        ({"op": "remove", "path": ""}, "required"),
+        ({"op": "test", "path": "/password", "value": "a guess"}, "write-only"),
+        ({"op": "copy", "from": "/password", "path": NICK}, "write-only"),
+        ({"op": "copy", "from": NICK, "path": "/tags/-"}, "schema"),
+        ({"op": "replace", "path": NAME, "value": "x" * 11}, "schema"),
+        ({"op": "replace", "path": NAME, "value": None}, "schema"),
+        ({"op": "add", "path": "/elsewhere/x", "value": 1}, "path"),
+        ({"op": "replace", "path": "", "value": {"name": "x", "is_admin": True}}, "schema"),
+        ({"op": "replace", "path": NAME}, "required"),
+        ({"op": "copy", "path": NAME}, "required"),
+        ({"op": "replace", "path": "name", "value": "x"}, "pointer"),
+        ({"op": "replace", "path": "/na~2me", "value": "x"}, "pointer"),
+        ({"op": "replace", "path": "/name~", "value": "x"}, "pointer"),
+        ({"op": "replace", "path": 7, "value": "x"}, "pointer"),
+        ({"op": "Replace", "path": NAME, "value": "x"}, "operation"),
+        ({"op": ["replace"], "path": NAME, "value": "x"}, "operation"),
+        ({"path": NAME, "value": "x"}, "operation"),
+        ("replace", "operation"),
+    ],
+)
+def test_an_operation_that_leaves_it_is_refused(interface: str, operation: Any, code: str) -> None:
+    answer = send([{"op": "test", "path": NAME, "value": "a"}, operation], interface)
+    assert answer.refused(422, "invalid-body")
+    (error,) = answer.problem["errors"]
+    assert error["code"] == code
+    assert error["pointer"].startswith("#/1")
+    assert b"is_admin" not in answer.body
+
+
+def test_a_reference_that_leads_nowhere_is_told_at_once() -> None:
+    schema = {"properties": {"name": {"$ref": "#/$defs/gone"}}}
+    with pytest.raises(ConfigurationError, match="the schema for PATCH /v1/orders"):
+        BodyValidation({"PATCH /v1/orders": schema}, media_types=[PATCH[1]])
+
+
+def test_no_more_errors_than_can_be_read() -> None:
+    answer = send([{"op": "remove", "path": "/id"}] * 50)
+    assert len(answer.problem["errors"]) == 20
+
+
+@pytest.mark.parametrize("schema", [True, {"type": "array", "maxItems": 1}])
+def test_a_schema_of_the_document_judges_the_document(schema: Any) -> None:
+    layer = BodyValidation({"PATCH /v1/orders": schema}, media_types=[PATCH[1]])
+    assert send([{"op": "add", "path": "/x", "value": 1}], layer=layer).status == 200
+    assert not send([{"op": "add", "path": "x", "value": 1}], layer=layer).called
+    assert not send({"op": "add"}, layer=layer).called
+    assert not send(7, layer=layer).called
+
+
+def test_the_vectors_of_json_patch_are_well_formed_or_refused() -> None:
+    layer = BodyValidation({"PATCH /v1/orders": True}, media_types=[PATCH[1]])
+    malformed = passed = 0
+    for name in ("tests.json", "spec_tests.json"):
+        for case in json.loads((vectors("json-patch") / name).read_text("utf-8")):
+            patch = case.get("patch")
+            if not isinstance(patch, list):
+                continue
+            answer = send(patch, layer=layer)
+            assert answer.status in (200, 422)
+            if "expected" in case:
+                assert answer.status == 200, case
+                passed += 1
+            malformed += answer.status == 422
+    assert passed > 50
+    assert malformed == 10
