@@ -29,12 +29,15 @@ class Guard(Protocol):
 
     def check(self, request: Any) -> Response | None:
         """The refusal, or None: it may proceed. Blocking."""
+        ...
 
     async def acheck(self, request: Any) -> Response | None:
         """`check` on an event loop."""
+        ...
 
     def headers(self, request: Any) -> tuple[Header, ...]:
         """Lines to add to the response of a request that may proceed."""
+        ...
 
 
 def name_of(handler: Any) -> str:
