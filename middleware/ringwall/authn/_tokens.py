@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -36,20 +36,17 @@ class TokenScheme(Scheme):
     def establish(self, credential: bytes, exchange: Exchange) -> Found:
         """Whether the token is good at this moment. What a `Bound` still lacks is for the caller
         to check."""
-        found = self.find(credential, exchange)
-        if self._revocation is None:
-            if found.__class__ is Principal:
-                return found  # nearly always
-            return then(found, partial(self._check_certificate, exchange))
-        # First, so that a store is not asked about what is refused anyway.
-        found = then(found, partial(self._check_certificate, exchange))
-        return then(found, self._revocation.check)
+        return self._complete(self.find(credential, exchange), exchange)
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        found = self.establish(credential, exchange)
-        if found.__class__ is not Principal:
-            found = then(found, _refuse_bound)
-        return cast("Judgement", found)
+        found: Any = self.find(credential, exchange)
+        if found.__class__ is not Principal or self._revocation is not None:  # seldom
+            found = then(self._complete(found, exchange), _refuse_bound)
+        return found  # type: ignore[no-any-return]
+
+    def _complete(self, found: Found, exchange: Exchange) -> Found:
+        found = then(found, partial(self._check_certificate, exchange))
+        return found if self._revocation is None else then(found, self._revocation.check)
 
     def _check_certificate(self, exchange: Exchange, found: Principal | Bound) -> Found:
         if isinstance(found, Principal) or found.certificate is None:

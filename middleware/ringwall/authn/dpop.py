@@ -191,7 +191,7 @@ def _inner(schemes: tuple[TokenScheme, ...]) -> TokenScheme:
     if any(scheme.header is not None for scheme in schemes):
         raise ConfigurationError("DPoP takes its token from Authorization; leave out header=")
     inner = one_of_each_name(schemes)
-    if len(inner) > 1:
+    if len(inner) != 1:
         raise ConfigurationError("of several schemes in DPoP each must name its issuer")
     return cast("TokenScheme", inner[0])
 

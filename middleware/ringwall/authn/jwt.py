@@ -181,6 +181,7 @@ class JWT(TokenScheme):
 
         self.max_length = max_length
         self._cache: BoundedCache[Verified] = BoundedCache(cache_size)
+        self._recent = self._cache.recent
         self._cache_ttl = cache_ttl
         self._clock = clock
         self.colours = self._source.colours
@@ -194,7 +195,7 @@ class JWT(TokenScheme):
             return self._too_long
         digest = sha256(credential).digest()
         now = self._clock()
-        entry = self._cache.get(digest)
+        entry = self._recent(digest) or self._cache.get(digest)
         if entry is not None:
             keys, since, until, found = entry
             if keys is self._source.keys and since <= now < until:
