@@ -22,7 +22,7 @@ from ._refusal import (
 
 if TYPE_CHECKING:
     from .handlers import Handler
-    from .openapi import PathParameters
+    from .parameters import ParameterSet
 
 # A body means nothing with HEAD, CONNECT and TRACE (RFC 9110 section 9.3).
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
@@ -118,7 +118,7 @@ class Operation:
         method: str,
         path: str,
         bodies: Bodies | None,
-        parameters: PathParameters | None = None,
+        parameters: ParameterSet | None = None,
     ) -> None:
         rule = f"{method} {path}"
         self.path = path

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..._errors import ConfigurationError
-from ..._exchange import Exchange
 from ..._template import parse_template
 from .._operation import Operation
 from .._options import Options
 from .._table import Table
-from ..parameters import Parameters, ParameterSet, make_parameter_set
+from ..parameters import make_parameter_set
 from ._bodies import bodies_of
 from ._bundle import Bundle
 from ._document import Document
@@ -20,21 +18,6 @@ from ._load import load_document
 from ._parameters import check_parameters, query_credentials, specs_of
 from ._paths import base_path, server_paths, template_of
 from ._structure import METHODS
-
-
-class PathParameters:
-    """The parameters of an operation, whose path was matched with names of our own."""
-
-    __slots__ = ("_names", "_set", "wants")
-
-    def __init__(self, names: list[str], parameters: ParameterSet) -> None:
-        self._names = names
-        self._set = parameters
-        self.wants = parameters.wants
-
-    def read(self, exchange: Exchange, values: Mapping[str, Any]) -> Parameters:
-        """Raises Refused: see `ParameterSet.read`."""
-        return self._set.read(exchange, dict(zip(self._names, values.values(), strict=True)))
 
 
 def table_of_document(
@@ -99,7 +82,9 @@ class _Compiler:
         for name in sorted(declared.symmetric_difference(names)):
             raise mistake(at, f"the path parameter {name!r} is not both in the path and declared")
         parameters = make_parameter_set(
-            specs,
+            sorted(
+                specs, key=lambda spec: names.index(spec.name) if spec.location == "path" else 0
+            ),
             defs,
             child(at, "parameters"),
             options,
@@ -113,4 +98,4 @@ class _Compiler:
             if not isinstance(body, dict) or not isinstance(body.get("content"), dict):
                 raise mistake(place, "this is no request body")
             bodies = bodies_of(document, body, place, options)
-        return Operation(self._layer, method, path, bodies, PathParameters(names, parameters))
+        return Operation(self._layer, method, path, bodies, parameters)

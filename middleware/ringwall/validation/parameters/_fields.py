@@ -39,16 +39,11 @@ def text_reader(spec: Spec, shape: Shape, parse: StrictJSON) -> Read:
     return simple_reader(shape, spec.explode)
 
 
-def read_header(raw: bytes, read: Read) -> Any:
-    """A header parameter; repeated lines of it are one list (RFC 9110 section 5.3).
-
-    Raises:
-        Misstyled: it holds what is no visible ASCII, or is not as its style says.
-    """
+def header_text(raw: bytes) -> str | None:
+    """A header's value, of which repeated lines are one list (RFC 9110 section 5.3); None where it
+    holds what is no visible ASCII."""
     text = raw.decode("latin-1").strip(" \t")
-    if not _VISIBLE.match(text):
-        raise Misstyled("style")
-    return read(text)
+    return text if _VISIBLE.match(text) else None
 
 
 class Cookies:

@@ -10,7 +10,7 @@ from .._explain import MOST_ERRORS, UNEXPLAINED, pointer
 from .._options import Options
 from .._refusal import INVALID_PARAMETERS, QUERY_TOO_LONG, TOO_MANY_PARAMETERS, Refused
 from .._schema import JSONSchema
-from ._fields import Cookies, Read, read_header, text_reader
+from ._fields import Cookies, Read, header_text, text_reader
 from ._query import Query
 from ._shape import Shape, shape_of
 from ._spec import Spec
@@ -57,59 +57,66 @@ class ParameterSet:
         self._is_valid = self._schema.is_valid
         parse = options.parse
 
-        def readers(location: str) -> dict[str, Read]:
+        def readers(location: str) -> list[tuple[str, Read]]:
             pairs = zip(*by_location[location], strict=True)
-            return {spec.name: text_reader(spec, shape, parse) for spec, shape in pairs}
+            return [(spec.name, text_reader(spec, shape, parse)) for spec, shape in pairs]
 
         self._path = readers("path")
-        self._header = {
-            name.lower().encode(): (name, read) for name, read in readers("header").items()
-        }
+        self._header = [(name.lower().encode(), name, read) for name, read in readers("header")]
         self._cookies = Cookies(*by_location["cookie"], parse) if by_location["cookie"][0] else None
         self._query = Query(*by_location["query"], parse, strict, ignored)
-        self.wants = frozenset(self._header) | ({b"cookie"} if self._cookies else frozenset())
+        self._any = any(specs for specs, _ in by_location.values())
+        self.wants = frozenset(key for key, _, _ in self._header)
+        if self._cookies is not None:
+            self.wants |= {b"cookie"}
 
     def read(self, exchange: Exchange, in_path: Mapping[str, str]) -> Parameters:
         """The parameters of a request.
+
+        Parameters:
+            in_path: what stands in the path, from left to right.
 
         Raises:
             Refused: one is malformed, missing, not declared or not as its schema says.
         """
         errors: list[dict[str, Any]] = []
         found = Parameters({}, {}, {}, {})
-        for name, read in self._path.items():
-            _read_into(found.path, "path", name, read, in_path[name], errors)
         query = exchange.query
         if query:
-            if len(query) > MOST_BYTES:
-                raise Refused(QUERY_TOO_LONG)
-            if query.count(b"&") >= MOST_PARAMETERS:
-                raise Refused(TOO_MANY_PARAMETERS)
-            wrong: list[tuple[str, str]] = []
-            found.query.update(self._query.read(query, wrong))
-            errors += [_error("query", name, code) for name, code in wrong]
+            self._read_query(query, found, errors)
+        elif not self._any:
+            return found
+        if self._path:
+            for (name, read), text in zip(self._path, in_path.values(), strict=True):
+                _read_into(found.path, "path", name, read, text, errors)
         headers = exchange.headers
-        for key, (name, read) in self._header.items():
+        for key, name, read in self._header:
             raw = headers.get(key)
             if raw is not None:
-                _read_into(
-                    found.header,
-                    "header",
-                    name,
-                    lambda text, r=read: read_header(text, r),
-                    raw,
-                    errors,
-                )
+                _read_into(found.header, "header", name, read, header_text(raw), errors)
         if self._cookies is not None and b"cookie" in headers:
-            wrong = []
+            wrong: list[tuple[str, str]] = []
             found.cookie.update(self._cookies.read(headers[b"cookie"], wrong))
             errors += [_error("cookie", name, code) for name, code in wrong]
-        value = found._asdict()
+        value = {
+            "path": found.path,
+            "query": found.query,
+            "header": found.header,
+            "cookie": found.cookie,
+        }
         if errors or not self._is_valid(value):
-            raise Refused(
-                INVALID_PARAMETERS, tuple((errors + self._explain(value, errors))[:MOST_ERRORS])
-            )
+            errors += self._explain(value, errors)
+            raise Refused(INVALID_PARAMETERS, tuple(errors[:MOST_ERRORS]))
         return found
+
+    def _read_query(self, query: bytes, found: Parameters, errors: list[dict[str, Any]]) -> None:
+        if len(query) > MOST_BYTES:
+            raise Refused(QUERY_TOO_LONG)
+        if query.count(b"&") >= MOST_PARAMETERS:
+            raise Refused(TOO_MANY_PARAMETERS)
+        wrong: list[tuple[str, str]] = []
+        found.query.update(self._query.read(query, wrong))
+        errors += [_error("query", name, code) for name, code in wrong]
 
     def _explain(self, value: dict[str, Any], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What the schema refuses, but for parameters of which something worse is known."""
@@ -148,12 +155,15 @@ def _read_into(
     values: dict[str, Any],
     location: str,
     name: str,
-    read: Any,
-    raw: Any,
+    read: Read,
+    text: str | None,
     errors: list[dict[str, Any]],
 ) -> None:
+    """text: None where it holds what no text may."""
     try:
-        values[name] = read(raw)
+        if text is None:
+            raise Misstyled("style")
+        values[name] = read(text)
     except Misstyled as misstyled:
         errors.append(_error(location, name, misstyled.code))
 
