@@ -11,22 +11,12 @@ from typing import Any, NamedTuple
 
 from ...context import principal_of
 from ...headers import nonce_of
+from .document import DOCUMENT
 from .page import start_page
 
 ORDERS: dict[int, dict[str, Any]] = {
     1001: {"id": 1001, "owner": "alice", "item": "kettle", "quantity": 1},
     1002: {"id": 1002, "owner": "bob", "item": "lamp", "quantity": 2},
-}
-
-ORDER_SCHEMA: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
-        "item": {"type": "string", "minLength": 1, "maxLength": 100},
-        "quantity": {"type": "integer", "minimum": 1, "maximum": 100},
-    },
-    "required": ["item", "quantity"],
-    "additionalProperties": False,
 }
 
 
@@ -51,6 +41,8 @@ def handle(method: str, path: str, body: bytes, request: Any) -> Answer:
         return Answer(200, headers, start_page(nonce_of(request)))
     principal = principal_of(request)
     subject = principal.subject if principal else "nobody"
+    if path == "/openapi.json":
+        return _json(200, DOCUMENT)
     if path == "/healthz":
         return _json(200, {"status": "ok"})
     if path == "/v1/admin/users":

@@ -15,8 +15,9 @@ from ...https import HSTS, HTTPS
 from ...ratelimit import RateLimit
 from ...stack import Stack
 from ...validation import BodyValidation
-from .api import ORDER_SCHEMA, load_order
+from .api import load_order
 from .credentials import AUDIENCE, ISSUER
+from .document import DOCUMENT
 
 RATE = "100/15 minutes"
 
@@ -31,7 +32,7 @@ def make_stack(
     preset: Literal["api", "browser"] = "api",
 ) -> Stack:
     """One stack, for both interfaces. The preset "browser" opens a start page to everybody."""
-    open_to_all = ["/healthz", "/"] if preset == "browser" else ["/healthz"]
+    open_to_all = ["/healthz", "/openapi.json", *(["/"] if preset == "browser" else [])]
     return Stack(
         # Every span is recorded; give the provider an exporter to see them somewhere.
         Audit(sink=audit_file, tracer_provider=TracerProvider()),
@@ -54,5 +55,5 @@ def make_stack(
             allow("POST", "/v1/orders", scope("orders:write")),
             allow("*", "/v1/admin/**", role("admin")),
         ),
-        BodyValidation({"POST /v1/orders": ORDER_SCHEMA}),
+        BodyValidation(openapi=DOCUMENT),
     )
