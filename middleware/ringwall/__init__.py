@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from .authn import JWT as JWT
     from .authn import APIKey as APIKey
     from .authn import Authentication as Authentication
+    from .authn import Basic as Basic
     from .authn import Denylist as Denylist
     from .authn import DPoP as DPoP
     from .authn import Introspection as Introspection
     from .authn import MutualTLS as MutualTLS
     from .authn import RedisDenylist as RedisDenylist
+    from .authn import WebSocketTickets as WebSocketTickets
     from .authn import generate_api_key as generate_api_key
+    from .authn import hash_password as hash_password
+    from .authn import rotate_api_key as rotate_api_key
     from .authz import Authorization as Authorization
     from .authz import Policy as Policy
     from .authz import allow as allow
@@ -81,6 +85,7 @@ _EXPORTS = {
     "authn": (
         *("Authentication", "JWT", "Introspection", "APIKey", "generate_api_key"),
         *("Denylist", "RedisDenylist", "DPoP", "MutualTLS"),
+        *("Basic", "hash_password", "rotate_api_key", "WebSocketTickets"),
     ),
     "authz": (
         *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),

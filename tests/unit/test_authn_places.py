@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from unittest import mock
 
 import pytest
 
@@ -18,7 +20,9 @@ from ringwall import (
 )
 from ringwall.authn import Scheme
 
-KEY, RECORD = generate_api_key("alice", expires_in=None)
+# The same key in every process: it stands in the names of tests.
+with mock.patch("secrets.choice", random.Random(7519).choice):
+    KEY, RECORD = generate_api_key("alice", expires_in=None)
 TOKEN = sign()
 JWT_SCHEME = JWT(ISSUER, AUDIENCE, keys=jwks("rsa"), clock=Clock())
 
@@ -328,16 +332,17 @@ def test_a_token_in_the_first_message():
             "",
             "hello",
             "Bearer",
-            TOKEN.decode(),
+            "TOKEN",
             "Bearer x.y.z",
             "Basic eDp5",
             "Bearer a, Bearer b",
         ),
         *("Bearer " + "x" * 20_000, "ApiKey " + KEY, "\ud800", "\x00" * 99, "Bearer \r\nx"),
-        f"Bearer {TOKEN.decode()} {TOKEN.decode()}",
+        "Bearer TOKEN TOKEN",
     ],
 )
 def test_a_bad_first_message_closes(text):
+    text = text.replace("TOKEN", TOKEN.decode())
     scope, sent = seen_by_asgi(FIRST, **SOCKET, incoming=says(text))
     assert scope is None, "the app was called"
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]

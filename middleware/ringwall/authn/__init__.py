@@ -17,13 +17,16 @@ from .apikeys.generate import Rotation, generate_api_key, rotate_api_key
 from .apikeys.record import APIKeyRecord
 from .apikeys.store import AsyncKeyStore, KeyRegistry, KeyStore
 from .authentication import Authentication
+from .basic import AsyncPasswordStore, Basic, PasswordStore
 from .dpop import DPoP
 from .introspection import ANY_AUDIENCE, Introspection
 from .jwt import JWT
 from .mtls import MutualTLS
 from .nonces import Nonces
+from .passwords import Password, hash_password
 from .replays import AsyncReplayStore, Replays, ReplaysFull, ReplayStore
 from .resource import ProtectedResource
+from .tickets import AsyncTicketStore, MemoryTickets, TicketStore, WebSocketTickets
 
 if TYPE_CHECKING:
     from ._fetch import HTTPFetcher
@@ -37,10 +40,13 @@ __all__ = [
     "APIKeyRecord",
     "Answer",
     "AsyncKeyStore",
+    "AsyncPasswordStore",
+    "AsyncTicketStore",
     "AsyncRevocationStore",
     "AsyncReplayStore",
     "Authentication",
     "DPoP",
+    "Basic",
     "Denylist",
     "DenylistFull",
     "Failure",
@@ -49,9 +55,12 @@ __all__ = [
     "JWT",
     "KeyRegistry",
     "KeyStore",
+    "MemoryTickets",
     "MutualTLS",
     "Nonces",
     "NotAnswered",
+    "Password",
+    "PasswordStore",
     "ProtectedResource",
     "RedisDenylist",
     "RedisReplays",
@@ -64,6 +73,9 @@ __all__ = [
     "SQLKeyStore",
     "Scheme",
     "generate_api_key",
+    "TicketStore",
+    "WebSocketTickets",
+    "hash_password",
     "presets",
     "rotate_api_key",
 ]

@@ -13,11 +13,13 @@ from .._exchange import Exchange
 Place: TypeAlias = Callable[[Exchange], list[bytes]]
 
 
-def in_query(name: str) -> Place:
+def in_query(name: str, kinds: frozenset[str]) -> Place:
     """The values of a query parameter, decoded."""
     wanted = name.encode("ascii")
 
     def find(exchange: Exchange) -> list[bytes]:
+        if exchange.kind not in kinds:
+            return []
         return [
             unquote_to_bytes(pair.partition(b"=")[2].replace(b"+", b" "))
             for pair in exchange.query.split(b"&")

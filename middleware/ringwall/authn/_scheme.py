@@ -26,6 +26,7 @@ class Scheme:
         header: a header of its own that holds the bare credential, in lower-case bytes; None: it
             comes in `Authorization`.
         query, cookie: the name of a query parameter or cookie of its own that holds it instead.
+        kinds: the kinds of exchange in whose query it reads.
         conceals: whether the app never sees the credential, also without `strip=True`.
         wants: further request headers it reads, such as `dpop`.
         wants_tls: whether it reads `exchange.tls`.
@@ -43,6 +44,7 @@ class Scheme:
     header: bytes | None = None
     query: str | None = None
     cookie: str | None = None
+    kinds: frozenset[str] = frozenset({"http", "websocket"})
     conceals: bool = False
     wants: frozenset[bytes] = frozenset()
     wants_tls: bool = False

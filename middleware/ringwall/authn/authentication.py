@@ -164,7 +164,9 @@ class Authentication(Layer):
         }
         self._by_name = {name: chosen[scheme] for name, scheme in by_name.items()}
         self._by_header = tuple((header, chosen[scheme]) for header, scheme in by_header.items())
-        places = [(in_query(name), chosen[scheme]) for name, scheme in by_query.items()]
+        places = [
+            (in_query(name, scheme.kinds), chosen[scheme]) for name, scheme in by_query.items()
+        ]
         places += [(in_cookie(name), chosen[scheme]) for name, scheme in by_cookie.items()]
         if subprotocol is not None:
             places.append((in_subprotocol(subprotocol), self._offered(subprotocol)))
@@ -177,12 +179,17 @@ class Authentication(Layer):
                     " that reads it, and contradicts optional=True"
                 )
         self._first_message = first_message
-        self._concealment = Concealment(
-            headers=frozenset((*(b"authorization" for _ in by_name), *by_header) if strip else ()),
-            cookies=_names(by_cookie, strip),
-            query=_names(by_query, strip),
-            marker=None if subprotocol is None else subprotocol.encode("ascii"),
-        )
+        self._concealments = {
+            kind: Concealment(
+                headers=frozenset((*(b"authorization" for _ in by_name), *by_header))
+                if strip
+                else frozenset(),
+                cookies=_names(by_cookie, kind, strip),
+                query=_names(by_query, kind, strip),
+                marker=None if subprotocol is None else subprotocol.encode("ascii"),
+            )
+            for kind in ("http", "websocket")
+        }
         if places or first_message is not None or strip:
             self.on_request = self._anywhere  # type: ignore[method-assign]
 
@@ -239,7 +246,7 @@ class Authentication(Layer):
                     return self._wait(exchange, self._first_message)
             return Authentication.on_request(self, exchange)
         finally:
-            exchange.conceal(self._concealment)
+            exchange.conceal(self._concealments[exchange.kind])
 
     def _is_open(self, exchange: Exchange) -> bool:
         path = exchange.path if self.by_path else ""
@@ -355,10 +362,12 @@ class Authentication(Layer):
         return response, self._decision(outcome, rule, failure.code)
 
 
-def _names(by_name: dict[str, Scheme], strip: bool) -> frozenset[bytes]:
+def _names(by_name: dict[str, Scheme], kind: str, strip: bool) -> frozenset[bytes]:
     """The names of what the app shall not see."""
     return frozenset(
-        name.encode("ascii") for name, scheme in by_name.items() if strip or scheme.conceals
+        name.encode("ascii")
+        for name, scheme in by_name.items()
+        if kind in scheme.kinds and (strip or scheme.conceals)
     )
 
 
