@@ -93,19 +93,20 @@ class Source:
     Attributes:
         fixed: the limits, where they are always the same. now: the limits of a request, where they
         are known without I/O. later: the same as a `Pending`, for functions of the user.
-        identified: it asks who was authenticated.
+        identified: it asks who was authenticated. all: every limit that is known beforehand.
     """
 
-    __slots__ = ("fixed", "identified", "later", "now")
+    __slots__ = ("all", "fixed", "identified", "later", "now")
 
     def __init__(self, rates: Sequence[object], policy: str, algorithm: str) -> None:
         self.fixed: Limits | None = None
         self.now: Callable[[Exchange], Limits] | None = None
         self.later: Callable[[Exchange], Pending[Limits]] | None = None
         self.identified = False
+        self.all: Limits = ()
         first = rates[0] if rates else None
         if not isinstance(first, Tiers) and not callable(first):
-            self.fixed = read_limits([*rates], policy, algorithm)  # type: ignore[list-item]
+            self.all = self.fixed = read_limits([*rates], policy, algorithm)  # type: ignore[list-item]
             return
         if len(rates) > 1:
             raise ConfigurationError("Tiers, or a function, stands alone; write another Rule")
@@ -114,6 +115,7 @@ class Source:
             by_tier = {
                 name: read_limits([*its], policy, algorithm) for name, its in tiers.rates.items()
             }
+            self.all = tuple(limit for its in by_tier.values() for limit in its)
             self.now = lambda exchange: by_tier[tiers.tier(exchange)]
             self.identified = tiers.by_claim
             return

@@ -101,15 +101,13 @@ class ConcurrencyLimit(Layer):
         self._sum = 0
         lists = Lists(exempt, (), self.name, shadow=False)
         self.by_path = bool(lists.paths)
-        self.__dict__["on_request"] = lists.before(self._enter) if lists else self._enter
+        if lists:
+            self.__dict__["on_request"] = lists.before(self.on_request)
 
     def __repr__(self) -> str:
         return f"<ConcurrencyLimit {self._sum} in flight>"
 
     def on_request(self, exchange: Exchange) -> Verdict:
-        return self._enter(exchange)
-
-    def _enter(self, exchange: Exchange) -> Verdict:
         if exchange.kind == self._other:
             return None
         key = self._key(exchange)

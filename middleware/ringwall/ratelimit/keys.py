@@ -32,13 +32,14 @@ _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]{1,64}\Z")
 class CompiledKey(NamedTuple):
     """What `key=` stands for.
 
-    of: the key of a request. policy: what to call a limit by it. wants: request headers it reads.
-    identified: it asks who was authenticated. chosen: the client may choose it at will, so that
-    it limits nobody by itself.
+    of: the key of a request. policy: what to call a limit by it. parts: the names it was made of;
+    "key" for a function of the user. wants: request headers it reads. identified: it asks who was
+    authenticated. chosen: the client may choose it at will, so that it limits nobody by itself.
     """
 
     of: KeyFunction
     policy: str
+    parts: tuple[str, ...]
     wants: frozenset[bytes] = frozenset()
     identified: bool = False
     chosen: bool = False
@@ -205,6 +206,7 @@ def compile_key(key: Key, ipv6_prefix: int) -> CompiledKey:
         return CompiledKey(
             composed_key([part.of for part in parts]),
             "-".join(part.policy for part in parts),
+            tuple(key),
             frozenset[bytes]().union(*(part.wants for part in parts)),
             any(part.identified for part in parts),
             any(part.chosen for part in parts),
@@ -214,24 +216,26 @@ def compile_key(key: Key, ipv6_prefix: int) -> CompiledKey:
             "key= takes 'client', 'principal', another name, several names, or a function (not a"
             " coroutine) of the exchange"
         )
-    return CompiledKey(custom_key(key, by_client), "custom")
+    return CompiledKey(custom_key(key, by_client), "custom", ("key",))
 
 
 def _named(key: str, by_client: KeyFunction) -> CompiledKey:
     kind, colon, name = key.partition(":")
     if key == "client":
-        return CompiledKey(by_client, key)
+        return CompiledKey(by_client, key, (key,))
     if key == "principal":
-        return CompiledKey(principal_key(by_client), key, identified=True)
+        return CompiledKey(principal_key(by_client), key, (key,), identified=True)
     if key == "credential":
-        return CompiledKey(credential_key(by_client), key, identified=True)
+        return CompiledKey(credential_key(by_client), key, (key,), identified=True)
     if key == "route":
-        return CompiledKey(route_key, key)
+        return CompiledKey(route_key, key, (key,))
     if kind == "claim" and name:
-        return CompiledKey(claim_key(name, by_client), name, identified=True)
+        return CompiledKey(claim_key(name, by_client), name, (key,), identified=True)
     if kind == "header" and _HEADER.match(name.lower()):
-        wants = frozenset({name.lower().encode("ascii")})
-        return CompiledKey(header_key(name.lower(), by_client), name.lower(), wants, chosen=True)
+        name = name.lower()
+        wants = frozenset({name.encode("ascii")})
+        of = header_key(name, by_client)
+        return CompiledKey(of, name, (f"header:{name}",), wants, chosen=True)
     hint = "; write for example 'claim:tenant' or 'header:x-device'"
     raise ConfigurationError(
         f"unknown key {key!r}" + (hint if colon else did_you_mean(key, _KINDS))

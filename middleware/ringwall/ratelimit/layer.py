@@ -111,7 +111,7 @@ class RateLimit(Layer):
             headers=headers, workers=workers, login=login, shadow=shadow, clock=clock,
         )  # fmt: skip
         judge.check_algorithms({rule.algorithm for rule in everything})
-        self.rules, self.store = tuple(everything), judge.store
+        self.rules, self.store, self.ipv6_prefix = tuple(everything), judge.store, ipv6_prefix
         self.colours = self.store.colours
         self.wants = frozenset[bytes]().union(*(rule.wants for rule in everything))
         if any(rule.identified for rule in everything):

@@ -103,7 +103,8 @@ class LoginLimit(Layer):
             workers=workers, login=True, shadow=False, clock=clock,
         )  # fmt: skip
         self._judge.check_algorithms({"gcra"})
-        self.colours = self._judge.store.colours
+        self.store, self.ipv6_prefix = self._judge.store, ipv6_prefix
+        self.colours = self.store.colours
         self._policy = policy
         self._bundle = self._judge.make_bundle(
             (*self._pair, *self._account, *self._clients), policy
@@ -121,11 +122,7 @@ class LoginLimit(Layer):
         except Unreadable as error:
             exchange.decisions.append(self._judge.unreadable)
             return error.response
-        client = self._client(exchange)
-        pair = joined("m", client, account)
-        checks = [Check(limit, pair) for limit in self._pair]
-        checks += [Check(limit, account) for limit in self._account]
-        checks += [Check(limit, client) for limit in self._clients]
+        checks = self.checks(self._client(exchange), account)
         verdict = self._judge(exchange, self._bundle, checks)
         if verdict is not None and not isinstance(verdict, Response):
             verdict = yield from verdict
@@ -133,6 +130,18 @@ class LoginLimit(Layer):
         if admitted is not None:
             exchange.state[self] = Reservation(admitted)
         return verdict
+
+    def checks(self, client: str | None, account: str | None) -> list[Check]:
+        """What is counted for the keys of a client, an account, or both."""
+        checks: list[Check] = []
+        if client is not None and account is not None:
+            pair = joined("m", client, account)
+            checks += [Check(limit, pair) for limit in self._pair]
+        if account is not None:
+            checks += [Check(limit, account) for limit in self._account]
+        if client is not None:
+            checks += [Check(limit, client) for limit in self._clients]
+        return checks
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
         if head.status in self._success:

@@ -61,6 +61,7 @@ class MessageLimit(Layer):
             raise ConfigurationError("websockets need a store that an event loop can ask")
         if rule.identified:
             self.inside = frozenset({"authentication"})
+        self.rules, self.store, self.ipv6_prefix = (rule,), judge.store, ipv6_prefix
         self._judge = Selection(
             judge, [rule], rule.policy, after=After(self), ipv6_prefix=ipv6_prefix
         ).judge

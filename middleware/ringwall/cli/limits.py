@@ -1,0 +1,150 @@
+"""`ringwall limits show|reset|top`: what is counted for somebody, and who is refused most."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .._errors import ConfigurationError
+
+_LAYERS = frozenset({"ratelimit", "login", "concurrency", "messages"})
+# Whoever is refused once may be a new name each time: only so many are counted at a time.
+_MOST_NAMES = 100_000
+_LONGEST_LINE = 1 << 20
+
+
+def add(commands: Any) -> None:
+    """Add the subcommands to the parser."""
+    parser = commands.add_parser(
+        "limits",
+        help="show or reset what is counted for somebody; who is refused most",
+        description="Ask the shared stores (Redis, Valkey, LMDB) of a stack. They keep hashes of"
+        " names: the name is given here, and hashed.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (
+        ("show", "print where somebody stands with each limit; charges nothing"),
+        ("reset", "forget what is counted for somebody"),
+    ):
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action.add_argument(
+            "keys", nargs="+", metavar="KEY",
+            help="203.0.113.7, principal:alice, credential:ID, claim:tenant=acme,"
+            " route:/items/{id}, account:alice, key:VALUE; limits by several need them all",
+        )  # fmt: skip
+        action.add_argument(
+            "--stack", required=True, metavar="MODULE:ATTR",
+            help="a Stack, a layer, or an app that one wraps",
+        )  # fmt: skip
+        action.add_argument("--issuer", help="who vouches for the principal, or for the claim")
+        action.set_defaults(run=run_show if name == "show" else run_reset)
+    text = "print who was refused most, from a file that Audit has written ('-': standard input)"
+    top = actions.add_parser("top", help=text, description=text[0].upper() + text[1:] + ".")
+    top.add_argument("file", metavar="AUDIT.JSONL")
+    top.add_argument("--most", type=int, default=20, help="how many lines to print (20)")
+    top.set_defaults(run=run_top)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Print the limits; returns the exit status: 1 where one is used up."""
+    from ..ratelimit.inspection import Subject, show
+    from ..ratelimit.store import StoreUnavailable
+
+    layers = _layers(options.stack)
+    try:
+        counts = show(layers, Subject(options.keys, options.issuer))
+    except StoreUnavailable:
+        return _unavailable()
+    if not counts:
+        raise ConfigurationError("no limit of this stack is counted by such a key")
+    print(f"{'limit':32s}{'left':>10s}{'of':>12s}{'window':>12s}{'wait':>12s}")
+    for (limit, _, _), quota in counts:
+        print(
+            f"{limit.name:32s}{quota.remaining:10d}{limit.quota:12d}"
+            f"{_seconds(limit.window):>12s}{_seconds(quota.wait):>12s}"
+        )
+    return 1 if any(quota.remaining == 0 for _, quota in counts) else 0
+
+
+def run_reset(options: argparse.Namespace) -> int:
+    """Forget, and say what; returns the exit status."""
+    from ..ratelimit.inspection import Subject, reset
+    from ..ratelimit.store import StoreUnavailable
+
+    layers = _layers(options.stack)
+    try:
+        forgotten = reset(layers, Subject(options.keys, options.issuer))
+    except StoreUnavailable:
+        return _unavailable()
+    if not forgotten:
+        raise ConfigurationError("no limit of this stack is counted by such a key")
+    for name in sorted({check.limit.name for check in forgotten}):
+        print(f"reset: {name}")
+    print("workers that remember a denial go on denying until it lapses")
+    return 0
+
+
+def run_top(options: argparse.Namespace) -> int:
+    """Print a table; returns the exit status."""
+    if options.file == "-":
+        counted = _count(sys.stdin.buffer)
+    else:
+        try:
+            with Path(options.file).open("rb") as lines:
+                counted = _count(lines)
+        except OSError as error:
+            raise ConfigurationError(f"cannot read the file: {type(error).__name__}") from None
+    for (client, subject, rule), count in counted.most_common(options.most):
+        print(f"{count:10d}  {rule:32s}  {client:40s}  {subject}")
+    return 0
+
+
+def _count(lines: Iterable[bytes]) -> Counter[tuple[str, str, str]]:
+    """Refusals by client, subject and rule. What is no record is passed over."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for line in lines:
+        if len(line) > _LONGEST_LINE or b'"deny"' not in line:
+            continue
+        try:
+            record = json.loads(line)
+            client, subject = record["client"], record["actor"]["subject"]
+            rules = [
+                str(one["rule"])
+                for one in record["decisions"]
+                if one["layer"] in _LAYERS and one["outcome"] == "deny"
+            ]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        for rule in rules:
+            counted[_text(client), _text(subject), _text(rule)] += 1
+        if len(counted) > _MOST_NAMES:
+            counted = Counter(dict(counted.most_common(_MOST_NAMES // 2)))
+    return counted
+
+
+def _text(value: object) -> str:
+    """Nothing that could steer a terminal, whoever wrote the file."""
+    return "-" if value is None else "".join(c if c.isprintable() else "?" for c in str(value))
+
+
+def _layers(target: str) -> list[Any]:
+    from ._target import layers_of, load
+
+    found = [*layers_of(load(target))]
+    if not found:
+        raise ConfigurationError(f"{target!r} holds no layers; name a Stack, a layer or an app")
+    return found
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{-(-microseconds // 1_000_000)} s"
+
+
+def _unavailable() -> int:
+    print("ringwall: the store does not answer", file=sys.stderr)
+    return 3
