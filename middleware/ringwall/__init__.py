@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from .authn import generate_api_key as generate_api_key
     from .authn import hash_password as hash_password
     from .authn import rotate_api_key as rotate_api_key
+    from .authz import OPA as OPA
     from .authz import Authorization as Authorization
+    from .authz import AuthZEN as AuthZEN
+    from .authz import Casbin as Casbin
+    from .authz import Cedar as Cedar
     from .authz import Policy as Policy
     from .authz import allow as allow
     from .authz import attribute as attribute
@@ -90,6 +94,7 @@ _EXPORTS = {
     "authz": (
         *("Authorization", "Policy", "allow", "forbid", "public", "resource_of"),
         *("scope", "role", "owner", "when", "claim", "attribute", "same", "tenant", "fields"),
+        *("Cedar", "Casbin", "OPA", "AuthZEN"),
     ),
     "external": ("extauthz",),
     "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),

@@ -14,20 +14,29 @@ from ._objects import owner, when
 from ._sources import body, query
 from .authorization import Authorization
 from .decision import PolicyDecision
+from .engines import OPA, AuthZEN, Casbin, Cedar, Engine, EngineFailed, Entity, Question
 from .policy import Policy
 from .resource import resource_of
 from .rules import Rule, allow, forbid, public
 
 __all__ = [
+    "OPA",
+    "AuthZEN",
     "Authorization",
+    "Casbin",
+    "Cedar",
     "Condition",
     "Context",
+    "Engine",
+    "EngineFailed",
+    "Entity",
     "Facts",
     "Loader",
     "Need",
     "ObjectCache",
     "Policy",
     "PolicyDecision",
+    "Question",
     "RequestContext",
     "Rule",
     "allow",

@@ -16,10 +16,13 @@ from ._sources import PathId, Source
 class Load:
     """A loader and where its arguments come from.
 
-    many: an id comes from an array. reads_body: one comes from the body.
+    many: an id comes from an array. reads_body: one comes from the body. is_object: what it gets is
+    an object, to be handed to the handler.
     """
 
     __slots__ = ("_names", "_path_names", "_sources", "loader", "many", "reads_body")
+
+    is_object = True
 
     def __init__(self, loader: Loader, sources: Mapping[str, Source]) -> None:
         self.loader = loader
@@ -34,6 +37,11 @@ class Load:
 
     def __repr__(self) -> str:
         return f"<Load {self.loader!r}>"
+
+    @property
+    def colours(self) -> frozenset[str]:
+        """The interfaces it can serve."""
+        return self.loader.colours
 
     def objects(self, facts: Facts) -> list[Any] | None:
         """The objects; None where one is missing, and a need in the facts if it can be had."""

@@ -58,5 +58,5 @@ def overlooked(decision: PolicyDecision) -> PolicyDecision:
     return PolicyDecision(True, decision.rule, ("would-deny", reason), 200, None, (), record)
 
 
-# Reasons that tell of a fault in the application's own functions.
-ERRORS = frozenset({"load-failed", "predicate-failed"})
+# Reasons that tell of a fault in the application's own functions, or in an engine it asks.
+ERRORS = frozenset({"load-failed", "predicate-failed", "engine-failed"})

@@ -79,7 +79,7 @@ class Policy:
     def colours(self) -> frozenset[str]:
         """The interfaces that its loaders can serve."""
         both = frozenset({"asgi", "wsgi"})
-        return both.intersection(*(load.loader.colours for load in self._loads))
+        return both.intersection(*(load.colours for load in self._loads))
 
     @property
     def reads_body(self) -> bool:
@@ -257,6 +257,6 @@ def _check_unambiguous(match: Match) -> None:
     rules = [rule for rule, _ in match.forbids]
     if match.rule is not None:
         rules.append(match.rule)
-    loads: list[Load] = [load for rule in rules for load in rule.loads]
+    loads: list[Load] = [load for rule in rules for load in rule.loads if load.is_object]
     if len({load.loader.identity for load in loads}) > 1:
         raise TypeError("this rule loads several objects: check without resource=")

@@ -19,12 +19,12 @@ def hand_over(exchange: Exchange, loads: tuple[Load, ...], facts: Facts) -> None
     # By key, as two conditions on one object are still one object.
     found: dict[Any, dict[Any, Any]] = {}
     for load in loads:
-        for key in (load.loader.cache is None and load.keys(facts)) or ():
+        for key in (load.is_object and load.loader.cache is None and load.keys(facts)) or ():
             thing = facts.objects.get(key, NO_OBJECT)
             if thing is not NO_OBJECT:
                 found.setdefault(load.loader.identity, {})[key] = thing
     if found:
-        arrays = {load.loader.identity for load in loads if load.many}
+        arrays = {load.loader.identity for load in loads if load.is_object and load.many}
         exchange.state[_KEY] = {
             identity: list(by_key.values())
             if len(by_key) > 1 or identity in arrays
