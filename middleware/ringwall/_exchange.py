@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from ._conceal import without_query
 from ._lazy import lazy
+from ._pace import PACE, Pace
 from ._pending import Call, Pending
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class BodyIncomplete(Exception):
     """The body is not as long as Content-Length declares, or that header is malformed."""
 
 
+class BodyTooSlow(BodyIncomplete):
+    """The body comes more slowly than the pace given to `read_body` allows."""
+
+
 class ClientDisconnected(Exception):
     """The client went away. There is nobody to answer: layers let it pass."""
 
@@ -49,7 +54,7 @@ class ClientDisconnected(Exception):
 class BodyReader(Protocol):
     """The adapter's end of the request body, in one colour."""
 
-    def call(self, limit: int) -> Call[bytes]: ...
+    def call(self, limit: int, pace: Pace) -> Call[bytes]: ...
 
 
 class FirstMessage(Protocol):
@@ -234,10 +239,12 @@ class Exchange:
         message: bytes | None = yield self.opener.call(limit, timeout)
         return message
 
-    def read_body(self, limit: int) -> Pending[bytes]:
+    def read_body(self, limit: int, pace: Pace = PACE) -> Pending[bytes]:
         """Read the whole request body, at most `limit` bytes; the app gets it replayed.
 
-        Raises (into the policy): BodyTooLarge, BodyIncomplete, ClientDisconnected.
+        Under WSGI no read can be interrupted: there `pace` is looked at between two of them.
+
+        Raises (into the policy): BodyTooLarge, BodyIncomplete, BodyTooSlow, ClientDisconnected.
         """
         if self.body is not None:
             if len(self.body) > limit:
@@ -245,7 +252,7 @@ class Exchange:
             return self.body
         if self.reader is None:
             return b""  # a websocket handshake has no body
-        body: bytes = yield self.reader.call(limit)
+        body: bytes = yield self.reader.call(limit, pace)
         self.body = body
         return body
 

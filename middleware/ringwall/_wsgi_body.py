@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ._exchange import BodyIncomplete, BodyTooLarge, declared_length
+from ._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, declared_length
+from ._pace import Pace
 from ._pending import Call
 from ._wsgi_request import Environ
 
@@ -19,10 +20,10 @@ class Input:
         self._declared = environ.get("CONTENT_LENGTH") or None
         self._environ = environ
 
-    def call(self, limit: int) -> Call[bytes]:
-        return Call(self._read, None, limit)
+    def call(self, limit: int, pace: Pace) -> Call[bytes]:
+        return Call(self._read, None, limit, pace)
 
-    def _read(self, limit: int) -> bytes:
+    def _read(self, limit: int, pace: Pace) -> bytes:
         environ = self._environ
         declared = declared_length(self._declared.encode("latin-1") if self._declared else None)
         if declared is not None and declared > limit:
@@ -34,7 +35,7 @@ class Input:
                 raise BodyIncomplete
             return b""
         stream = environ["wsgi.input"]
-        body = _read_up_to(stream, limit + 1 if declared is None else declared)
+        body = _read_up_to(stream, limit + 1 if declared is None else declared, pace)
         if len(body) > limit:
             environ["wsgi.input"] = io.BufferedReader(_Rejoined(body, stream))
             raise BodyTooLarge
@@ -63,8 +64,9 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def _read_up_to(stream: Any, most: int) -> bytes:
+def _read_up_to(stream: Any, most: int, pace: Pace) -> bytes:
     buffer = io.BytesIO()
+    begin = pace.clock()
     while (missing := most - buffer.tell()) > 0:
         try:
             chunk = stream.read(min(missing, 65536))
@@ -73,4 +75,6 @@ def _read_up_to(stream: Any, most: int) -> bytes:
         if not chunk:
             break
         buffer.write(chunk)
+        if buffer.tell() < most and pace.left(begin, buffer.tell()) <= 0:
+            raise BodyTooSlow
     return buffer.getvalue()

@@ -223,7 +223,7 @@ def test_a_client_that_goes_away_is_answered_by_nobody():
     from authz_support import exchange
 
     class Gone:
-        def call(self, limit):
+        def call(self, limit, pace):
             from ringwall._pending import Call
 
             def gone(limit):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from .._errors import ConfigurationError
+from .._pace import PACE, Pace
 from ._json import StrictJSON
 from ._schema import FormatCheck, JSONSchema, Schema
+from ._size import parse_size
 
 # Parsers and validators recurse. On the 128 KiB stack of a thread under musl, with a schema of ten
 # nested keywords for each level, a depth of 150 passed and 200 crashed the process.
@@ -65,6 +67,13 @@ def make_options(
         )
     parse = StrictJSON(max_depth, max_values)
     return Options(limit, parse, max_values, max_fields, dialect, dict(resources or {}), formats)
+
+
+def make_pace(timeout: float, minimum_rate: str | int, clock: Callable[[], float]) -> Pace:
+    """Raises ConfigurationError: it is no time, or no rate."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ConfigurationError(f"timeout={timeout!r}: write seconds, such as 60")
+    return Pace(timeout, parse_size(minimum_rate), PACE.grace, clock)
 
 
 def _is_in(value: object, most: int) -> bool:

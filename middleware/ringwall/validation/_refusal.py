@@ -17,6 +17,7 @@ TOO_LARGE = Reason(413, "body-too-large", "The body is larger than what is accep
 BAD_LENGTH = Reason(
     400, "bad-length", "The body is not as long as Content-Length says, or that is no length."
 )
+TOO_SLOW = Reason(408, "body-too-slow", "The body did not come fast enough.")
 NO_BODY_HERE = Reason(415, "undeclared-body", "No body is accepted here.")
 UNSUPPORTED_TYPE = Reason(
     415,
@@ -60,6 +61,7 @@ TOO_MANY_PARAMETERS = Reason(400, "too-many-parameters", "The query holds too ma
 REASONS = (
     TOO_LARGE,
     BAD_LENGTH,
+    TOO_SLOW,
     NO_BODY_HERE,
     UNSUPPORTED_TYPE,
     UNSUPPORTED_ENCODING,

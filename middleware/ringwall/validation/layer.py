@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._errors import ConfigurationError, MissingDependency
-from .._exchange import BodyIncomplete, BodyTooLarge, Decision, Exchange
+from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Decision, Exchange
 from .._layer import Layer, Verdict
 from .._pending import Pending
 from ..problem import Response, problem
@@ -14,6 +15,7 @@ from ._refusal import (
     BAD_LENGTH,
     NO_BODY_HERE,
     TOO_LARGE,
+    TOO_SLOW,
     UNSUPPORTED_ENCODING,
     UNSUPPORTED_TYPE,
     Reason,
@@ -48,14 +50,17 @@ class BodyValidation(Layer):
         dialect: the JSON Schema dialect where a schema has no `$schema`: "2020-12", "2019-09",
             "draft-07", "draft-06", "draft-04".
         resources: schemas by URI that `$ref` may name. Nothing is ever fetched.
+        timeout: seconds that a body may take. minimum_rate: bytes per second that it must come with
+            after the first ten. Under WSGI a read cannot be interrupted: there the server's own
+            limits count, and these are looked at between reads. clock: seconds, monotonic.
         formats: True checks `format`; a mapping of names to checks adds one's own; False ignores
             `format`, as plain JSON Schema 2020-12 does.
 
     What is refused, as a problem document: 400 malformed (strict JSON: no name twice, no NaN, no
     byte order mark, UTF-8 only), empty, too deep, too many values, or not as long as declared;
-    413 too large; 415 another media type, charset or content coding, or a body that no route
-    declares; 422 not as the schema says, with `errors: [{pointer, code, detail}]`. No answer
-    repeats any part of the input.
+    408 too slow; 413 too large; 415 another media type, charset or content coding, or a body that
+    no route declares; 422 not as the schema says, with `errors: [{pointer, code, detail}]`. No
+    answer repeats any part of the input.
 
     It stands inside `Authentication` and `Authorization`: whoever may not send a body shall
     neither make the server read and parse it nor learn the schema from the answers.
@@ -92,6 +97,9 @@ class BodyValidation(Layer):
         dialect: str = "2020-12",
         resources: Mapping[str, JSONSchema] | None = None,
         formats: bool | Mapping[str, FormatCheck] = True,
+        timeout: float = 60.0,
+        minimum_rate: str | int = 1000,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if openapi is None and not isinstance(schemas, Mapping):
             raise ConfigurationError(
@@ -105,7 +113,7 @@ class BodyValidation(Layer):
                 raise ConfigurationError(f"{name}={value!r} is unknown; use 'refuse' or 'pass'")
         try:
             from ._build import table_of_schemas
-            from ._options import make_options
+            from ._options import make_options, make_pace
             from .openapi import table_of_document
         except ModuleNotFoundError as error:
             raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
@@ -126,6 +134,7 @@ class BodyValidation(Layer):
                 self.name, openapi, options, base=base_path, strict=strict
             )
         self._table.exempt(exempt)
+        self._pace = make_pace(timeout, minimum_rate, clock)
         self.wants = BodyValidation.wants | self._table.wants
         self._on_undeclared = self._pass
         if undeclared == "refuse":
@@ -176,11 +185,13 @@ class BodyValidation(Layer):
         required: bool,
     ) -> Pending[Response | None]:
         try:
-            body = yield from exchange.read_body(accepted.limit)
+            body = yield from exchange.read_body(accepted.limit, self._pace)
             if body or required:
                 exchange.state[VALIDATED] = accepted.handler(body, content_type)
         except BodyTooLarge:
             return operation.refuse(exchange, TOO_LARGE)
+        except BodyTooSlow:
+            return operation.refuse(exchange, TOO_SLOW)
         except BodyIncomplete:
             return operation.refuse(exchange, BAD_LENGTH)
         except Refused as refused:
@@ -198,9 +209,11 @@ class BodyValidation(Layer):
         # Transfer-Encoding for a body. Reading up to its first byte can.
         refuse = _refuse if operation is None else operation.refuse
         try:
-            yield from exchange.read_body(0)
+            yield from exchange.read_body(0, self._pace)
         except BodyTooLarge:
             return refuse(exchange, reason)
+        except BodyTooSlow:
+            return refuse(exchange, TOO_SLOW)
         except BodyIncomplete:
             return refuse(exchange, BAD_LENGTH)
         exchange.decisions.append(_NO_BODY if operation is None else operation.allowed)
@@ -233,7 +246,7 @@ _UNDECLARED = {
         problem(reason.status, reason.detail, code=reason.code),
         Decision(BodyValidation.name, "deny", "undeclared", reason.code),
     )
-    for reason in (NO_BODY_HERE, BAD_LENGTH)
+    for reason in (NO_BODY_HERE, BAD_LENGTH, TOO_SLOW)
 }
 
 
