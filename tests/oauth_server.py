@@ -6,7 +6,8 @@
 
 It does authorization code with PKCE (RFC 7636), client credentials, opaque tokens and JWTs (RFC
 9068; they name no `kid`, as Authlib makes them), introspection plain (RFC 7662) and signed (RFC
-9701), JWKS, both kinds of discovery, and rotation of its keys.
+9701), JWKS, both kinds of discovery, and rotation of its keys. Who asks for a token with a DPoP
+proof (RFC 9449) gets one that is bound to that key: Authlib does not do that, so joserfc does here.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import jwt as pyjwt
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import TokenMixin, grants
 from authlib.oauth2.rfc6749.models import AuthorizationCodeMixin, ClientMixin
@@ -38,12 +40,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from flask import Flask, jsonify, redirect, request
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jws import JWSRegistry
 from werkzeug.serving import make_server
 
 AUDIENCE = "https://api.example.com"
 SCOPE = "orders:read orders:write"
 REDIRECT = "https://app.example.com/callback"
+_ANY_HEADER = JWSRegistry(algorithms=["ES256"], strict_check_header=False)
 
 
 class Client(ClientMixin):
@@ -111,6 +115,8 @@ class Token(TokenMixin):
         self.subject = subject
         self.issued_at = int(time.time())
         self.expires_at = self.issued_at + issued["expires_in"]
+        self.token_type = issued["token_type"]
+        self.thumbprint = _thumbprint_of_proof()
         self.revoked = False
 
     def is_expired(self) -> bool:
@@ -118,6 +124,39 @@ class Token(TokenMixin):
 
     def is_revoked(self) -> bool:
         return self.revoked
+
+
+class Holder:
+    """A client with a key of its own, and the proofs that it makes with PyJWT."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.jwk = ECKey.import_key(self.key.public_key()).as_dict(private=False)
+        self.jwk.pop("kid", None)
+
+    def prove(self, method: str, url: str, token: str | None = None, **more: Any) -> str:
+        claims = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, **more}
+        claims.setdefault("iat", int(time.time()))
+        if token is not None:
+            digest = hashlib.sha256(token.encode()).digest()
+            claims["ath"] = urlsafe_b64encode(digest).rstrip(b"=").decode()
+        headers = {"typ": "dpop+jwt", "jwk": self.jwk}
+        return pyjwt.encode(claims, self.key, algorithm="ES256", headers=headers)
+
+
+def _thumbprint_of_proof() -> str | None:
+    """Of the key that the request for a token is signed with, checked by joserfc."""
+    proof = request.headers.get("DPoP")
+    if proof is None:
+        return None
+    key = ECKey.import_key(pyjwt.get_unverified_header(proof)["jwk"])
+    checked = jwt.decode(proof, key, algorithms=["ES256"], registry=_ANY_HEADER)
+    claims = checked.claims
+    assert checked.header["typ"] == "dpop+jwt"
+    assert (claims["htm"], claims["htu"]) == (request.method, request.base_url)
+    assert abs(time.time() - claims["iat"]) < 60
+    assert claims["jti"]
+    return key.thumbprint()
 
 
 class OAuthServer:
@@ -176,10 +215,19 @@ class OAuthServer:
     def revoke(self, token: str) -> None:
         self._tokens[token].revoked = True
 
-    def client_credentials(self, client_id: str = "batch", scope: str = SCOPE) -> str:
-        return self._token(client_id, grant_type="client_credentials", scope=scope)
+    def client_credentials(
+        self, client_id: str = "batch", scope: str = SCOPE, *, holder: Holder | None = None
+    ) -> str:
+        return self._token(client_id, holder, grant_type="client_credentials", scope=scope)
 
-    def log_in(self, user: str, client_id: str = "web", *, verifier: str | None = None) -> str:
+    def log_in(
+        self,
+        user: str,
+        client_id: str = "web",
+        *,
+        verifier: str | None = None,
+        holder: Holder | None = None,
+    ) -> str:
         """The authorization code flow with PKCE, as a browser and the app go through it."""
         right = secrets.token_urlsafe(48)
         digest = hashlib.sha256(right.encode()).digest()
@@ -199,18 +247,25 @@ class OAuthServer:
         (code,) = parse_qs(urlsplit(answer.headers["location"]).query)["code"]
         return self._token(
             client_id,
+            holder,
             grant_type="authorization_code",
             code=code,
             redirect_uri=REDIRECT,
             code_verifier=verifier or right,
         )
 
-    def _token(self, client_id: str, **form: str) -> str:
+    def _token(self, client_id: str, holder: Holder | None, **form: str) -> str:
+        url = f"{self.issuer}/token"
         answer = self.http.post(
-            f"{self.issuer}/token", data=form, auth=(client_id, self.clients[client_id].secret)
+            url,
+            data=form,
+            auth=(client_id, self.clients[client_id].secret),
+            headers={} if holder is None else {"DPoP": holder.prove("POST", url)},
         )
         answer.raise_for_status()
-        return str(answer.json()["access_token"])
+        issued = answer.json()
+        assert issued["token_type"] == ("Bearer" if holder is None else "DPoP")
+        return str(issued["access_token"])
 
     # How it does it
 
@@ -240,6 +295,7 @@ class OAuthServer:
                 subject_types_supported=["public"],
                 id_token_signing_alg_values_supported=["RS256"],
                 code_challenge_methods_supported=["S256"],
+                dpop_signing_alg_values_supported=["ES256"],
             )
 
         @app.get("/jwks")
@@ -284,6 +340,10 @@ class OAuthServer:
             def get_audiences(self, client: Any, user: Any, scope: Any) -> str:
                 return AUDIENCE
 
+            def get_extra_claims(self, *asked: Any) -> dict[str, Any]:
+                thumbprint = _thumbprint_of_proof()
+                return {} if thumbprint is None else {"cnf": {"jkt": thumbprint}}
+
         def lifetime(client: Any, grant_type: Any) -> int:
             return server.lifetime
 
@@ -296,7 +356,8 @@ class OAuthServer:
 
         def generate(grant_type: Any, client: Client, **options: Any) -> Any:
             chosen = plain if client.opaque else jwts
-            return chosen(grant_type=grant_type, client=client, **options)
+            issued = chosen(grant_type=grant_type, client=client, **options)
+            return issued if _thumbprint_of_proof() is None else {**issued, "token_type": "DPoP"}
 
         return generate
 
@@ -335,10 +396,12 @@ def _introspection(server: OAuthServer) -> type:
             return server._tokens.get(value)
 
         def introspect_token(self, token: Token) -> dict[str, Any]:
+            bound = {} if token.thumbprint is None else {"cnf": {"jkt": token.thumbprint}}
             return {
+                **bound,
                 "active": True,
                 "client_id": token.client_id,
-                "token_type": "Bearer",
+                "token_type": token.token_type,
                 "scope": token.scope,
                 "sub": token.subject,
                 "aud": AUDIENCE,

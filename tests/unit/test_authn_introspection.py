@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 import urllib.parse
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_support import Lines
 from authn_support import (
     AUDIENCE,
     CLAIMS,
@@ -23,6 +25,7 @@ from authn_support import (
     Port,
     bearer,
     jwks,
+    landed,
     send,
     send_asgi,
     send_wsgi,
@@ -31,10 +34,12 @@ from authn_support import (
 )
 from ringwall import (
     JWT,
+    Audit,
     Authentication,
     ConfigurationError,
     Denylist,
     Introspection,
+    Stack,
 )
 from ringwall._errors import MissingDependency
 from ringwall.authn import ANY_AUDIENCE, Answer, NotAnswered, _introspector
@@ -498,6 +503,31 @@ def test_the_keys_of_signed_answers_are_fetched_and_renewed():
     clock.now = 62
     server.otherwise = sign(SIGNED, typ="token-introspection+jwt", name="rsa")
     assert refused(send(wrap, bearer(TOKEN)), "introspection-unavailable", 503)
+
+
+def test_what_happens_to_those_keys_stands_in_the_audit():
+    url = "https://id.example.com/jwks"
+    clock, port, lines = Clock(0.0), Port({url: jwks("rsa")}), Lines()
+    options = SIGNED_OPTIONS | {"keys": url, "fetcher": port, "monotonic": clock, "cache_size": 0}
+    wrap = Stack(Audit(lines), layer(signed(), **options))
+
+    def events():
+        said = [d["reason"] for line in lines.lines for d in json.loads(line)["decisions"]]
+        lines.lines.clear()
+        return [reason for reason in said if reason.startswith("keys-")]
+
+    assert send(wrap, bearer(TOKEN), sides="w").status == 200
+    assert events() == []
+    port.documents[url] = OSError()
+    clock.now = 1300  # renewed in the request: nobody asked for long
+    assert send(wrap, bearer(TOKEN), sides="w").status == 200
+    assert events() == ["keys-outage"]
+    port.documents[url] = jwks("rsa", "p256")
+    clock.now = 1400
+    send(wrap, bearer(TOKEN), sides="w")
+    landed()
+    assert send(wrap, bearer(TOKEN), sides="w").status == 200
+    assert events() == ["keys-restored", "keys-rotated"]
 
 
 def test_without_keys_no_signed_answer_counts():

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from authn_support import Clock, bearer, landed, send, send_asgi, send_wsgi
-from oauth_server import AUDIENCE, OAuthServer
-from ringwall import JWT, Authentication, ConfigurationError, Introspection, Stack
+from oauth_server import AUDIENCE, Holder, OAuthServer
+from ringwall import JWT, Authentication, ConfigurationError, DPoP, Introspection, Stack
 from ringwall.authn import HTTPFetcher
 from ringwall.authn._failure import Refused
 from ringwall.authn._fetch import tls_context
@@ -98,6 +98,36 @@ def test_an_outage_of_the_server(server):
     assert send(layer, token, sides="w").status == 200
     landed()
     assert send(layer, token).status == 200
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+def test_tokens_bound_to_a_key(server, opaque):
+    scheme = introspection(server) if opaque else jwt(server, typ="at+jwt")
+    layer = Authentication(scheme, DPoP(scheme, origin=AUDIENCE))
+    alice, eve = Holder(), Holder()
+    token = server.log_in("alice", "legacy" if opaque else "web", holder=alice)
+
+    def ask(holder, token=token, **changes):
+        proof = holder.prove("GET", AUDIENCE + "/", token, **changes)
+        headers = [(b"authorization", b"DPoP " + token.encode()), (b"dpop", proof.encode())]
+        return send(layer, *headers, sides="w")
+
+    principal = ask(alice).principal
+    assert (principal.subject, principal.issuer, principal.scheme) == (
+        "alice",
+        server.issuer,
+        "dpop",
+    )
+    assert refused(ask(eve), "proof-key-mismatch")
+    assert refused(ask(alice, htm="POST"), "proof-for-another-request")
+    assert refused(send(layer, bearer(token.encode())), "proof-required")
+    other = server.log_in("alice", "legacy" if opaque else "web", holder=alice)
+    proof = alice.prove("GET", AUDIENCE + "/", other).encode()
+    stolen = [(b"authorization", b"DPoP " + token.encode()), (b"dpop", proof)]
+    assert refused(send(layer, *stolen), "proof-for-another-token")
+    plain = server.log_in("bob", "legacy" if opaque else "web")
+    assert send(layer, bearer(plain.encode())).principal.scheme == "bearer"
+    assert refused(ask(alice, plain), "token-not-bound")
 
 
 @pytest.mark.parametrize("verify", [None, "other"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._bound import Bound, bind, binding_of, scheme_of
@@ -68,7 +69,7 @@ class Answers:
         self._media_type = JSON if signed is None else JWT
         self._ttl = ttl
 
-    def read(self, answer: Answer, interface: str, now: float) -> Pending[dict[str, Any]]:
+    def read(self, answer: Answer, exchange: Exchange, now: float) -> Pending[dict[str, Any]]:
         """The claims about the token.
 
         Raises:
@@ -83,7 +84,7 @@ class Answers:
             except NotJSON:
                 raise NotAnswered from None
         else:
-            claims = yield from self._signed.read(answer.body, interface, now)
+            claims = yield from self._signed.read(answer.body, exchange, now)
         if type(claims) is not dict or type(claims.get("active")) is not bool:
             raise NotAnswered
         return claims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._exchange import Exchange
 from .._pending import Pending
 from ._claims import date
 from ._failure import Refused
@@ -37,24 +38,27 @@ class SignedAnswers:
         self._limit = limit
         self._leeway = leeway
 
-    def read(self, body: bytes, interface: str, now: float) -> Pending[object]:
+    def read(self, body: bytes, exchange: Exchange, now: float) -> Pending[object]:
         """The claims about the token.
 
         Raises:
             NotAnswered: not signed by the server, or not meant for this service at this time.
         """
-        if not self._source.ready(interface):
+        try:
+            if not self._source.ready(exchange.interface):
+                yield from self._source.refresh(body)
+            try:
+                return self._judge(body, now)
+            except Refused as refused:
+                if refused.failure not in KEY_FAILURES or not self._source.may_have_more():
+                    raise NotAnswered from None
             yield from self._source.refresh(body)
-        try:
-            return self._judge(body, now)
-        except Refused as refused:
-            if refused.failure not in KEY_FAILURES or not self._source.may_have_more():
+            try:
+                return self._judge(body, now)
+            except Refused:
                 raise NotAnswered from None
-        yield from self._source.refresh(body)
-        try:
-            return self._judge(body, now)
-        except Refused:
-            raise NotAnswered from None
+        finally:
+            self._source.tell(exchange, self._issuer)
 
     def _judge(self, body: bytes, now: float) -> object:
         keys = self._source.keys

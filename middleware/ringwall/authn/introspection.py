@@ -93,6 +93,8 @@ class Introspection(TokenScheme):
         transport, atransport: httpx transports.
         clock: seconds since the epoch. monotonic: seconds that only grow.
 
+    What happens to the keys for signed answers is told to the audit as `JWT` does.
+
     Whatever is no clear "active" from the server is refused; 503 where it cannot be asked.
 
     Raises:
@@ -274,7 +276,7 @@ class Introspection(TokenScheme):
         try:
             answer = yield from perform(Call(self._introspect, self._aintrospect, token))
             self._breaker.succeeded()
-            claims = yield from self._answers.read(answer, exchange.interface, self._clock())
+            claims = yield from self._answers.read(answer, exchange, self._clock())
         except Exception as error:  # noqa: BLE001 - whatever a port throws, nothing is known good
             # What one token can provoke must not open the circuit for all the others.
             if not isinstance(error, self._not_answered):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .._errors import MissingDependency
-from .._exchange import Decision, Exchange
+from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._algorithms import check_algorithms
@@ -22,7 +22,7 @@ from ._claims import BAD_CLAIMS, CLAIM_FAILURES, NOTHING, Claim, ClaimsPolicy, f
 from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure, Refused
 from ._scheme import at_least, header_name
-from ._source import OUTAGE, KeySource
+from ._source import KeySource
 from ._tokens import Found, TokenScheme
 from .mtls import MutualTLS
 
@@ -217,7 +217,7 @@ class JWT(TokenScheme):
         self, token: bytes, digest: bytes, now: float, exchange: Exchange
     ) -> Principal | Bound | Failure:
         if self._source.events:
-            self._tell(exchange)
+            self._source.tell(exchange, self._rule)
         keys = self._source.keys
         if keys is None:
             return KEYS_UNAVAILABLE
@@ -225,14 +225,6 @@ class JWT(TokenScheme):
             return self._verify(token, digest, now, keys)
         except Refused as refused:
             return refused.failure
-
-    def _tell(self, exchange: Exchange) -> None:
-        """Let the audit see what happened to the keys: nobody else hears of the background."""
-        events = self._source.events
-        while events:
-            event = events.popleft()
-            outcome: Literal["allow", "error"] = "error" if event is OUTAGE else "allow"
-            exchange.decisions.append(Decision("authentication", outcome, self._rule, event))
 
     def _claims_to_judge(self, header: Header, claims: Any) -> Any:
         """The claims as the policy shall see them; presets supply what lies elsewhere."""
