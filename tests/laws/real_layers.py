@@ -8,7 +8,8 @@ import json
 from hypothesis import strategies as st
 
 from audit_support import Lines
-from authn_support import AUDIENCE, ISSUER, NOW, jwks, sign
+from authn_support import AUDIENCE, CLAIMS, ISSUER, NOW, jwks, sign
+from dpop_support import ORIGIN, bound, prove, with_proof
 from ringwall import (
     CORS,
     HTTPS,
@@ -19,7 +20,9 @@ from ringwall import (
     Authorization,
     BodyValidation,
     ConcurrencyLimit,
+    DPoP,
     LoginLimit,
+    MutualTLS,
     RateLimit,
     SecurityHeaders,
     allow,
@@ -29,6 +32,7 @@ from ringwall import (
     role,
     scope,
 )
+from ringwall.authn import Nonces
 from ringwall.testing import Request
 
 NAMES = [
@@ -67,15 +71,30 @@ def api_key():
     return generate_api_key("bob", scopes=["orders:read"], expires_in=None)
 
 
+class Forgetful:
+    """Each run sends the same proof again: here that must not matter."""
+
+    immediate = True
+
+    def first_use(self, key, proof, keep):
+        return True
+
+
+NONCES = Nonces(b"0123456789abcdef0123456789abcdef", span=60)
+
+
 @functools.cache
 def stateless():
     """Layers that keep nothing of a request can serve every run."""
+    jwt = JWT(issuer=ISSUER, audience=AUDIENCE, keys=jwks("rsa"), mtls=MutualTLS(), clock=at_noon)
+    dpop = {"origin": ORIGIN, "nonces": NONCES, "replays": Forgetful(), "clock": at_noon}
     return {
         "https": HTTPS(hosts=["api.example.com"]),
         "cors": CORS(["https://app.example.com"], credentials=True),
         "headers": SecurityHeaders(),
         "authn": Authentication(
-            JWT(issuer=ISSUER, audience=AUDIENCE, keys=jwks("rsa"), clock=at_noon),
+            jwt,
+            DPoP(jwt, **dpop),
             APIKey([api_key()[1]], clock=at_noon),
             exempt=["/healthz"],
         ),
@@ -117,7 +136,23 @@ def credentials():
         ((b"authorization", b"ApiKey rw_wrong"),),
         ((b"authorization", b"Basic YTpi"),),
         ((b"authorization", b"Bearer " + token), (b"authorization", b"ApiKey x")),
+        *bound_credentials(),
     ]
+
+
+def bound_credentials():
+    """A good proof with the nonce before this one, one without a nonce, a replaced scheme, and a
+    token that is bound to a certificate."""
+    token = bound()
+    order = {"htu": ORIGIN + "/v1/orders/1001", "nonce": NONCES.current(NOW - 60)}
+    for scheme, proof in (
+        (b"DPoP", prove(token, **order)),
+        (b"DPoP", prove(token, htu=order["htu"])),
+        (b"Bearer", prove(token, **order)),
+    ):
+        yield tuple(with_proof(token, proof, scheme=scheme))
+    certified = sign({**CLAIMS, "cnf": {"x5t#S256": "A" * 43}})
+    yield ((b"authorization", b"Bearer " + certified),)
 
 
 stacks = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted).filter(bool)
