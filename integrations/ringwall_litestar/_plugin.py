@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import copy
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -83,11 +83,11 @@ class RingwallPlugin(InitPlugin):
             for name, scheme in security_schemes(self._stack).items()
         }
         own = openapi.components if isinstance(openapi.components, list) else [openapi.components]
-        components = [*own, Components(security_schemes=schemes)]
         asked: list[dict[str, list[str]]] = [{name: []} for name in schemes]
-        security = [*(openapi.security or ()), *asked]
         # A copy: the default one serves every app of the process.
-        app_config.openapi_config = replace(openapi, components=components, security=security)
+        described = app_config.openapi_config = copy(openapi)
+        described.components = [*own, Components(security_schemes=schemes)]
+        described.security = [*(openapi.security or ()), *asked]
 
 
 async def _must_be_walled(

@@ -73,7 +73,7 @@ def _guarded_by(guard: Guard, view: View) -> View:
             raise Refused(refusal)
         lines = guard.headers(connection)
         if lines:
-            after_this_request(functools.partial(_add, lines))
+            after_this_request(lambda response: _add(lines, response))
         return await current_app.ensure_async(view)(*args, **kwargs)
 
     return cast("View", guarded)
