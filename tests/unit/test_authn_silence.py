@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import tracemalloc
+from base64 import b64encode
+from zlib import crc32
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -27,8 +29,22 @@ from authn_support import (
     send,
     sign,
 )
-from ringwall import JWT, Audit, Authentication, ConfigurationError, Denylist, Stack
+from ringwall import (
+    JWT,
+    APIKey,
+    Audit,
+    Authentication,
+    Basic,
+    ConfigurationError,
+    Denylist,
+    Principal,
+    Stack,
+    WebSocketTickets,
+    generate_api_key,
+    hash_password,
+)
 from ringwall.authn import presets
+from ringwall.authn.passwords import read_hash
 
 URL = "https://id.example.com/jwks"
 PLANTED = "pl4nted-value"
@@ -148,3 +164,100 @@ def test_garbage_leaves_nothing_behind():
     finally:
         tracemalloc.stop()
     assert len(port.urls) == 1
+
+
+def test_no_key_password_or_ticket_is_found_anywhere(caplog, tmp_path):
+    """In every place that can hold one, good and bad, through both interfaces."""
+    caplog.set_level(logging.DEBUG)
+    lines, spans = Lines(), InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    api_key, record = generate_api_key("alice", expires_in=None)
+    path = tmp_path / "keys.toml"
+    path.write_text(record.as_toml())
+    stored = hash_password(PLANTED, ln=10, r=1, p=1)
+    with pytest.warns(UserWarning, match="weak spot"):
+        schemes = [
+            APIKey(path),
+            APIKey(path, header="x-key"),
+            APIKey(path, query="key"),
+            APIKey(path, cookie="key"),
+        ]
+    tickets = WebSocketTickets()
+    schemes += [Basic({"alice": stored}), tickets]
+    ticket = tickets.issue(Principal("alice", scheme="bearer", claims={"c": PLANTED}))
+    layer = Authentication(*schemes, strip=True)
+    stack = Stack(Audit(lines, tracer_provider=provider, request_id_header=None), layer)
+    basic = b64encode(b"alice:" + PLANTED.encode()).decode()
+    shown = []
+    wrong = api_key[:-9] + "A" + api_key[-8:]
+    values = [api_key, wrong, PLANTED, PLANTED * 100, basic, stored, ticket]
+    for value in values:
+        raw = value.encode()
+        for headers, query in (
+            ([(b"authorization", b"ApiKey " + raw)], b""),
+            ([(b"authorization", b"Basic " + raw)], b""),
+            ([(b"authorization", b"Ticket " + raw)], b""),
+            ([(b"authorization", raw)], b""),
+            ([(b"x-key", raw)], b""),
+            ([(b"cookie", b"key=" + raw)], b""),
+            ([], b"key=" + raw),
+            ([], b"ticket=" + raw),
+            ([(b"x-key", raw)], b"key=" + raw),
+        ):
+            answer = send(stack, *headers, query=query)
+            shown.append(repr((answer.status, answer.headers, answer.body, answer.principal)))
+    assert {each[1:4] for each in shown} == {"200", "400", "401"}
+    for scheme in (*schemes, layer, stack, record, tickets._store, *vars(layer).values()):
+        shown.append(repr(scheme))
+    shown += [*map(bytes.decode, lines), caplog.text]
+    shown += [span.to_json() for span in spans.get_finished_spans()]
+    for bad in (lambda: Basic({"alice": PLANTED}), lambda: APIKey([PLANTED])):
+        with pytest.raises(ConfigurationError) as caught:
+            bad()
+        shown.append(str(caught.value))
+    secret = api_key.split("_")[2]
+    for text in shown:
+        for planted in (PLANTED, basic, secret, stored[-43:], ticket, record.digest.hex()):
+            assert planted not in text
+
+
+def test_wrong_keys_and_passwords_leave_nothing_behind():
+    """Measured by hand with 10^6; here with fewer."""
+    api_key, record = generate_api_key("alice", expires_in=None)
+
+    class Store:
+        def find(self, name):
+            return record if name == record.id else None
+
+    with pytest.warns(UserWarning, match="weak spot"):
+        schemes = (APIKey(Store()), APIKey(Store(), query="key"), Basic({}))
+    schemes[2]._like = read_hash("$scrypt$ln=10,r=1,p=1$" + "A" * 22 + "$" + "A" * 43)
+    layer = Authentication(*schemes)
+    assert send(layer, (b"authorization", b"ApiKey " + api_key.encode()), sides="w").status == 200
+
+    def flood(begin, end):
+        for number in range(begin, end):
+            body = f"rw_{number:012d}_{'A' * 43}"
+            unknown = f"{body}{crc32(body.encode()):08x}".encode()
+            user = b64encode(b"u%d:x" % number)
+            for headers, query in (
+                ([(b"authorization", b"ApiKey " + unknown)], b""),
+                ([], b"key=" + unknown),
+                ([(b"authorization", b"Basic " + user)], b""),
+            ):
+                answer = send(layer, *headers, query=query, sides="w")
+                assert (answer.status, answer.principal) == (401, False)
+
+    flood(0, 60)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        flood(60, 80)
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        flood(80, 280)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 16 * 1024
+    finally:
+        tracemalloc.stop()
