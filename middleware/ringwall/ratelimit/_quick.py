@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._exchange import Exchange
@@ -28,32 +29,53 @@ def serves(store: object, rule: Rule) -> bool:
 
 
 class Quick:
-    """What the general way does for such a rule, through the store's `lane`."""
+    """What the general way does for such a rule, through the store's `lane`.
 
-    def __init__(self, owner: object, judge: Judge, rule: Rule, ipv6_prefix: int) -> None:
+    Attributes:
+        judge, on_response: the hooks, with all that they need at hand.
+    """
+
+    __slots__ = ("judge", "on_response")
+
+    judge: Callable[[Exchange], Verdict]
+    on_response: Callable[[Exchange, ResponseHead], None]
+
+    def __init__(self, owner: object, decide: Judge, rule: Rule, ipv6_prefix: int) -> None:
         limits: Any = rule.source.fixed
-        store: Any = judge.store
-        self._owner = owner
-        self._key = compile_key(rule.key, ipv6_prefix).of
-        self._bundle = judge.make_bundle(limits, rule.policy)
-        self._limit: GCRA = limits[0]
-        self._interval = self._limit.interval
-        self._charge = store.lane(self._limit)
-        self._allowed = self._bundle.allowed
-        manner = self._bundle.manner
-        self._note, self._tell = manner.note_one, manner.tell
+        store: Any = decide.store
+        (limit,) = limits
+        key_of = compile_key(rule.key, ipv6_prefix).of
+        bundle = decide.make_bundle(limits, rule.policy)
+        charge, interval = store.lane(limit), limit.interval
+        allowed, (denied,), refusal = bundle.allowed, bundle.denied, bundle.refusal
+        note, tell = bundle.manner.note_one, bundle.manner.tell
 
-    def judge(self, exchange: Exchange) -> Verdict:
-        left = self._charge(self._key(exchange))
-        if left < 0:
-            exchange.decisions.append(self._bundle.denied[0])
-            return self._bundle.refusal((Standing(self._limit, 0, -left).rounded_up(),))
-        interval = self._interval
-        exchange.state[self._owner] = self._note(left // interval, interval - left)
-        exchange.decisions.append(self._allowed)
-        return None
+        def judge(exchange: Exchange) -> Verdict:
+            left = charge(key_of(exchange))
+            if left < 0:
+                exchange.decisions.append(denied)
+                return refusal((Standing(limit, 0, -left).rounded_up(),))
+            exchange.state[owner] = note(left // interval, interval - left)
+            exchange.decisions.append(allowed)
+            return None
 
-    def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        noted = exchange.state.get(self._owner)
-        if noted is not None:
-            self._tell(head, noted)
+        def judge_client(exchange: Exchange) -> Verdict:
+            # The same, without a call for what is nearly every client.
+            client = exchange.client
+            if client is None or ":" in client:
+                client = key_of(exchange)
+            left = charge(client)
+            if left < 0:
+                exchange.decisions.append(denied)
+                return refusal((Standing(limit, 0, -left).rounded_up(),))
+            exchange.state[owner] = note(left // interval, interval - left)
+            exchange.decisions.append(allowed)
+            return None
+
+        def on_response(exchange: Exchange, head: ResponseHead) -> None:
+            noted = exchange.state.get(owner)
+            if noted is not None:
+                tell(head, noted)
+
+        self.judge = judge_client if rule.key == "client" else judge
+        self.on_response = on_response

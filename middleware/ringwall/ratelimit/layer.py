@@ -135,6 +135,8 @@ class RateLimit(Layer):
         if charges:
             self.__dict__["on_response"] = self._tell_and_charge
             self.__dict__["on_complete"] = self._after.on_complete
+        elif not judge.names:
+            self.__dict__["on_response"] = super().on_response  # as good as unset: it costs nothing
         # The compiler takes the hook from the instance: what is configured is not asked again.
         self.__dict__["on_request"] = lists.before(decide) if lists else decide
 
