@@ -77,6 +77,9 @@ if TYPE_CHECKING:
     from .ratelimit.redis import RedisStore as RedisStore
     from .ratelimit.through_limits import LimitsStore as LimitsStore
     from .stack import Stack as Stack
+    from .trust import IdentityHeaders as IdentityHeaders
+    from .trust import InternalToken as InternalToken
+    from .trust import internal_token_of as internal_token_of
     from .validation import BodyValidation as BodyValidation
     from .validation import validated_body_of as validated_body_of
     from .validation import validated_parameters_of as validated_parameters_of
@@ -97,6 +100,7 @@ _EXPORTS = {
         *("Cedar", "Casbin", "OPA", "AuthZEN"),
     ),
     "external": ("extauthz",),
+    "trust": ("IdentityHeaders", "InternalToken", "internal_token_of"),
     "validation": ("BodyValidation", "validated_body_of", "validated_parameters_of"),
     "ratelimit": (
         *("RateLimit", "LoginLimit", "ConcurrencyLimit", "MessageLimit"),

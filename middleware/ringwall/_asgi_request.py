@@ -50,8 +50,8 @@ def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
     """Tell the app what the layers found out."""
     if exchange.identified:
         scope["user"] = scope["auth"] = exchange.principal or ANONYMOUS
-        if exchange.concealed is not None:
-            exchange.concealed.of_scope(scope)
+    if exchange.concealed is not None:
+        exchange.concealed.of_scope(scope)
     proxies = exchange.boundary.proxies
     if proxies is not None:
         if _is_rewritten(exchange):

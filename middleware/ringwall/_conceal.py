@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -60,8 +61,8 @@ class Concealment(NamedTuple):
 
     def of_environ(self, environ: Any) -> None:
         """Take them out of a WSGI environ."""
-        for name in self.headers:
-            environ.pop("HTTP_" + name.decode("ascii").upper().replace("-", "_"), None)
+        for key in _environ_keys(self.headers).intersection(environ):
+            del environ[key]
         if self.cookies and "HTTP_COOKIE" in environ:
             value = environ["HTTP_COOKIE"].encode("latin-1")
             kept = without_cookies(value, self.cookies)
@@ -81,6 +82,11 @@ class Concealment(NamedTuple):
         except UnicodeEncodeError:
             return path  # no server decodes it so: better too little than the credential
         return path + mark + kept if kept or bare else path
+
+
+@lru_cache(maxsize=64)
+def _environ_keys(names: frozenset[bytes]) -> frozenset[str]:
+    return frozenset("HTTP_" + n.decode("ascii").upper().replace("-", "_") for n in names)
 
 
 def parameter_name(pair: bytes) -> bytes:

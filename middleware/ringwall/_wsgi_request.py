@@ -95,8 +95,8 @@ def hand_over(exchange: Exchange, environ: Environ) -> None:
         else:
             environ["REMOTE_USER"] = principal.subject.encode("utf-8", "replace").decode("latin-1")
             environ["AUTH_TYPE"] = principal.scheme
-        if exchange.concealed is not None:
-            exchange.concealed.of_environ(environ)
+    if exchange.concealed is not None:
+        exchange.concealed.of_environ(environ)
     proxies = exchange.boundary.proxies
     if proxies is not None:
         if _is_rewritten(environ):

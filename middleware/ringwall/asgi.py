@@ -122,7 +122,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 out = wrap_send[depth](exchange, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
-            if exchange.identified or not direct:
+            if exchange.identified or not direct or exchange.concealed is not None:
                 hand_over(exchange, scope)
                 if exchange.subprotocol is not None:
                     send = choosing(send, exchange.subprotocol)

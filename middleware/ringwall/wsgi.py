@@ -88,7 +88,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 result = refuse(exchange, cast("Response", verdict), start)
             else:
                 completes = everyone
-                if exchange.identified or not direct:
+                if exchange.identified or not direct or exchange.concealed is not None:
                     hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)
