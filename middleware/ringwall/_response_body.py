@@ -20,8 +20,8 @@ _OF_THE_BYTES = (
 _BODILESS = frozenset({204, 304})
 # The same of a request, and what would frame it twice.
 OF_THE_REQUEST = frozenset(
-    {b"content-length", b"transfer-encoding", b"content-md5", b"digest", b"content-digest"}
-    | {b"repr-digest"}
+    {b"content-length", b"transfer-encoding", b"content-encoding", b"content-md5", b"digest"}
+    | {b"content-digest", b"repr-digest"}
 )
 
 

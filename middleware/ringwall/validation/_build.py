@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._errors import ConfigurationError
+from .._errors import ConfigurationError, did_you_mean
 from ._models import schema_of
 from ._operation import Bodies, MediaType, Operation, parse_key
 from ._options import Options
@@ -15,16 +15,24 @@ from .handlers import Content, Factory, Handler, factory_of
 
 
 def table_of_schemas(
-    layer: str, schemas: Mapping[str, Any], media_types: Iterable[str], options: Options
+    layer: str,
+    schemas: Mapping[str, Any],
+    media_types: Iterable[str] | Mapping[str, Iterable[str]],
+    options: Options,
 ) -> Table:
     """The routes of a mapping from `"METHOD /path/{template}"` to a schema or model.
 
     Raises:
         ConfigurationError: see `BodyValidation`.
     """
-    factories = _factories(media_types)
+    by_route = media_types if isinstance(media_types, Mapping) else {}
+    for key in by_route.keys() - schemas.keys():
+        hint = did_you_mean(str(key), map(str, schemas))
+        raise ConfigurationError(f"media_types names {key!r}, which is no route here{hint}")
+    common = _factories(("application/json",) if by_route else media_types)
     table = Table()
     for key, given in schemas.items():
+        factories = _factories(by_route[key]) if key in by_route else common
         method, template = parse_key(key)
         is_schema = isinstance(given, (dict, bool))
         schema, make = (given, None) if is_schema else schema_of(given, key)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Decision, Exchange
@@ -56,6 +56,11 @@ def parse_key(key: object) -> tuple[str, Template]:
     return method, parse_template(path)
 
 
+Translate = Callable[[str, str, "str | None"], str]
+_LONGEST_LANGUAGE = 200
+_OF_THE_DOCUMENT = frozenset({b"content-type", b"cache-control", b"content-length"})
+
+
 class MediaType(NamedTuple):
     """A media type that an operation accepts.
 
@@ -87,6 +92,15 @@ class Bodies:
             spelling % name: one for name, one in self._by_name.items() for spelling in _SPELLINGS
         }
 
+    def change(self, change: Callable[[MediaType], MediaType]) -> bool:
+        """Put what `change` makes of each in its place. Returns whether one is another now."""
+        made = {id(one): change(one) for one in self._by_name.values()}
+        differs = any(made[id(one)] is not one for one in self._by_name.values())
+        for table in (self._by_name, self._ranges, self._common):
+            for name, one in table.items():
+                table[name] = made[id(one)]
+        return differs
+
     def find(self, content_type: bytes) -> MediaType | None:
         """What a Content-Type means, or None: then the body must not pass."""
         found = self._common.get(content_type)
@@ -100,6 +114,13 @@ class Bodies:
         return found
 
 
+def overlook(exchange: Exchange, decision: Decision) -> Response | None:
+    """What is recorded of a refusal in shadow: the request proceeds."""
+    reason = f"would-deny-{decision.reason}"
+    exchange.decisions.append(decision._replace(outcome="allow", reason=reason))
+    return None
+
+
 class Operation:
     """What one method and path template accept.
 
@@ -108,9 +129,15 @@ class Operation:
         method, path: the route, as it was declared.
         bodies: what its bodies may be; None: it has none.
         parameters: what judges its parameters; None: nothing is declared of them.
+
+    shadow: what it refuses passes, and the decision tells. translate: makes the words of an answer
+    from a code, the English words, and the header Accept-Language.
     """
 
-    __slots__ = ("_dynamic", "_refusals", "allowed", "bodies", "parameters", "path")
+    __slots__ = (
+        "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "rule", "shadow",
+        "translate",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -120,7 +147,9 @@ class Operation:
         bodies: Bodies | None,
         parameters: ParameterSet | None = None,
     ) -> None:
-        rule = f"{method} {path}"
+        self.rule = rule = f"{method} {path}"
+        self.shadow = False
+        self.translate: Translate | None = None
         self.path = path
         self.bodies = bodies
         self.parameters = parameters
@@ -142,15 +171,46 @@ class Operation:
             for reason in (INVALID, INVALID_PARAMETERS)
         }
 
-    def refuse(self, exchange: Exchange, reason: Reason) -> Response:
+    def refuse(self, exchange: Exchange, reason: Reason) -> Response | None:
+        """The answer, or None in shadow."""
         response, decision = self._refusals[reason]
+        if self.shadow:
+            return overlook(exchange, decision)
         exchange.decisions.append(decision)
+        if self.translate is not None:
+            return self._translated(exchange, reason, (), response)
         return response
 
-    def refuse_for(self, exchange: Exchange, refused: Refused) -> Response:
+    def refuse_for(self, exchange: Exchange, refused: Refused) -> Response | None:
+        """The same with what is wrong where."""
         reason = refused.reason
         decision = self._dynamic.get(reason)
         if decision is None:
             return self.refuse(exchange, reason)
+        if self.shadow:
+            return overlook(exchange, decision)
         exchange.decisions.append(decision)
+        if self.translate is not None:
+            return self._translated(exchange, reason, refused.errors)
         return problem(reason.status, reason.detail, code=reason.code, errors=list(refused.errors))
+
+    def _translated(
+        self,
+        exchange: Exchange,
+        reason: Reason,
+        errors: tuple[dict[str, Any], ...],
+        response: Response | None = None,
+    ) -> Response:
+        told = exchange.headers.get(b"accept-language", b"")[:_LONGEST_LANGUAGE]
+        language = told.decode("latin-1") or None
+        translate = cast("Translate", self.translate)
+        members: dict[str, Any] = {}
+        if errors:
+            members["errors"] = [
+                {**error, "detail": translate(error["code"], error["detail"], language)}
+                for error in errors
+            ]
+        kept = () if response is None else response.headers
+        headers = [line for line in kept if line[0] not in _OF_THE_DOCUMENT]
+        detail = translate(reason.code, reason.detail, language)
+        return problem(reason.status, detail, code=reason.code, headers=headers, **members)

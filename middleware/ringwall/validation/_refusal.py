@@ -27,6 +27,10 @@ UNSUPPORTED_TYPE = Reason(
 UNSUPPORTED_ENCODING = Reason(
     415, "unsupported-content-encoding", "Send the body without a Content-Encoding."
 )
+BAD_CODING = Reason(
+    400, "malformed-content-coding", "The body is not in the coding that Content-Encoding names."
+)
+NO_LENGTH = Reason(411, "length-required", "Send the body with a Content-Length.")
 EMPTY = Reason(400, "empty-body", "A body is needed here.")
 NOT_JSON = Reason(
     400,
@@ -65,6 +69,8 @@ REASONS = (
     NO_BODY_HERE,
     UNSUPPORTED_TYPE,
     UNSUPPORTED_ENCODING,
+    BAD_CODING,
+    NO_LENGTH,
     EMPTY,
     NOT_JSON,
     NOT_TEXT,

@@ -17,17 +17,19 @@ class Table:
     wants: the headers that their parameters are read from.
     """
 
-    __slots__ = ("_by_method", "_exempt", "wants")
+    __slots__ = ("_by_method", "_exempt", "_operations", "wants")
 
     def __init__(self) -> None:
         self._by_method: dict[str, TemplateIndex[Operation]] = {}
         self._exempt: TemplateIndex[str] = TemplateIndex()
+        self._operations: list[Operation] = []
         self.wants: frozenset[bytes] = frozenset()
 
     def add(self, method: str, template: Template, operation: Operation) -> None:
         """Raises ConfigurationError: a template for the same paths is there already."""
         index = self._by_method.setdefault(method, TemplateIndex())
         index.add(template, operation)
+        self._operations.append(operation)
         if operation.parameters is not None:
             self.wants |= operation.parameters.wants
 
@@ -35,6 +37,10 @@ class Table:
         """The operation, and the parameters in its path; None where none is declared."""
         index = self._by_method.get(method)
         return None if index is None else index.find(path)
+
+    def operations(self) -> dict[str, Operation]:
+        """All that are declared, by method and path as they were written."""
+        return {operation.rule: operation for operation in self._operations}
 
     def methods(self, path: str) -> list[str]:
         """The methods that are declared for a path, for the header Allow."""

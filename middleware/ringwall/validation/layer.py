@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._errors import ConfigurationError, MissingDependency
-from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Decision, Exchange
+from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Exchange
 from .._layer import Layer, Verdict
 from .._pending import Pending
-from ..problem import Response, problem
+from ..problem import Response
+from ._codings import Decode, decoders
 from ._refusal import (
     BAD_LENGTH,
     NO_BODY_HERE,
+    NO_LENGTH,
     TOO_LARGE,
     TOO_SLOW,
     UNSUPPORTED_ENCODING,
@@ -22,10 +24,12 @@ from ._refusal import (
     Refused,
 )
 from ._size import parse_size
+from ._undeclared import NO_BODY, NOT_JUDGED, Undeclared
 from .context import PARAMETERS, VALIDATED
 
 if TYPE_CHECKING:
-    from ._operation import MediaType, Operation
+    from ._operation import MediaType, Operation, Translate
+    from ._routes import Check
     from ._schema import FormatCheck, JSONSchema
 
 
@@ -53,6 +57,15 @@ class BodyValidation(Layer):
         timeout: seconds that a body may take. minimum_rate: bytes per second that it must come with
             after the first ten. Under WSGI a read cannot be interrupted: there the server's own
             limits count, and these are looked at between reads. clock: seconds, monotonic.
+        limits: other limits by route ("POST /files"), by media type, or by both
+            ("POST /files image/png").
+        checks: by route, a function of the valid body: None lets it pass; a text, or entries of
+            `errors`, refuse it with 422. What it returns is sent: it must not repeat input.
+        codings: content codings to undo within the limit, of "gzip" and "deflate"; the app gets the
+            plain body. Others, and several of them, are 415.
+        require_length: a body without Content-Length is 411.
+        shadow: True, or a list of routes: nothing is refused; the decision says what would be.
+        translate: the words of an answer, from its code, its English words and Accept-Language.
         formats: True checks `format`; a mapping of names to checks adds one's own; False ignores
             `format`, as plain JSON Schema 2020-12 does.
 
@@ -90,7 +103,7 @@ class BodyValidation(Layer):
         unknown_query: Literal["refuse", "pass"] = "refuse",
         exempt: Iterable[str] = (),
         base_path: str | None = None,
-        media_types: Iterable[str] = ("application/json",),
+        media_types: Iterable[str] | Mapping[str, Iterable[str]] = ("application/json",),
         max_depth: int = 64,
         max_values: int = 20_000,
         max_fields: int = 1000,
@@ -100,6 +113,12 @@ class BodyValidation(Layer):
         timeout: float = 60.0,
         minimum_rate: str | int = 1000,
         clock: Callable[[], float] = time.monotonic,
+        limits: Mapping[str, str | int] | None = None,
+        checks: Mapping[str, Check] | None = None,
+        codings: Iterable[str] = (),
+        require_length: bool = False,
+        shadow: bool | Iterable[str] = False,
+        translate: Translate | None = None,
     ) -> None:
         if openapi is None and not isinstance(schemas, Mapping):
             raise ConfigurationError(
@@ -114,6 +133,7 @@ class BodyValidation(Layer):
         try:
             from ._build import table_of_schemas
             from ._options import make_options, make_pace
+            from ._routes import set_checks, set_limits, set_shadow
             from .openapi import table_of_document
         except ModuleNotFoundError as error:
             raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
@@ -135,7 +155,18 @@ class BodyValidation(Layer):
             )
         self._table.exempt(exempt)
         self._pace = make_pace(timeout, minimum_rate, clock)
-        self.wants = BodyValidation.wants | self._table.wants
+        operations = self._table.operations()
+        set_limits(operations, limits or {})
+        set_checks(operations, checks or {})
+        set_shadow(operations, shadow)
+        for operation in operations.values():
+            operation.translate = translate
+        self._undeclared = Undeclared(self.name, shadow=shadow is True)
+        self._decoders = decoders(codings)
+        self._require_length = require_length
+        self.replaces_body = bool(self._decoders)
+        language = frozenset({b"accept-language"} if translate is not None else ())
+        self.wants = BodyValidation.wants | self._table.wants | language
         self._on_undeclared = self._pass
         if undeclared == "refuse":
             self._on_undeclared = self._expect_no_body if openapi is None else self._not_found
@@ -171,10 +202,15 @@ class BodyValidation(Layer):
         accepted = bodies.find(content_type)
         if accepted is None:
             return operation.refuse(exchange, UNSUPPORTED_TYPE)
+        if self._require_length and b"content-length" not in headers:
+            return operation.refuse(exchange, NO_LENGTH)
+        decode = None
         coding = headers.get(b"content-encoding")
         if coding is not None and coding.lower() != b"identity":
-            return operation.refuse(exchange, UNSUPPORTED_ENCODING)
-        return self._judge(exchange, operation, accepted, content_type, bodies.required)
+            decode = self._decoders.get(coding.lower())
+            if decode is None:
+                return operation.refuse(exchange, UNSUPPORTED_ENCODING)
+        return self._judge(exchange, operation, accepted, content_type, bodies.required, decode)
 
     def _judge(
         self,
@@ -183,9 +219,12 @@ class BodyValidation(Layer):
         accepted: MediaType,
         content_type: bytes,
         required: bool,
+        decode: Decode | None,
     ) -> Pending[Response | None]:
         try:
             body = yield from exchange.read_body(accepted.limit, self._pace)
+            if decode is not None:
+                exchange.replacement = body = decode(body, accepted.limit)
             if body or required:
                 exchange.state[VALIDATED] = accepted.handler(body, content_type)
         except BodyTooLarge:
@@ -207,7 +246,7 @@ class BodyValidation(Layer):
     ) -> Pending[Response | None]:
         # Headers cannot prove that there is none: HTTP/2 needs neither Content-Length nor
         # Transfer-Encoding for a body. Reading up to its first byte can.
-        refuse = _refuse if operation is None else operation.refuse
+        refuse = self._undeclared.refuse if operation is None else operation.refuse
         try:
             yield from exchange.read_body(0, self._pace)
         except BodyTooLarge:
@@ -216,41 +255,12 @@ class BodyValidation(Layer):
             return refuse(exchange, TOO_SLOW)
         except BodyIncomplete:
             return refuse(exchange, BAD_LENGTH)
-        exchange.decisions.append(_NO_BODY if operation is None else operation.allowed)
+        exchange.decisions.append(NO_BODY if operation is None else operation.allowed)
         return None
 
     def _pass(self, exchange: Exchange) -> Verdict:
-        exchange.decisions.append(_NOT_JUDGED)
+        exchange.decisions.append(NOT_JUDGED)
         return None
 
     def _not_found(self, exchange: Exchange) -> Verdict:
-        methods = self._table.methods(exchange.path)
-        if not methods:
-            exchange.decisions.append(_NOT_DECLARED)
-            return _NOT_FOUND
-        exchange.decisions.append(_METHOD_NOT_DECLARED)
-        allow = ", ".join(methods).encode("ascii")
-        return _METHOD_NOT_ALLOWED.with_headers(((b"allow", allow),))
-
-
-_NO_BODY = Decision(BodyValidation.name, "allow", "undeclared", "no-body")
-_NOT_JUDGED = Decision(BodyValidation.name, "allow", "undeclared", "not-judged")
-_NOT_DECLARED = Decision(BodyValidation.name, "deny", "undeclared", "not-found")
-_METHOD_NOT_DECLARED = Decision(BodyValidation.name, "deny", "undeclared", "method-not-allowed")
-_NOT_FOUND = problem(404, "There is nothing at this path.", code="not-found")
-_METHOD_NOT_ALLOWED = problem(
-    405, "Use one of the methods in the header Allow.", code="method-not-allowed"
-)
-_UNDECLARED = {
-    reason: (
-        problem(reason.status, reason.detail, code=reason.code),
-        Decision(BodyValidation.name, "deny", "undeclared", reason.code),
-    )
-    for reason in (NO_BODY_HERE, BAD_LENGTH, TOO_SLOW)
-}
-
-
-def _refuse(exchange: Exchange, reason: Reason) -> Response:
-    response, decision = _UNDECLARED[reason]
-    exchange.decisions.append(decision)
-    return response
+        return self._undeclared.not_found(exchange, self._table.methods(exchange.path))
