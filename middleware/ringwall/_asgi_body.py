@@ -6,7 +6,7 @@ import asyncio
 import io
 
 from ._asgi_request import Message, Receive, Scope
-from ._exchange import (
+from ._body import (
     BodyIncomplete,
     BodyTooLarge,
     BodyTooSlow,

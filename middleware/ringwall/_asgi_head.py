@@ -31,11 +31,15 @@ class Head(ResponseHead):
         self.headers = [line for line in self.headers if line[0].lower() != name]
 
     def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
-        present = {name.lower() for name, _ in self.headers}
-        if names.isdisjoint(present):
-            self.headers += lines
+        headers = self.headers
+        for name, _ in headers:
+            if name.lower() in names:
+                break
         else:
-            self.headers += [line for line in lines if line[0] not in present]
+            headers += lines
+            return
+        present = {name.lower() for name, _ in headers}
+        headers += [line for line in lines if line[0] not in present]
 
     def rewrite(
         self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]

@@ -7,8 +7,9 @@ import io
 from ._asgi_head import Head
 from ._asgi_request import Message, Receive, Scope
 from ._asgi_response import ASGIApp, ResponseReplaced, Send
-from ._compile import innermost_plan, refusal_body
+from ._compile import innermost_plan
 from ._exchange import KEY, Exchange
+from ._failure import refusal_body
 from ._layer import Layer, ReadBody
 from ._response_body import OF_THE_REQUEST, Unreadable, ask, failed, is_bodiless, judge, too_large
 from .problem import Response

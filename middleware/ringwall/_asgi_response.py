@@ -7,9 +7,11 @@ from typing import TypeAlias
 
 from ._asgi_head import Head
 from ._asgi_request import ASGIExchange, Message, Receive, Scope
-from ._compile import FAILED, Plan, edit, refusal_body
+from ._failure import FAILED, refusal_body
+from ._plan import Plan
+from ._unwind import edit
 from ._watch import Watch
-from .problem import Header, Response
+from .problem import Response
 
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -40,9 +42,8 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
             kind = message["type"]
             if kind == "http.response.start":
                 exchange.started = True
-                if noting:
-                    exchange.outcome.status = message["status"]
                 if unedited:
+                    exchange.outcome.status = message["status"]
                     return send(message)
                 headers = [*(message.get("headers") or ())]
                 if watch is not None:
@@ -51,8 +52,15 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
                             break
                     else:
                         headers += defaults
+                        if noting:
+                            exchange.outcome.status = message["status"]
                         return send({**message, "headers": headers})
-                sending = _edited(plan, depth, exchange, send, message, headers)
+                head = Head(message["status"], headers)
+                if edit(plan, depth, exchange, head):
+                    if noting:
+                        exchange.outcome.status = head.status
+                    return send({**message, "status": head.status, "headers": head.headers})
+                sending = _replace(plan, exchange, send, head, "http.response")
             elif kind == "http.response.body" and not replaced:
                 return send(message)
             else:
@@ -65,22 +73,14 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
     return wrapping
 
 
-def _edited(
-    plan: Plan,
-    depth: int,
-    exchange: ASGIExchange,
-    send: Send,
-    message: Message,
-    headers: list[Header],
+def _replace(
+    plan: Plan, exchange: ASGIExchange, send: Send, head: Head, prefix: str
 ) -> Awaitable[None]:
-    head = Head(message["status"], headers)
-    exchange.replaced = not edit(plan, depth, exchange, head)
+    """Send the 500 of a layer that failed on the head; the rest of the app's is dropped."""
+    exchange.replaced = True
     if plan.completes[-1]:
         exchange.outcome.status = head.status
-    if exchange.replaced:
-        prefix = message["type"].removesuffix(".start")
-        return _send_response(send, head, refusal_body(exchange, FAILED), prefix)
-    return send({**message, "status": head.status, "headers": head.headers})
+    return _send_response(send, head, refusal_body(exchange, FAILED), prefix)
 
 
 def _other(
@@ -91,8 +91,11 @@ def _other(
         return _drop(message)
     kind = message["type"]
     if kind == "websocket.http.response.start":
-        headers = [*(message.get("headers") or ())]
-        return _edited(plan, depth, exchange, send, message, headers)
+        head = Head(message["status"], [*(message.get("headers") or ())])
+        if not edit(plan, depth, exchange, head):
+            return _replace(plan, exchange, send, head, "websocket.http.response")
+        exchange.outcome.status = head.status
+        return send({**message, "status": head.status, "headers": head.headers})
     if kind == "websocket.accept":
         exchange.outcome.status = 101
         if message.get("headers"):

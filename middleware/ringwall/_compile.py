@@ -11,80 +11,17 @@ These make the fused stack equal to the same layers wrapped one by one (see `rin
 
 from __future__ import annotations
 
-import logging
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from ._boundary import Boundary
 from ._contract import check_order
-from ._exchange import Decision, Exchange, Outcome
+from ._exchange import Exchange
+from ._failure import checked, report
 from ._layer import Layer, ResponseHead, Verdict
 from ._pending import Pending
-from .problem import Header, Response, problem
-
-logger = logging.getLogger("ringwall")
-
-RequestHook: TypeAlias = Callable[[Exchange], Verdict]
-Edit: TypeAlias = Callable[[Exchange, ResponseHead], None]
-Complete: TypeAlias = Callable[[Exchange, Outcome], Pending[None] | None]
-
-FAILED = problem(500, "The request could not be processed.", code="internal-error")
-
-
-class Unwind(NamedTuple):
-    """What a response passes on its way out of some depth.
-
-    defaults: constant headers, set unless the name is there; names: their names.
-    edits: dynamic hooks, innermost first, each with the depth of its layer.
-    looked_at: the names that decide whether there is more to do than to append `defaults`; None:
-        there always is.
-    """
-
-    defaults: tuple[Header, ...]
-    names: frozenset[bytes]
-    edits: tuple[tuple[Edit, int], ...]
-    looked_at: frozenset[bytes] | None
-
-    def __bool__(self) -> bool:
-        return bool(self.defaults or self.edits)
-
-
-class Step(NamedTuple):
-    """One judgement of a request; `depth` says which layers are outside it."""
-
-    hook: RequestHook
-    depth: int
-    completes: int
-
-
-class Plan(NamedTuple):
-    """A compiled stack.
-
-    wants: request headers to collect. wants_tls: whether some layer reads `exchange.tls`.
-    steps: judgements in order. plain_steps: the same without the boundary's of the target, for
-        requests that it has found well-formed.
-    unwinds: by depth k, what a response made at layer k passes; the last is the app's.
-    completes: by count k, the hooks of the first k layers, innermost first.
-    answers_errors: an app that raises before its response starts is answered with our 500.
-    chain: these layers and those of every stack that the app is wrapped in directly.
-    """
-
-    layers: tuple[Layer, ...]
-    chain: tuple[Layer, ...]
-    boundary: Boundary
-    wants: frozenset[bytes]
-    wants_tls: bool
-    steps: tuple[Step, ...]
-    plain_steps: tuple[Step, ...]
-    unwinds: tuple[Unwind, ...]
-    completes: tuple[tuple[Complete, ...], ...]
-    answers_errors: bool
-
-    @property
-    def transparent(self) -> bool:
-        """No layer edits responses or hears of the end."""
-        return not self.unwinds[-1] and not self.completes[-1]
+from ._plan import Complete, Edit, Plan, RequestHook, Step, Unwind
+from .problem import Header, Response
 
 
 def compile_plan(
@@ -224,102 +161,7 @@ def _tolerating_edit(layer: Layer) -> Edit:
     return tolerating
 
 
-def checked(verdict: object) -> Response | None:
-    """What a hook's I/O ended with.
-
-    Raises:
-        TypeError: it is no verdict. A truthy slip of the pen must not count as "let it pass".
-    """
-    if verdict is None or isinstance(verdict, Response):
-        return verdict
-    raise TypeError("a verdict is a Response or None")
-
-
-def report(where: str, error: BaseException) -> None:
-    """Log where a layer failed, without the exception's message, which may hold a secret."""
-    frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
-    logger.error("%s failed with %s\n%s", where, type(error).__name__, "".join(frames).rstrip())
-
-
-def fail(layer: str, exchange: Exchange, error: Exception) -> Response:
-    """A bug in an enforcing layer closes the door: tell the log and the audit, answer 500."""
-    report(layer, error)
-    exchange.decisions.append(Decision(layer, "error", "internal", "internal-error"))
-    return FAILED
-
-
-def fail_at(
-    plan: Plan, depth: int, completes: int, exchange: Exchange, error: Exception
-) -> Response:
-    """`fail` for the step of this depth; a step that completes no more than is outside it is the
-    boundary's."""
-    layer = plan.layers[depth].name if completes > depth else "boundary"
-    return fail(layer, exchange, error)
-
-
-def edit(plan: Plan, depth: int, exchange: Exchange, head: ResponseHead) -> bool:
-    """Let a response made at `depth` pass the layers outside. False: a layer failed, and the head
-    is now that of its 500, edited by the layers outside that one."""
-    unwind = plan.unwinds[depth]
-    if unwind.defaults:
-        head.add_missing(unwind.defaults, unwind.names)
-    for hook, at in unwind.edits:
-        try:
-            hook(exchange, head)
-        except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
-            head.replace(fail(plan.layers[at].name, exchange, error))
-            edit(plan, at, exchange, head)
-            return False
-    return True
-
-
-def complete(
-    hooks: Sequence[Complete], exchange: Exchange, outcome: Outcome
-) -> Pending[None] | None:
-    """Run the hooks for the end, one after the other. What needs I/O, and what comes after it, is
-    returned to be settled; it raises nothing but cancellation and the like."""
-    for position, hook in enumerate(hooks):
-        try:
-            pending = hook(exchange, outcome)
-        except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
-            report(_name(hook), error)
-            continue
-        if pending is not None:
-            return _complete_rest(hook, pending, hooks[position + 1 :], exchange, outcome)
-    return None
-
-
-def _complete_rest(
-    hook: Complete,
-    pending: Pending[None],
-    hooks: Sequence[Complete],
-    exchange: Exchange,
-    outcome: Outcome,
-) -> Pending[None]:
-    interrupt: BaseException | None = None
-    try:
-        yield from pending
-    except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
-        report(_name(hook), error)
-    except BaseException as error:  # noqa: BLE001  raised below, once the others had their turn
-        interrupt = error
-    rest = complete(hooks, exchange, outcome)
-    if rest is not None:
-        yield from rest
-    if interrupt is not None:
-        raise interrupt
-
-
-def _name(hook: Complete) -> str:
-    return getattr(hook, "__qualname__", "on_complete")
-
-
 def innermost_plan(app: Any) -> Plan | None:
     """The plan of an app that Ringwall made, or None."""
     plan = getattr(app, "__ringwall__", None)
     return plan if isinstance(plan, Plan) else None
-
-
-def refusal_body(exchange: Exchange, response: Response) -> bytes:
-    """The body to send: none to a HEAD request (RFC 9110 section 9.3.2)."""
-    return b"" if exchange.method == "HEAD" else response.body

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
+from ._body import BodyIncomplete as BodyIncomplete
+from ._body import BodyReader, FirstMessage
+from ._body import BodyTooLarge as BodyTooLarge
+from ._body import BodyTooSlow as BodyTooSlow
+from ._body import ClientDisconnected as ClientDisconnected
 from ._conceal import without_query
 from ._lazy import lazy
+from ._outcome import Decision as Decision
+from ._outcome import Outcome as Outcome
 from ._pace import PACE, Pace
-from ._pending import Call, Pending
+from ._pending import Pending
 
 if TYPE_CHECKING:
     from ._boundary import Boundary, Host
@@ -20,60 +27,6 @@ if TYPE_CHECKING:
 # The key under which the exchange lies in an ASGI scope and a WSGI environ. No client can write
 # it: headers live in `scope["headers"]` and under `HTTP_*`.
 KEY = "ringwall.exchange"
-
-
-class Decision(NamedTuple):
-    """What one layer decided, for audit. It holds names from the configuration, never input.
-
-    layer: the layer's name. outcome: "allow", "deny", or "error" where the layer itself failed.
-    rule: which rule of the layer. reason: why, in the words of the problem's `code`.
-    """
-
-    layer: str
-    outcome: Literal["allow", "deny", "error"]
-    rule: str
-    reason: str
-
-
-class BodyTooLarge(Exception):
-    """The body is larger than the limit given to `read_body`."""
-
-
-class BodyIncomplete(Exception):
-    """The body is not as long as Content-Length declares, or that header is malformed."""
-
-
-class BodyTooSlow(BodyIncomplete):
-    """The body comes more slowly than the pace given to `read_body` allows."""
-
-
-class ClientDisconnected(Exception):
-    """The client went away. There is nobody to answer: layers let it pass."""
-
-
-class BodyReader(Protocol):
-    """The adapter's end of the request body, in one colour."""
-
-    def call(self, limit: int, pace: Pace) -> Call[bytes]: ...
-
-
-class FirstMessage(Protocol):
-    """The adapter's end of a websocket that is not accepted yet."""
-
-    def call(self, limit: int, timeout: float) -> Call[bytes | None]: ...
-
-
-def declared_length(value: bytes | None) -> int | None:
-    """Content-Length by its grammar (RFC 9110 section 8.6): ASCII digits and nothing else.
-
-    Raises:
-        BodyIncomplete: the header is malformed. `int()` would take `+5`, `1_0` and other digits.
-    """
-    if value is None:
-        return None
-    if not value.isdigit() or len(value) > 18:
-        raise BodyIncomplete
-    return int(value)
 
 
 class Exchange:
@@ -255,29 +208,3 @@ class Exchange:
         body: bytes = yield self.reader.call(limit, pace)
         self.body = body
         return body
-
-
-class Outcome:
-    """How an exchange ended, given to `on_complete`.
-
-    status: the status that was sent; 101 for an accepted websocket; None if none was sent.
-    error: the exception that ended it (the app's, or `ClientDisconnected`), or None.
-    close_code: the close code of a websocket, if known.
-    """
-
-    status: int | None = None
-    error: BaseException | None = None
-    close_code: int | None = None
-
-    def __init__(
-        self,
-        status: int | None = None,
-        error: BaseException | None = None,
-        close_code: int | None = None,
-    ) -> None:
-        self.status = status
-        self.error = error
-        self.close_code = close_code
-
-    def __repr__(self) -> str:
-        return f"<Outcome {self.status}>"

@@ -7,8 +7,8 @@ stacks without one pay nothing.
 
 from __future__ import annotations
 
-from ._compile import fail, report
 from ._exchange import Exchange
+from ._failure import fail, report
 from ._layer import Layer, ReadBody, ResponseHead
 from .problem import Response
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
-from ._compile import checked, fail
 from ._exchange import Exchange
+from ._failure import checked, fail
 from ._layer import Layer, MessageHook
 from ._pending import asettle
 from .problem import Response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, declared_length
+from ._body import BodyIncomplete, BodyTooLarge, BodyTooSlow, declared_length
 from ._pace import Pace
 from ._pending import Call
 from ._wsgi_request import Environ

@@ -35,8 +35,15 @@ class Head(ResponseHead):
         self.headers = [line for line in self.headers if line[0].lower() != key]
 
     def add_missing(self, lines: tuple[Header, ...], names: frozenset[bytes]) -> None:
-        present = {name.lower() for name, _ in self.headers}
-        self.headers += [line for line in native(lines) if line[0] not in present]
+        headers, keys, mine = self.headers, native_names(names), native(lines)
+        for name, _ in headers:
+            if name.lower() in keys:
+                break
+        else:
+            headers += mine
+            return
+        present = {name.lower() for name, _ in headers}
+        headers += [line for line in mine if line[0] not in present]
 
     def rewrite(
         self, names: frozenset[bytes], edit: Callable[[bytes, bytes], bytes | None]

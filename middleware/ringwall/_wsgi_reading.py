@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 
-from ._compile import innermost_plan, refusal_body
+from ._compile import innermost_plan
 from ._exchange import KEY, Exchange
+from ._failure import refusal_body
 from ._layer import Layer
 from ._response_body import OF_THE_REQUEST, ask, is_bodiless, judge, too_large
 from ._wsgi_head import Head

@@ -4,10 +4,13 @@ app's."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-from ._compile import FAILED, Plan, edit, refusal_body
+from ._failure import FAILED, refusal_body
+from ._plan import Plan
+from ._unwind import edit
 from ._watch import Watch
 from ._wsgi_head import Head, native, native_names
 from ._wsgi_request import Environ, WSGIExchange
@@ -52,33 +55,31 @@ def _starter(plan: Plan, depth: int) -> Callable[[WSGIExchange, StartResponse], 
                         break
                 else:
                     if noting:
-                        exchange.outcome.status = int(status[:3])
+                        exchange.outcome.status = _code(status)
                     if exc_info is None:
                         return start_response(status, headers + defaults)
                     return start_response(status, headers + defaults, exc_info)
-            status, headers = _edited(plan, depth, exchange, status, headers)
+            code = _code(status)
+            head = Head(code, [*headers])
+            exchange.replaced = replaced = not edit(plan, depth, exchange, head)
+            if head.status != code:
+                status = f"{head.status} {reason_phrase(head.status)}"
+            if noting:
+                exchange.outcome.status = head.status
             if exc_info is None:
-                write = start_response(status, headers)
+                write = start_response(status, head.headers)
             else:
-                write = start_response(status, headers, exc_info)
-            return _discard if exchange.replaced else write
+                write = start_response(status, head.headers, exc_info)
+            return _discard if replaced else write
 
         return start
 
     return wrapping
 
 
-def _edited(
-    plan: Plan, depth: int, exchange: WSGIExchange, status: str, headers: list[tuple[str, str]]
-) -> tuple[str, list[tuple[str, str]]]:
-    code = int(status[:3])
-    head = Head(code, [*headers])
-    exchange.replaced = not edit(plan, depth, exchange, head)
-    if head.status != code:
-        status = f"{head.status} {reason_phrase(head.status)}"
-    if plan.completes[-1]:
-        exchange.outcome.status = head.status
-    return status, head.headers
+@lru_cache(maxsize=256)
+def _code(status: str) -> int:
+    return int(status[:3])
 
 
 def _discard(data: bytes) -> None:

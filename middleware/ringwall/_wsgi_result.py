@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ._compile import FAILED, Complete, complete, refusal_body
+from ._failure import FAILED, refusal_body
 from ._pending import settle
+from ._plan import Complete
+from ._unwind import complete
 from ._wsgi_request import WSGIExchange
 
 Answer = Callable[[WSGIExchange, Exception], "bytes | None"]

@@ -17,11 +17,13 @@ from ._asgi_request import (
 )
 from ._asgi_response import ASGIApp, ResponseReplaced, Send, answer_error, refuse, senders
 from ._boundary import COMMON_METHODS
-from ._compile import Plan, checked, complete, fail_at
 from ._exchange import KEY, ClientDisconnected, Outcome
+from ._failure import checked, fail_at
 from ._layer import Verdict
 from ._pending import asettle
+from ._plan import Plan
 from ._tls_of import tls_of
+from ._unwind import complete
 from ._websocket import Opener, choosing
 from ._websocket_messages import listen, listeners
 from .problem import Response
@@ -154,7 +156,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 await answer_error(exchange, app_send)
             raise
         finally:
-            if completes_of[completes]:
+            if completing and completes_of[completes]:
                 ending = complete(completes_of[completes], exchange, exchange.outcome)
                 if ending is not None:
                     await asettle(ending)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
-from ._compile import fail
 from ._errors import ConfigurationError
 from ._exchange import Exchange
+from ._failure import fail
 from ._layer import Verdict
 from ._pending import asettle, settle
 from .authz import Authorization, Condition, Facts, Need, Policy, allow

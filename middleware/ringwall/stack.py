@@ -9,10 +9,11 @@ from typing import Any
 
 from ._asgi_reading import read_asgi
 from ._boundary import Boundary, TrustedProxies
-from ._compile import Plan, compile_plan, innermost_plan
+from ._compile import compile_plan, innermost_plan
 from ._contract import check_colours, check_contract, check_order
 from ._errors import ConfigurationError
 from ._layer import Layer
+from ._plan import Plan
 from ._response_body import segments
 from ._wsgi_reading import read_wsgi
 from .asgi import ASGIApp, build_asgi

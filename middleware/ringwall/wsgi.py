@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from ._boundary import COMMON_METHODS
 from ._boundary.host import Host
-from ._compile import Plan, checked, fail_at
 from ._exchange import KEY, Outcome
+from ._failure import checked, fail_at
 from ._layer import Verdict
 from ._pending import settle
+from ._plan import Plan
 from ._tls_of import tls_of
 from ._wsgi_body import Input
 from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over

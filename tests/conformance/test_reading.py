@@ -9,7 +9,7 @@ import pytest
 from conformance.shapes import call, lines
 from core_support import AppError, Closing, LayerBug, Script, Scripted, layers_of
 from ringwall import ConfigurationError, Layer, ReadBody, Response, Stack, principal_of
-from ringwall._compile import FAILED
+from ringwall._failure import FAILED
 from ringwall.testing import Request, SampleApp, drive, run
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])

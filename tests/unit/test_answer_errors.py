@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ringwall import CORS, HTTPS, ConfigurationError, Exchange, Layer, SecurityHeaders, Stack
-from ringwall._compile import FAILED
+from ringwall._failure import FAILED
 from ringwall.testing import Request, SampleApp, drive, run
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])

@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast, get_args
 
-from .._compile import FAILED
 from .._errors import ConfigurationError
 from .._exchange import Exchange
+from .._failure import FAILED
 from .._layer import Layer, Verdict
 from ..principal import Principal
 from ..stack import Stack

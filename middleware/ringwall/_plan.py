@@ -1,0 +1,72 @@
+"""A compiled stack: what `_compile` makes, and the adapters follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from ._boundary import Boundary
+from ._exchange import Exchange
+from ._layer import Layer, ResponseHead, Verdict
+from ._outcome import Outcome
+from ._pending import Pending
+from .problem import Header
+
+RequestHook: TypeAlias = Callable[[Exchange], Verdict]
+Edit: TypeAlias = Callable[[Exchange, ResponseHead], None]
+Complete: TypeAlias = Callable[[Exchange, Outcome], "Pending[None] | None"]
+
+
+class Unwind(NamedTuple):
+    """What a response passes on its way out of some depth.
+
+    defaults: constant headers, set unless the name is there; names: their names.
+    edits: dynamic hooks, innermost first, each with the depth of its layer.
+    looked_at: the names that decide whether there is more to do than to append `defaults`; None:
+        there always is.
+    """
+
+    defaults: tuple[Header, ...]
+    names: frozenset[bytes]
+    edits: tuple[tuple[Edit, int], ...]
+    looked_at: frozenset[bytes] | None
+
+    def __bool__(self) -> bool:
+        return bool(self.defaults or self.edits)
+
+
+class Step(NamedTuple):
+    """One judgement of a request; `depth` says which layers are outside it."""
+
+    hook: RequestHook
+    depth: int
+    completes: int
+
+
+class Plan(NamedTuple):
+    """A compiled stack.
+
+    wants: request headers to collect. wants_tls: whether some layer reads `exchange.tls`.
+    steps: judgements in order. plain_steps: the same without the boundary's of the target, for
+        requests that it has found well-formed.
+    unwinds: by depth k, what a response made at layer k passes; the last is the app's.
+    completes: by count k, the hooks of the first k layers, innermost first.
+    answers_errors: an app that raises before its response starts is answered with our 500.
+    chain: these layers and those of every stack that the app is wrapped in directly.
+    """
+
+    layers: tuple[Layer, ...]
+    chain: tuple[Layer, ...]
+    boundary: Boundary
+    wants: frozenset[bytes]
+    wants_tls: bool
+    steps: tuple[Step, ...]
+    plain_steps: tuple[Step, ...]
+    unwinds: tuple[Unwind, ...]
+    completes: tuple[tuple[Complete, ...], ...]
+    answers_errors: bool
+
+    @property
+    def transparent(self) -> bool:
+        """No layer edits responses or hears of the end."""
+        return not self.unwinds[-1] and not self.completes[-1]
