@@ -8,7 +8,7 @@ import pytest
 
 from core_support import Script, Scripted, layers_of
 from ringwall import Layer
-from ringwall._exchange import (
+from ringwall._body import (
     BodyIncomplete,
     BodyTooLarge,
     ClientDisconnected,
