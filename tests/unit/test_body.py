@@ -8,14 +8,8 @@ import pytest
 
 from core_support import Script, Scripted, layers_of
 from ringwall import Layer
-from ringwall._body import (
-    BodyIncomplete,
-    BodyTooLarge,
-    ClientDisconnected,
-    Exchange,
-    Outcome,
-    declared_length,
-)
+from ringwall._body import BodyIncomplete, BodyTooLarge, ClientDisconnected, declared_length
+from ringwall._exchange import Exchange, Outcome
 from ringwall.testing import Request, SampleApp, drive, run
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
