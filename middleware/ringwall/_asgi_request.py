@@ -63,7 +63,9 @@ def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
         else:
             scope["scheme"] = exchange.scheme
         if exchange.client is not None and exchange.client != exchange.peer:
-            scope["client"] = (exchange.client, 0)
+            # The port is the proxy's, unless the peer is the client, in another spelling.
+            forwarded = exchange.client != exchange.boundary.canonical_address(exchange.peer)
+            scope["client"] = (exchange.client, 0 if forwarded else scope["client"][1])
 
 
 def forbid_response(scope: Scope) -> None:

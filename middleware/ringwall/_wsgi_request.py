@@ -105,6 +105,9 @@ def hand_over(exchange: Exchange, environ: Environ) -> None:
         environ["wsgi.url_scheme"] = exchange.scheme
         if exchange.client is not None:
             environ["REMOTE_ADDR"] = exchange.client
+            if exchange.client != exchange.boundary.canonical_address(exchange.peer):
+                for of_the_proxy in ("REMOTE_PORT", "REMOTE_HOST"):
+                    environ.pop(of_the_proxy, None)
 
 
 def _hand_over_headers(exchange: Exchange, environ: Environ, proxies: TrustedProxies) -> None:

@@ -93,9 +93,15 @@ def refuse(exchange: WSGIExchange, response: Response, start: StartResponse) -> 
     return [body] if body else []
 
 
-def answer_error(start: StartResponse, exchange: WSGIExchange, error: Exception) -> bytes | None:
-    """Our 500, through the layers, for an app that raised before its response left. None: it has
-    left, and the server must hear of the error at once."""
+def answer_error(
+    start: StartResponse, returned: bool, exchange: WSGIExchange, error: Exception
+) -> bytes | None:
+    """Our 500, through the layers, for an app that raised before its response left. None: it may
+    have left, and the server must hear of the error at once.
+
+    returned: the server has the app's iterable already.
+    """
+    first = not (returned or exchange.started)
     info = (type(error), error, error.__traceback__)
     status = f"{FAILED.status} {reason_phrase(FAILED.status)}"
     try:
@@ -103,4 +109,4 @@ def answer_error(start: StartResponse, exchange: WSGIExchange, error: Exception)
     except Exception:  # noqa: BLE001  what PEP 3333 wants of a server that has sent the head
         return None
     # A server that gives no `write` knows no second start either: it may have ignored this one.
-    return refusal_body(exchange, FAILED) if callable(write) else None
+    return refusal_body(exchange, FAILED) if first or callable(write) else None

@@ -85,8 +85,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 if body is not None:
                     exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
-                start = wrap_start[depth](exchange, start_response)
-                result = refuse(exchange, cast("Response", verdict), start)
+                out = wrap_start[depth](exchange, start_response)
+                result = refuse(exchange, cast("Response", verdict), out)
             else:
                 completes = everyone
                 if exchange.identified or not direct or exchange.concealed is not None:
@@ -98,7 +98,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         except BaseException as error:
             exchange.outcome.error = error
             if answering and app_start is not None and isinstance(error, Exception):
-                answer = answer_error(app_start, exchange, error)
+                answer = answer_error(app_start, False, exchange, error)
                 if answer is not None:
                     return Result([answer], exchange, all_completes, failure=error)
             finish(completes_of[completes], exchange)
@@ -115,7 +115,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             return result
         if not completing and not answering and exchange.started and not exchange.replaced:
             return result
-        on_error = partial(answer_error, cast("StartResponse", app_start)) if answering else None
+        start = cast("StartResponse", app_start)
+        on_error = partial(answer_error, start, True) if answering else None
         return watched(result, exchange, all_completes, on_error)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ringwall import (
+    CORS,
     HTTPS,
     APIKey,
     Audit,
@@ -45,6 +46,8 @@ def answer(path: str, who: Any, names: Any = ()) -> bytes:
     global reached
     if path != "/calls":
         reached += 1
+    if path == "/v1/fails":
+        raise RuntimeError("deliberate")
     document = {
         "path": path,
         "reached": reached,
@@ -95,6 +98,7 @@ def make_stack() -> Stack:
         Audit(sink=os.environ["RINGWALL_TEST_AUDIT"]),
         SecurityHeaders(),
         HTTPS(hosts=["localhost", "127.0.0.1"], exempt=["/healthz"]),
+        CORS(["https://page.example"], credentials=True),
         RateLimit("100000/minute"),
         Authentication(APIKey(os.environ["RINGWALL_TEST_KEYS"]), exempt=["/calls", "/healthz"]),
         Authorization(
@@ -102,6 +106,7 @@ def make_stack() -> Stack:
             public("GET", "/healthz"),
             allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
             allow("POST", "/v1/orders", scope("orders:write")),
+            allow("GET", "/v1/fails", scope("orders:read")),
             allow("WEBSOCKET", "/v1/feed", scope("orders:read")),
             allow("*", "/v1/admin/**", role("admin")),
         ),

@@ -17,6 +17,21 @@ from ringwall import generate_api_key
 
 ROOT = Path(__file__).parent
 
+
+def _has_dual_stack() -> bool:
+    """Whether an IPv6 socket takes IPv4 connections here: their peers are `::ffff:127.0.0.1`."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+            return not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return False
+
+
+# Three of the servers listen on such a socket, so that peers come in both spellings.
+ANY = "::" if _has_dual_stack() else "127.0.0.1"
+BOTH = "[::]:{port}" if ANY == "::" else "127.0.0.1:{port}"
+
 # One worker each: the tests ask the app how often it was reached. Servers that would read proxy
 # headers themselves are told not to: trust belongs in one place.
 COMMANDS: dict[str, tuple[str, list[str]]] = {
@@ -37,10 +52,10 @@ COMMANDS: dict[str, tuple[str, list[str]]] = {
             "{port}",
         ],
     ),
-    "hypercorn": ("asgi", ["-m", "hypercorn", "app:asgi", "--bind", "127.0.0.1:{port}"]),
+    "hypercorn": ("asgi", ["-m", "hypercorn", "app:asgi", "--bind", BOTH]),
     "granian-asgi": (
         "asgi",
-        ["-m", "granian", "app:asgi", "--interface", "asgi", "--port", "{port}"],
+        ["-m", "granian", "app:asgi", "--interface", "asgi", "--host", ANY, "--port", "{port}"],
     ),
     "granian-wsgi": (
         "wsgi",
@@ -48,7 +63,7 @@ COMMANDS: dict[str, tuple[str, list[str]]] = {
     ),
     "gunicorn": (
         "wsgi",
-        ["-m", "gunicorn", "app:wsgi", "--forwarded-allow-ips", "", "--bind", "127.0.0.1:{port}"],
+        ["-m", "gunicorn", "app:wsgi", "--forwarded-allow-ips", "", "--bind", BOTH],
     ),
     "waitress": (
         "wsgi",
@@ -62,13 +77,14 @@ COMMANDS: dict[str, tuple[str, list[str]]] = {
 
 
 class Server(NamedTuple):
-    """A running server; `key` is alice's API key, `audit` the audit file."""
+    """A running server; `keys` are API keys by owner, `audit` the audit file, `log` its output."""
 
     name: str
     interface: str
     port: int
     keys: dict[str, str]
     audit: Path
+    log: Path
 
     def auth(self, who: str = "alice") -> bytes:
         return b"Authorization: ApiKey " + self.keys[who].encode()
@@ -103,7 +119,7 @@ def running(name: str, folder: Path) -> Iterator[Server]:
     )
     try:
         _wait_for(port, process, folder / "log")
-        yield Server(name, interface, port, keys, audit)
+        yield Server(name, interface, port, keys, audit, folder / "log")
     finally:
         process.terminate()
         try:

@@ -164,6 +164,9 @@ ODD_TARGETS = [
     b"/healthz/../v1/orders/1002",
     b"/healthz%2f..%2fv1/orders/1002",
     b"/healthz;/../v1/orders/1002",
+    b"localhost:443",
+    b"?/v1/admin/users",
+    b"#/v1/admin/users",
 ]
 
 
@@ -295,6 +298,12 @@ class TestPlainHTTP:
 
 
 STRANGER = "127.0.0.2"  # another address of loopback; the stack trusts 127.0.0.1 alone
+CHAINS = [
+    (b"X-Forwarded-Proto: http", b"X-Forwarded-Proto: https"),
+    (b"X-Forwarded-Proto: https, http",),
+    (b"X-Forwarded-For: 192.0.2.9, 192.0.2.8", b"X-Forwarded-Proto: https, http, https"),
+    (b"X-Forwarded-For: 192.0.2.9", b"X-Forwarded-For: <script>"),
+]
 FORWARDING = (
     b"X-Forwarded-For: 192.0.2.9",
     b"X-Forwarded-Host: localhost",
@@ -315,6 +324,16 @@ class TestProxies:
         assert_refused(server, before, answer, 308)
         answer = request(server.port, b"/v1/orders/1001", line, server.auth(), source=STRANGER)
         assert_refused(server, before, answer, 403)
+
+    @pytest.mark.parametrize("lines", CHAINS)
+    def test_chains_that_contradict_themselves_are_refused(
+        self, server: Server, lines: tuple[bytes, ...]
+    ) -> None:
+        if server.name in KEEPS_THE_LAST and len(lines) == 2:
+            pytest.skip("of two lines this server hands over the last")
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), *lines, secure=False)
+        assert_refused(server, before, answer, 400, 403)
 
     def test_the_app_sees_no_proxy_header_of_a_stranger(self, server: Server) -> None:
         answer = request(server.port, b"/healthz", *FORWARDING, source=STRANGER)
@@ -395,6 +414,82 @@ class TestHosts:
         before = reached(server)
         answer = request(server.port, b"/v1/orders/1001", server.auth(), b"Host: evil.example")
         assert_refused(server, before, answer, 400, 421)
+
+    @pytest.mark.parametrize("fold", [b"localhost\r\n evil.example", b"\r\n localhost"])
+    def test_a_folded_host_is_refused_or_one_host(self, server: Server, fold: bytes) -> None:
+        """An obs-fold is a 400, or spaces (RFC 9112 section 5.2), never a line of its own."""
+        before = reached(server)
+        answer = request(server.port, b"/v1/orders/1002", server.auth(), host=fold)
+        assert_refused(server, before, answer, 0, 400, 403, 421)
+        assert b"evil" not in answer.body
+
+    def test_no_host_is_refused_whatever_a_stranger_forwards(self, server: Server) -> None:
+        before = reached(server)
+        answer = request(
+            server.port,
+            b"/v1/orders/1001",
+            server.auth(),
+            b"X-Forwarded-Host: localhost",
+            host=None,
+        )
+        assert_refused(server, before, answer, 400)
+
+    @pytest.mark.parametrize("host", [b"LOCALHOST", b"localhost.", b"LocalHost:8443", b"127.0.0.1"])
+    def test_every_spelling_of_our_host_is_ours(self, server: Server, host: bytes) -> None:
+        answer = request(server.port, b"/v1/orders/1001", server.auth(), host=host)
+        assert answer.status == 200
+
+
+PAGE = b"Origin: https://page.example"
+FOREIGN = [b"null", b"https://evil.example", b"https://page.example.evil", b"http://page.example"]
+
+
+class TestCORS:
+    def test_a_preflight_needs_no_credential_and_is_ours_to_answer(self, server: Server) -> None:
+        before = reached(server)
+        ask = b"Access-Control-Request-Method: PUT"
+        answer = request(server.port, b"/v1/orders/1001", PAGE, ask, method=b"OPTIONS")
+        assert_refused(server, before, answer, 204)
+        assert answer.headers["access-control-allow-origin"] == ["https://page.example"]
+        assert answer.headers["access-control-allow-credentials"] == ["true"]
+
+    @pytest.mark.parametrize("origin", FOREIGN)
+    @pytest.mark.parametrize("target", [b"/v1/orders/1001", b"/v1//orders/1001", b"/v1/%6frders/1"])
+    def test_a_foreign_page_is_granted_nothing_on_any_path(
+        self, server: Server, origin: bytes, target: bytes
+    ) -> None:
+        before = reached(server)
+        ask = b"Access-Control-Request-Method: PUT"
+        lines = (b"Origin: " + origin, ask)
+        preflight = request(server.port, target, *lines, method=b"OPTIONS")
+        assert_refused(server, before, preflight, 400, 403)
+        read = request(server.port, target, b"Origin: " + origin, server.auth())
+        for answer in (preflight, read):
+            assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+    @pytest.mark.parametrize("lines", [(), (PAGE,), (b"Origin: null",)])
+    def test_every_answer_says_that_it_depends_on_the_origin(
+        self, server: Server, lines: tuple[bytes, ...]
+    ) -> None:
+        for target in (b"/v1/orders/1001", b"/v1/orders/1002"):
+            answer = request(server.port, target, server.auth(), *lines)
+            assert answer.headers["vary"] == ["Origin"]
+
+    def test_a_foreign_page_opens_no_websocket(self, server: Server) -> None:
+        before = reached(server)
+        foreign = handshake(server.port, b"/v1/feed", server.auth(), b"Origin: null")
+        assert_refused(server, before, foreign, 403)
+
+    def test_a_500_keeps_its_headers_and_the_server_logs_the_error(self, server: Server) -> None:
+        answer = request(server.port, b"/v1/fails", server.auth(), PAGE)
+        assert answer.status == 500
+        assert answer.json()["code"] == "internal-error"
+        assert answer.headers["access-control-allow-origin"] == ["https://page.example"]
+        assert answer.headers["x-content-type-options"] == ["nosniff"]
+        assert b"deliberate" not in answer.body
+        deadline = time.monotonic() + 10
+        while b"RuntimeError: deliberate" not in server.log.read_bytes():
+            assert time.monotonic() < deadline, "the server heard nothing of it"
 
 
 class TestBodies:

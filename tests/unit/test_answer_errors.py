@@ -282,6 +282,16 @@ def test_a_server_that_may_ignore_a_second_start_is_given_no_second_answer() -> 
     assert serve(Stack(*outside()).wsgi(app), lambda *given: None) == ([], AppError)
 
 
+def test_a_server_without_write_is_given_a_first_answer() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise AppError
+
+    heads: list[Any] = []
+    served = serve(Stack(*outside()).wsgi(app), lambda *given: heads.append(given[0]))
+    assert served == ([FAILED.body], AppError)
+    assert heads == ["500 Internal Server Error"]
+
+
 def test_a_server_that_stops_at_the_content_length_hears_of_the_error_at_the_end() -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise AppError

@@ -202,7 +202,7 @@ class TestFailure:
         assert span.status.status_code is StatusCode.ERROR
         assert span.status.description is None
         assert attributes(span)["error.type"] == "ZeroDivisionError"
-        assert "http.response.status_code" not in attributes(span)
+        assert attributes(span)["http.response.status_code"] == 500  # our answer
         assert SECRET not in span.to_json()
 
     def test_a_5xx_is_an_error(self, recorder: Recorder) -> None:
@@ -547,6 +547,7 @@ class TestMeasurement:
         (point,) = recorder.points
         assert dict(point.attributes) == {
             "http.request.method": "GET",
+            "http.response.status_code": 500,
             "url.scheme": "https",
             "error.type": "ValueError",
         }

@@ -409,3 +409,41 @@ def test_no_header_makes_it_fail_in_another_way(chain, scheme, proxies):
 
 def test_the_exchange_is_under_one_key():
     assert KEY == "ringwall.exchange"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "told_asgi", "told_wsgi"),
+    [
+        # Nobody's proxy, in the spelling of a socket that takes both families: its own port.
+        ("::ffff:192.0.2.7", None, ("192.0.2.7", 5000), ("192.0.2.7", "5000")),
+        ("192.0.2.7", None, ("192.0.2.7", 5000), ("192.0.2.7", "5000")),
+        # A proxy, whose port is not the client's.
+        ("::ffff:10.0.0.1", b"192.0.2.9", ("192.0.2.9", 0), ("192.0.2.9", None)),
+        ("::ffff:10.0.0.1", None, ("10.0.0.1", 5000), ("10.0.0.1", "5000")),
+    ],
+)
+def test_an_address_comes_with_its_own_port_or_none(peer, forwarded, told_asgi, told_wsgi):
+    stack = Stack(Scripted("any", Script()), proxies=TrustedProxies(["10.0.0.0/8"]))
+    headers = ((b"host", b"a"), *(((b"x-forwarded-for", forwarded),) if forwarded else ()))
+    request = Request(headers=headers, client=peer)
+    told = []
+
+    async def asgi(scope, receive, send):
+        told.append(tuple(scope["client"]))
+        await SampleApp().asgi(scope, receive, send)
+
+    def wsgi(environ, start_response):
+        told.append((environ["REMOTE_ADDR"], environ.get("REMOTE_PORT")))
+        assert "REMOTE_HOST" not in environ or told_wsgi[1]
+        return SampleApp().wsgi(environ, start_response)
+
+    async def with_port(scope, receive, send):
+        await stack.asgi(asgi)({**scope, "client": (peer, 5000)}, receive, send)
+
+    def with_port_wsgi(environ, start_response):
+        named = {**environ, "REMOTE_PORT": "5000", "REMOTE_HOST": "proxy.example"}
+        return stack.wsgi(wsgi)(named, start_response)
+
+    drive("asgi", with_port, request)
+    drive("wsgi", with_port_wsgi, request)
+    assert told == [told_asgi, told_wsgi]
