@@ -68,7 +68,7 @@ def hash_password(
     Raises:
         ConfigurationError: the password is empty, or the cost is too low or too high.
 
-    >>> hash_password("correct horse battery staple", ln=10, p=1)[:23]
+    >>> hash_password("correct horse battery staple", ln=10, p=1)[:22]
     '$scrypt$ln=10,r=8,p=1$'
     """
     if not password:
