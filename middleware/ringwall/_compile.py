@@ -2,8 +2,8 @@
 
 Rule 1. A request meets the layers from the outside in; the first response ends it.
 Rule 2. A response made by layer k passes the layers outside k only, from the inside out.
-Rule 3. Constant headers leave in one batch, unless a dynamic hook may write the same name: then
-        they keep their place among the hooks.
+Rule 3. Constant headers leave in one batch before all hooks, unless the hook of a layer further
+        inside may write the same name: then they keep their place among the hooks.
 Rule 4. `on_complete` runs once for each layer whose `on_request` had its turn.
 Rule 5. The boundary's checks stand right before the first layer that relies on them.
 These make the fused stack equal to the same layers wrapped one by one (see `ringwall.testing`).
@@ -47,7 +47,7 @@ def compile_plan(
         wants_tls=any(layer.wants_tls for layer in layers),
         steps=steps,
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
-        unwinds=tuple(_unwind(layers[:depth], layers) for depth in range(len(layers) + 1)),
+        unwinds=tuple(_unwind(layers[:depth]) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
         answers_errors=answer_errors,
     )
@@ -85,8 +85,8 @@ def _steps(
     return steps
 
 
-def _unwind(outside: Sequence[Layer], everyone: Sequence[Layer]) -> Unwind:
-    dynamic = frozenset[bytes]().union(*(layer.sets for layer in everyone))
+def _unwind(outside: Sequence[Layer]) -> Unwind:
+    dynamic: set[bytes] = set()  # what hooks further inside may write
     defaults: dict[bytes, bytes] = {}
     edits: list[tuple[Edit, int]] = []
     looked_at: set[bytes] | None = set()
@@ -96,6 +96,7 @@ def _unwind(outside: Sequence[Layer], everyone: Sequence[Layer]) -> Unwind:
         for name, value in layer.constant_headers:
             if name not in dynamic:
                 defaults.setdefault(name, value)
+        dynamic |= layer.sets
         if in_place:
             edits.append((_set_defaults(in_place), depth))
             looked_at = None

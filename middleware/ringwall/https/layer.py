@@ -117,16 +117,19 @@ class HTTPS(Layer):
         self._vary: tuple[Header, ...] = ((b"vary", b", ".join(sorted(read))),) if read else ()
         self.wants = self._credentials.headers | read | {b"upgrade"}
         self.by_path = bool(self._exempt)
-        self._hsts: bytes | None = None
-        if hsts is not None and self._hosts.only_names and not self._exempt:
-            # Whatever passes this layer is secure and has a name: nothing to decide per response.
-            self.constant_headers = (hsts.header,)
-        elif hsts is not None:
-            self._hsts = hsts.header[1]
-            self.sets = frozenset({HSTS_NAME})
-        if self._hsts is None:
-            # None wanted, or it leaves with the constant headers: the compiler drops the hook.
+        self._hsts = b""
+        # The compiler takes hooks from the instance: what is not configured costs nothing.
+        if hsts is None:
             self.on_response = super().on_response  # type: ignore[method-assign]
+        else:
+            self.sets = frozenset({HSTS_NAME})
+            self._hsts = hsts.header[1]
+            if self._hosts.only_names and not self._exempt:
+                # Whatever passes this layer is secure and has a name: only an app that has a
+                # policy of its own, or two, leaves something to do.
+                self.constant_headers = (hsts.header,)
+                self.edits_only = self.sets
+                self.on_response = self._leave_one  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return "<HTTPS>"
@@ -140,11 +143,14 @@ class HTTPS(Layer):
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
         host = exchange.host
-        if self._hsts and exchange.scheme == "https" and self._is_ours(host) and not host.is_ip:
+        if exchange.scheme == "https" and self._is_ours(host) and not host.is_ip:
             # One line, the app's if it has any: browsers read the first (RFC 6797 section 8.1).
             head.set(HSTS_NAME, head.get(HSTS_NAME) or self._hsts)
         else:
             head.remove(HSTS_NAME)
+
+    def _leave_one(self, exchange: Exchange, head: ResponseHead) -> None:
+        head.set(HSTS_NAME, head.get(HSTS_NAME) or self._hsts)
 
     def _is_ours(self, host: Host | None) -> TypeGuard[Host]:
         return host is not None and self._hosts.allows(host.name, host.port or 443)
