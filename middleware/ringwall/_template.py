@@ -38,12 +38,14 @@ class Kind(NamedTuple):
 
 
 def _read_int(segment: str) -> int | None:
-    try:
-        value = int(segment)  # takes far more spellings; one of them comes back
-    except ValueError:
+    # No sign, no leading zero, no other script's digits.
+    if not (segment.isascii() and segment.isdecimal()) or segment[0] == "0" != segment:
         return None
-    # No sign, and what fits a database's BIGINT: beyond, loaders would raise.
-    return value if 0 <= value <= _LARGEST and str(value) == segment else None
+    if len(segment) < 19:
+        return int(segment)
+    # What fits a database's BIGINT: beyond, loaders would raise.
+    value = int(segment) if len(segment) == 19 else _LARGEST + 1
+    return value if value <= _LARGEST else None
 
 
 def _int_alias(segment: str) -> bool:

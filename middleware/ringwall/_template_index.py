@@ -113,7 +113,7 @@ class TemplateIndex(Generic[T]):
                 if isinstance(last, str):
                     self._plain[template.text] = entry
                 else:
-                    self._put_last("/".join(["", *literals, ""]), last, entry)
+                    self._put_last("/".join(["", *literals]), last, entry)
 
     def _put_last(self, head: str, parameter: Parameter, entry: T) -> None:
         name, kind = parameter
@@ -126,10 +126,9 @@ class TemplateIndex(Generic[T]):
         entry = self._plain.get(path)
         if entry is not None:
             return entry, {}
-        cut = path.rfind("/") + 1
-        lasts = self._heads.get(path[:cut])
-        if lasts is not None:
-            segment = path[cut:]
+        head, _, segment = path.rpartition("/")
+        lasts = self._heads.get(head)
+        if lasts is not None and path[:1] == "/":
             for _, read, alias, name, entry in lasts:
                 value = read(segment)
                 if value is not None:

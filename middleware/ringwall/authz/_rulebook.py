@@ -12,6 +12,7 @@ from ._overlay import Overlay
 from .rules import Rule
 
 _NOTHING = Match(None, {}, None)
+_new = object.__new__
 # The methods it is about (None: every one there is) and the rule.
 _Forbid: TypeAlias = tuple["frozenset[str] | None", CompiledRule]
 
@@ -51,11 +52,14 @@ class Rulebook:
         if found is None:
             return self._unmatched(method, path)
         rule, params = found
-        if not params and params is not None and self._forbids is None:
+        if params:
+            match = _new(Match)  # as its __init__ does, without the call
+            match.rule, match.params, match.template = rule, params, rule.template
+        elif params is not None and self._forbids is None:
             return rule.static
-        match = Match(rule, params or {}, rule.template)
-        if params is None:
-            match.canonical = False
+        else:
+            match = Match(rule, {}, rule.template)
+            match.canonical = params is not None
         if self._forbids is not None:
             match.forbids = _forbidding(self._forbids, method, path)
         return match
