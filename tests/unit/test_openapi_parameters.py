@@ -136,12 +136,12 @@ def test_what_is_missing_or_not_declared_is_told_all_at_once(interface: str) -> 
         ]
     )
     answer = send(layer, interface, query="q=secret&is_admin=1&debug=secret")
-    assert errors(answer) == [
-        ("query", None, "#", "undeclared"),
+    assert sorted(errors(answer), key=str) == [
+        ("cookie", "c", "#", "required"),
+        ("header", "X-Id", "#", "required"),
         ("query", "limit", "#", "required"),
         ("query", "q", "#", "maxLength"),
-        ("header", "X-Id", "#", "required"),
-        ("cookie", "c", "#", "required"),
+        ("query", None, "#", "undeclared"),
     ]
     for word in (b"secret", b"is_admin", b"debug"):
         assert word not in answer.body

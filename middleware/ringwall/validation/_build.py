@@ -10,8 +10,53 @@ from .._errors import ConfigurationError, did_you_mean
 from ._models import schema_of
 from ._operation import Bodies, MediaType, Operation, parse_key
 from ._options import Options
+from ._responses import Mode
+from ._size import parse_size
 from ._table import Table
 from .handlers import Content, Factory, Handler, factory_of
+from .openapi import Rules, table_of_document
+
+
+def make_table(
+    layer: str,
+    schemas: Mapping[str, Any] | None,
+    openapi: Any,
+    media_types: Iterable[str] | Mapping[str, Iterable[str]],
+    options: Options,
+    *,
+    unknown_query: str,
+    base_path: str | None,
+    responses: Mode,
+    response_limit: str | int,
+    max_depth: int,
+) -> Table:
+    """The operations of a mapping, or of an OpenAPI document.
+
+    Raises:
+        ConfigurationError: see `BodyValidation`.
+    """
+    if openapi is not None and schemas is not None:
+        raise ConfigurationError("schemas and openapi exclude each other: give one of them")
+    if unknown_query not in ("refuse", "pass"):
+        raise ConfigurationError(
+            f"unknown_query={unknown_query!r} is unknown; use 'refuse' or 'pass'"
+        )
+    if responses not in ("ignore", "report", "enforce", "strip"):
+        raise ConfigurationError(
+            f"responses={responses!r} is unknown; use 'ignore', 'report', 'enforce' or 'strip'"
+        )
+    if openapi is not None:
+        most = parse_size(response_limit)
+        rules = Rules(unknown_query == "refuse", base_path, responses, most, max_depth)
+        return table_of_document(layer, openapi, options, rules)
+    if not isinstance(schemas, Mapping):
+        raise ConfigurationError(
+            "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema}), or"
+            " openapi='openapi.json'"
+        )
+    if responses != "ignore":
+        raise ConfigurationError(f"responses={responses!r} needs an OpenAPI document: openapi=")
+    return table_of_schemas(layer, schemas, media_types, options)
 
 
 def table_of_schemas(

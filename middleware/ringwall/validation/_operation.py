@@ -21,6 +21,7 @@ from ._refusal import (
 )
 
 if TYPE_CHECKING:
+    from ._responses import Responses
     from .handlers import Handler
     from .parameters import ParameterSet
 
@@ -129,14 +130,15 @@ class Operation:
         method, path: the route, as it was declared.
         bodies: what its bodies may be; None: it has none.
         parameters: what judges its parameters; None: nothing is declared of them.
+        responses: what judges its responses; None: nothing does.
 
     shadow: what it refuses passes, and the decision tells. translate: makes the words of an answer
     from a code, the English words, and the header Accept-Language.
     """
 
     __slots__ = (
-        "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "rule", "shadow",
-        "translate",
+        "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "responses", "rule",
+        "shadow", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -146,6 +148,7 @@ class Operation:
         path: str,
         bodies: Bodies | None,
         parameters: ParameterSet | None = None,
+        responses: Responses | None = None,
     ) -> None:
         self.rule = rule = f"{method} {path}"
         self.shadow = False
@@ -153,6 +156,7 @@ class Operation:
         self.path = path
         self.bodies = bodies
         self.parameters = parameters
+        self.responses = responses
         self.allowed = Decision(layer, "allow", rule, "valid")
         headers = {UNSUPPORTED_ENCODING: ((b"accept-encoding", b"identity"),)}
         if bodies is not None:

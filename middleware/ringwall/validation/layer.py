@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._errors import ConfigurationError, MissingDependency
 from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Exchange
-from .._layer import Layer, Verdict
+from .._layer import Layer, ReadBody, ResponseHead, Verdict
 from .._pending import Pending
 from ..problem import Response
 from ._codings import Decode, decoders
@@ -29,6 +29,7 @@ from .context import PARAMETERS, VALIDATED
 
 if TYPE_CHECKING:
     from ._operation import MediaType, Operation, Translate
+    from ._responses import Mode
     from ._routes import Check
     from ._schema import FormatCheck, JSONSchema
 
@@ -41,9 +42,17 @@ class BodyValidation(Layer):
             Struct, dataclass, TypedDict, pydantic model or TypeAdapter). In templates, `{name}` is
             one segment, `{name:int}` and `{name:uuid}` are typed, `/**` at the end is everything
             below; the most specific one wins.
+        openapi: instead of `schemas`, an OpenAPI document of version 3.0 or 3.1: a path to JSON or
+            YAML, a dict, or an app that has one, such as a FastAPI app whose routes are there.
         limit: the most bytes a body may have: 1048576, "1 MiB", "64 kB".
-        undeclared: a body on a route that is not in `schemas`: "refuse" answers 415, "pass" hands
-            it to the app unread.
+        undeclared: "refuse" answers 415 to a body on a route that is not in `schemas`, and 404 or
+            405 to an operation that is not in `openapi`; "pass" hands both to the app unread.
+        unknown_query: "refuse" or "pass" query parameters that `openapi` does not declare.
+        exempt: paths that are not judged, as templates.
+        base_path: what the paths of `openapi` stand below, instead of those of its servers.
+        responses: "report" logs responses that are not as `openapi` declares, "enforce" replaces
+            them by a problem, "strip" takes out the properties that it does not name, first.
+        response_limit: the most bytes of a response that are read for that.
         media_types: what a body may be: "application/json" and types that end in "+json",
             "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonl" (each
             line follows the schema), "application/json-patch+json" (operations on a resource that
@@ -103,6 +112,8 @@ class BodyValidation(Layer):
         unknown_query: Literal["refuse", "pass"] = "refuse",
         exempt: Iterable[str] = (),
         base_path: str | None = None,
+        responses: Mode = "ignore",
+        response_limit: str | int = "1 MiB",
         media_types: Iterable[str] | Mapping[str, Iterable[str]] = ("application/json",),
         max_depth: int = 64,
         max_values: int = 20_000,
@@ -120,21 +131,14 @@ class BodyValidation(Layer):
         shadow: bool | Iterable[str] = False,
         translate: Translate | None = None,
     ) -> None:
-        if openapi is None and not isinstance(schemas, Mapping):
+        if undeclared not in ("refuse", "pass"):
             raise ConfigurationError(
-                "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema}), or"
-                " openapi='openapi.json'"
+                f"undeclared={undeclared!r} is unknown; use 'refuse' or 'pass'"
             )
-        if openapi is not None and schemas is not None:
-            raise ConfigurationError("schemas and openapi exclude each other: give one of them")
-        for name, value in (("undeclared", undeclared), ("unknown_query", unknown_query)):
-            if value not in ("refuse", "pass"):
-                raise ConfigurationError(f"{name}={value!r} is unknown; use 'refuse' or 'pass'")
         try:
-            from ._build import table_of_schemas
+            from ._build import make_table
             from ._options import make_options, make_pace
             from ._routes import set_checks, set_limits, set_shadow
-            from .openapi import table_of_document
         except ModuleNotFoundError as error:
             raise MissingDependency(str(error.name), "schema", "BodyValidation") from None
         options = make_options(
@@ -146,13 +150,21 @@ class BodyValidation(Layer):
             resources=resources,
             formats=formats,
         )
-        if schemas is not None:
-            self._table = table_of_schemas(self.name, schemas, media_types, options)
-        else:
-            strict = unknown_query == "refuse"
-            self._table = table_of_document(
-                self.name, openapi, options, base=base_path, strict=strict
-            )
+        self._table = make_table(
+            self.name,
+            schemas,
+            openapi,
+            media_types,
+            options,
+            unknown_query=unknown_query,
+            base_path=base_path,
+            responses=responses,
+            response_limit=response_limit,
+            max_depth=max_depth,
+        )
+        if responses == "ignore":
+            # An unset hook costs nothing: the stack is not cut behind this layer.
+            self.on_response_body = super().on_response_body  # type: ignore[method-assign]
         self._table.exempt(exempt)
         self._pace = make_pace(timeout, minimum_rate, clock)
         operations = self._table.operations()
@@ -264,3 +276,10 @@ class BodyValidation(Layer):
 
     def _not_found(self, exchange: Exchange) -> Verdict:
         return self._undeclared.not_found(exchange, self._table.methods(exchange.path))
+
+    def on_response_body(
+        self, exchange: Exchange, head: ResponseHead
+    ) -> ReadBody | Response | None:
+        found = self._table.find(exchange.method, exchange.path)
+        responses = None if found is None else found[0].responses
+        return None if responses is None else responses.ask(exchange, head)

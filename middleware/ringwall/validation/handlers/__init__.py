@@ -14,7 +14,9 @@ from ._multipart import multipart_handler
 from ._patch import patch_handler
 from ._plain import bytes_handler, text_handler
 
-__all__ = ["Content", "Factory", "Handler", "bytes_handler", "factory_of", "text_handler"]
+__all__ = [
+    "Content", "Factory", "Handler", "bytes_handler", "factory_of", "json_handler", "text_handler",
+]  # fmt: skip
 
 Factory = Callable[[Content, Options], Handler]
 

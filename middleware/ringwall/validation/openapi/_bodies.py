@@ -9,7 +9,10 @@ from typing import Any
 from .._media import media_type
 from .._operation import Bodies, MediaType
 from .._options import Options
-from ..handlers import Content, Factory, bytes_handler, factory_of, text_handler
+from .._responses import Declared
+from .._schema import Schema
+from .._strip import Stripper
+from ..handlers import Content, Factory, bytes_handler, factory_of, json_handler, text_handler
 from ._bundle import Bundle, Direction
 from ._document import Document
 from ._errors import child, mistake
@@ -17,6 +20,35 @@ from ._errors import child, mistake
 logger = logging.getLogger("ringwall")
 _RANGE = re.compile(r"(?:\*/|[a-z0-9!#$&^_.+-]+/)\*\Z")
 _JSON = "application/json"
+
+
+def responses_of(
+    document: Document, responses: dict[str, Any], at: str, options: Options
+) -> dict[str, Declared]:
+    """What is declared of the responses, by status.
+
+    Raises:
+        ConfigurationError: a media type is malformed, or a schema cannot be used.
+    """
+    found: dict[str, Declared] = {}
+    for status, response in responses.items():
+        if status.startswith("x-"):
+            continue
+        response, place = document.follow(response, child(at, status))
+        schemas: dict[bytes, tuple[Schema, Stripper]] = {}
+        others: set[bytes] = set()
+        for text, content in response.get("content", {}).items():
+            where = child(place, "content", text, "schema")
+            name = _name(text, child(place, "content", text))
+            if "schema" not in content or factory_of(name) is not json_handler:
+                others.add(name.encode("ascii"))
+                continue
+            bundle = Bundle(document, "response")
+            schema = bundle.close(bundle.add(content["schema"], where))
+            compiled = options.compile(schema, where, lenient=document.generated)
+            schemas[name.encode("ascii")] = (compiled, Stripper(schema))
+        found[status] = Declared(schemas, frozenset(others))
+    return found
 
 
 def bodies_of(document: Document, body: dict[str, Any], at: str, options: Options) -> Bodies:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..._errors import ConfigurationError
 from ..._template import parse_template
 from .._operation import Operation
 from .._options import Options
+from .._responses import Mode, Responses
 from .._table import Table
 from ..parameters import make_parameter_set
-from ._bodies import bodies_of
+from ._bodies import bodies_of, responses_of
 from ._bundle import Bundle
 from ._document import Document
 from ._errors import child, mistake
@@ -20,21 +21,29 @@ from ._paths import base_path, server_paths, template_of
 from ._structure import METHODS
 
 
-def table_of_document(
-    layer: str, source: Any, options: Options, *, base: str | None, strict: bool
-) -> Table:
+class Rules(NamedTuple):
+    """strict: refuse query parameters that are not declared. base: what the paths stand below;
+    None: what the servers say. responses, response_limit, max_depth: see `Responses`."""
+
+    strict: bool
+    base: str | None
+    responses: Mode
+    response_limit: int
+    max_depth: int
+
+
+def table_of_document(layer: str, source: Any, options: Options, rules: Rules) -> Table:
     """The operations of a document.
 
     Parameters:
-        source: see `load_document`. base: what its paths stand below; None: what its servers say.
-        strict: refuse query parameters that are not declared.
+        source: see `load_document`.
 
     Raises:
         ConfigurationError: the document is not valid, with the place; or a schema cannot be used.
     """
     document = Document(*load_document(source))
     check_parameters(document)
-    compiler = _Compiler(layer, document, options, strict)
+    compiler = _Compiler(layer, document, options, rules)
     table = Table()
     top = document.content.get("servers")
     for path, item in document.content.get("paths", {}).items():
@@ -45,8 +54,8 @@ def table_of_document(
         for name in METHODS & item.keys():
             operation, place = item[name], child(item_at, name)
             servers = operation.get("servers", item.get("servers", top))
-            if base is not None:
-                bases: tuple[str, ...] = (base_path(base),)
+            if rules.base is not None:
+                bases: tuple[str, ...] = (base_path(rules.base),)
             elif document.generated:  # a framework tells of its mount point, which is cut off
                 bases = ("",)
             else:
@@ -62,11 +71,11 @@ def table_of_document(
 
 
 class _Compiler:
-    def __init__(self, layer: str, document: Document, options: Options, strict: bool) -> None:
+    def __init__(self, layer: str, document: Document, options: Options, rules: Rules) -> None:
         self._layer = layer
         self._document = document
         self._options = options
-        self._strict = strict
+        self._rules = rules
         self._ignored = frozenset(query_credentials(document))
 
     def compile(
@@ -88,7 +97,7 @@ class _Compiler:
             defs,
             child(at, "parameters"),
             options,
-            strict=self._strict,
+            strict=self._rules.strict,
             ignored=self._ignored,
             lenient=document.generated,
         )
@@ -98,4 +107,16 @@ class _Compiler:
             if not isinstance(body, dict) or not isinstance(body.get("content"), dict):
                 raise mistake(place, "this is no request body")
             bodies = bodies_of(document, body, place, options)
-        return Operation(self._layer, method, path, bodies, parameters)
+        responses = None
+        if self._rules.responses != "ignore":
+            responses = Responses(
+                self._layer,
+                f"{method} {path}",
+                responses_of(
+                    document, operation.get("responses", {}), child(at, "responses"), options
+                ),
+                self._rules.responses,
+                self._rules.response_limit,
+                self._rules.max_depth,
+            )
+        return Operation(self._layer, method, path, bodies, parameters, responses)
