@@ -239,9 +239,12 @@ def test_each_process_and_event_loop_has_a_storage_of_its_own(memcached, monkeyp
     ],
 )
 def test_the_colours_are_those_that_have_a_driver(monkeypatch, kind, present, colours):
+    imported = set()
     monkeypatch.setattr(module, "find_spec", lambda name: name if name in present else None)
+    monkeypatch.setattr(module, "import_module", imported.add)
     store = LimitsStore(f"{kind}://h")
     assert store.colours == colours
+    assert imported == present  # in one thread, before several ask for it at once
     assert isinstance(store, Store)
     assert repr(store) == f"<LimitsStore {kind}>"
 
@@ -254,6 +257,7 @@ def test_without_a_driver_the_message_says_what_to_install(monkeypatch):
 
 def test_what_mongodb_is_asked_to_keep_to(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: name)
+    monkeypatch.setattr(module, "import_module", lambda name: name)
     options = LimitsStore("mongodb+srv://h", timeout=0.25)._options
     assert options["serverSelectionTimeoutMS"] == options["socketTimeoutMS"] == 250
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -73,6 +74,9 @@ class LimitsStore:
         )
         if not self.colours:
             raise MissingDependency(drivers["wsgi"], kind, f"A store in {kind}")
+        for colour in self.colours:
+            # Now, in one thread: `limits` would take a module that another thread is importing.
+            import_module(drivers[colour])
         self._url = url
         self._timeout = float(timeout)
         self._wall_clock = wall_clock
@@ -141,7 +145,8 @@ class LimitsStore:
     def _storage(self) -> Any:
         storage = self._storages.get(os.getpid())
         if storage is None:
-            storage = self._storages[os.getpid()] = storage_from_string(self._url, **self._options)
+            made = storage_from_string(self._url, **self._options)
+            storage = self._storages.setdefault(os.getpid(), made)
         return storage
 
     def _astorage(self) -> Any:
