@@ -20,7 +20,7 @@ def parse_address(text: str) -> Address | None:
     return _parse(text) if len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # a larger one is copied now and then, in one request
 def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -40,7 +40,7 @@ def canonical_address(text: str | None) -> str | None:
     return _canonical(text) if text is not None and len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # a larger one is copied now and then, in one request
 def _canonical(text: str) -> str | None:
     address = _parse(text)
     return None if address is None else address.compressed

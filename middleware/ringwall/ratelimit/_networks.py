@@ -33,7 +33,7 @@ class Networks:
             shift = network.max_prefixlen - network.prefixlen
             prefixes = self._prefixes.setdefault((network.version, shift), set())
             prefixes.add(int(network.network_address) >> shift)
-        self.hold = lru_cache(maxsize=4096)(self._hold)
+        self.hold = lru_cache(maxsize=1024)(self._hold)
 
     def __bool__(self) -> bool:
         return bool(self._prefixes)

@@ -48,7 +48,7 @@ class CompiledKey(NamedTuple):
 def client_key(ipv6_prefix: int) -> KeyFunction:
     """Count by client address, an IPv6 address by its network: a customer holds a whole /64."""
 
-    @lru_cache(maxsize=4096)
+    @lru_cache(maxsize=1024)
     def network(text: str) -> str:
         try:
             address = ipaddress.IPv6Address(text)
