@@ -19,6 +19,7 @@ import redis.asyncio
 
 from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check
+from ringwall.ratelimit import _redis_lua as lua
 from ringwall.ratelimit import _redis_script as script
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.lmdb import LMDBStore
@@ -69,9 +70,9 @@ def ratio(one: list[float], other: list[float]) -> float:
 
 def blocking(store: RedisStore, port: int) -> dict[str, list[float]]:
     client = redis.Redis(port=port)
-    client.script_load(script.SCRIPT)
+    client.script_load(lua.SCRIPT)
     variants: dict[str, Callable[[], Any]] = {
-        "bare EVALSHA": lambda: client.execute_command("EVALSHA", script.SHA, 1, KEY, *WORDS),
+        "bare EVALSHA": lambda: client.execute_command("EVALSHA", lua.SHA, 1, KEY, *WORDS),
         "one decision, one limit": lambda: settle(store.acquire(ONE)),  # type: ignore[arg-type]
         "one decision, three limits": lambda: settle(store.acquire(THREE)),  # type: ignore[arg-type]
     }
@@ -97,7 +98,7 @@ async def looping(store: RedisStore, port: int) -> dict[str, list[float]]:
         await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
 
     def bare() -> Awaitable[Any]:
-        return client.execute_command("EVALSHA", script.SHA, 1, KEY, *WORDS)  # type: ignore[no-untyped-call]
+        return client.execute_command("EVALSHA", lua.SHA, 1, KEY, *WORDS)  # type: ignore[no-untyped-call]
 
     variants: dict[str, tuple[Callable[[], Awaitable[Any]], int]] = {
         "bare EVALSHA": (bare, 1),

@@ -22,9 +22,10 @@ from ringwall import RateLimit
 from ringwall._errors import ConfigurationError
 from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
+from ringwall.ratelimit import _lmdb_file as file_module
 from ringwall.ratelimit import lmdb as module
 from ringwall.ratelimit.engine import SECOND
-from ringwall.ratelimit.lmdb import LMDBStore, boot_id, store_of
+from ringwall.ratelimit.lmdb import LMDBStore, store_of
 from ringwall.ratelimit.store import StoreUnavailable
 
 run = store_support.run
@@ -43,9 +44,9 @@ def store(tmp_path):
 @pytest.fixture(autouse=True)
 def _closed():
     yield
-    for file in module._files.values():
+    for file in file_module._files.values():
         file.close()
-    module._files.clear()
+    file_module._files.clear()
 
 
 def limit(quota=3, kind=GCRA, window=HOUR, name="x"):
@@ -151,8 +152,12 @@ def test_counts_of_an_earlier_start_of_the_machine_are_not_looked_at(tmp_path):
     store = LMDBStore(tmp_path)
     assert store.acquire([Check(limit(), "k")])[0].allowed
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"counts-{boot_id()}.mdb", f"counts-{boot_id()}.mdb-lock", "lock"]
-    assert boot_id(str(tmp_path / "none")) == "0"
+    assert names == [
+        f"counts-{file_module.boot_id()}.mdb",
+        f"counts-{file_module.boot_id()}.mdb-lock",
+        "lock",
+    ]
+    assert file_module.boot_id(str(tmp_path / "none")) == "0"
 
 
 # Processes
@@ -322,14 +327,14 @@ def test_what_a_fork_does_in_parent_and_child(store):
     """In this process, so that both sides are seen."""
     check = Check(limit(), "k")
     store.acquire([check])
-    module._before_fork()
-    (file,) = module._files.values()
+    file_module._before_fork()
+    (file,) = file_module._files.values()
     assert not file.enter()
-    module._after_fork_in_parent()
+    file_module._after_fork_in_parent()
     assert store.acquire([check])[0].remaining == 1
-    module._before_fork()
-    module._after_fork_in_child()
-    assert not module._files
+    file_module._before_fork()
+    file_module._after_fork_in_child()
+    assert not file_module._files
     assert store.acquire([check])[0].remaining == 0
 
 
@@ -344,7 +349,7 @@ def test_a_flood_of_keys_stays_within_the_cap_and_forgets_no_denial(tmp_path, ca
     for i in range(1000):
         store.acquire([Check(limit(1), f"flood{i}")])
         assert i % 100 or not store.acquire([denied])[0].allowed
-    (file,) = module._files.values()
+    (file,) = file_module._files.values()
     assert file._environment.stat()["entries"] <= 101
     assert caplog.text.count("has no room") == 1
     # What found no place shares a bucket, which is stricter, and gives no receipt.
@@ -367,7 +372,7 @@ def test_the_map_has_room_for_all_keys_that_are_allowed(tmp_path):
     store = LMDBStore(tmp_path, max_keys=20_000)
     for i in range(25_000):
         store.acquire([Check(limit(5, SlidingWindow), f"{i}")])
-    (file,) = module._files.values()
+    (file,) = file_module._files.values()
     assert file._environment.stat()["entries"] == 20_001
 
 
@@ -375,7 +380,7 @@ def test_a_file_that_is_full_is_unavailable_and_charges_nobody(tmp_path, caplog)
     store = LMDBStore(tmp_path)
     check = Check(limit(), "k")
     store.acquire([check])
-    (file,) = module._files.values()
+    (file,) = file_module._files.values()
 
     def full(txn):
         txn.put(b"x" * 16, b"y" * (64 << 20))
@@ -407,7 +412,7 @@ def test_a_file_that_another_process_made_larger_is_adopted(tmp_path):
 
 def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path, caplog):
     store = LMDBStore(tmp_path)
-    (tmp_path / f"counts-{boot_id()}.mdb").write_bytes(b"rubbish" * 10_000)
+    (tmp_path / f"counts-{file_module.boot_id()}.mdb").write_bytes(b"rubbish" * 10_000)
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             store.acquire([Check(limit(), "k")])
@@ -418,20 +423,20 @@ def test_two_stores_of_a_process_share_the_file(tmp_path):
     check = Check(limit(), "k")
     assert LMDBStore(tmp_path).acquire([check])[0].remaining == 2
     assert LMDBStore(f"{tmp_path}/../{tmp_path.name}").acquire([check])[0].remaining == 1
-    assert len(module._files) == 1
+    assert len(file_module._files) == 1
 
 
 def test_the_first_threads_open_one_file(tmp_path, monkeypatch):
     store = LMDBStore(tmp_path)
     opened = []
-    original = module._File
+    original = file_module.SharedFile
 
     def slow(*args):
         opened.append(args)
         time.sleep(0.05)
         return original(*args)
 
-    monkeypatch.setattr(module, "_File", slow)
+    monkeypatch.setattr(file_module, "SharedFile", slow)
     threads = [Thread(target=settle_any, args=(store, "k")) for _ in range(3)]
     for thread in threads:
         thread.start()

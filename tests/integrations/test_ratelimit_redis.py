@@ -32,7 +32,8 @@ from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
 from ringwall.ratelimit import _redis_node as nodes
 from ringwall.ratelimit._redis_batch import Batcher
-from ringwall.ratelimit._redis_script import SCRIPT, Request, call, replies
+from ringwall.ratelimit._redis_lua import SCRIPT
+from ringwall.ratelimit._redis_script import Request, call, replies
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.redis import RedisStore
 from ringwall.ratelimit.store import StoreUnavailable
@@ -154,7 +155,7 @@ def test_the_script_decides_exactly_as_the_memory_store(clocked, limits, steps):
     """All algorithms, several limits and keys in a request, costs, refunds, huge numbers."""
     clocked.client.flushall()
     store = RedisStore("redis://unused", deny_cache=0)
-    store._topology._node = clocked
+    store._delivery.topology._node = clocked
     clocked.now = 1_800_000_000 * SECOND
     memory = MemoryStore(clock=lambda: Fraction(clocked.now, SECOND))
     limits = [kind(f"l{i}", quota, window) for i, (kind, quota, window) in enumerate(limits)]
@@ -186,7 +187,7 @@ def test_a_server_clock_set_back_an_hour_locks_nobody_out_for_longer_than_the_li
     clocked.client.flushall()
     clocked.now = 1_800_000_000 * SECOND
     store = RedisStore("redis://unused", deny_cache=0)
-    store._topology._node = clocked
+    store._delivery.topology._node = clocked
     check = Check(kind("x", 3, 60 * SECOND), "k")
     for _ in range(3):
         settle(store.acquire([check]))
@@ -204,7 +205,7 @@ def test_a_state_that_makes_no_sense_denies_and_heals(clocked, kind, rubbish):
     clocked.client.flushall()
     clocked.now = 1_800_000_000 * SECOND
     store = RedisStore("redis://unused", deny_cache=0)
-    store._topology._node = clocked
+    store._delivery.topology._node = clocked
     check = Check(kind("x", 3, 60 * SECOND), "k")
     settle(store.acquire([check]))
     (key,) = clocked.client.keys("rw:*")
@@ -379,12 +380,12 @@ def test_a_fork_amid_a_running_event_loop_makes_a_batch_of_its_own(store):
     async def main():
         await asettle(store.acquire([check]))
         loop = asyncio.get_running_loop()
-        inherited = store._batchers[loop]
+        inherited = store._delivery.batchers[loop]
         inherited.pid = -1  # as it looks from a child
-        node = store._topology.known(0)
+        node = store._delivery.topology.known(0)
         node._aio[loop] = {}
         assert (await asettle(store.acquire([check])))[0].remaining == 7
-        assert store._batchers[loop] is not inherited
+        assert store._delivery.batchers[loop] is not inherited
 
     asyncio.run(main())
 
@@ -396,7 +397,7 @@ def test_event_loops_may_come_and_go(store):
         return (await asettle(store.acquire([check])))[0].remaining
 
     assert [asyncio.run(main()) for _ in range(5)] == [9, 8, 7, 6, 5]
-    assert len(store._topology.known(0)._aio) <= 1
+    assert len(store._delivery.topology.known(0)._aio) <= 1
 
 
 # Outages
@@ -703,7 +704,7 @@ def test_an_answer_that_is_none_of_the_script_is_no_answer(run, answer):
             return [answer]
 
     store = RedisStore("redis://unused", timeout=1)
-    store._topology._node = Node()
+    store._delivery.topology._node = Node()
     with pytest.raises(StoreUnavailable):
         run(store.acquire([Check(limit(3, GCRA, SECOND), "k")]))
 
@@ -717,7 +718,7 @@ def test_a_script_error_that_stays_is_unavailable(run):
             return self.send(data, count)
 
     store = RedisStore("redis://unused", timeout=1)
-    store._topology._node = Node()
+    store._delivery.topology._node = Node()
     with pytest.raises(StoreUnavailable):
         run(store.acquire([Check(limit(), "k")]))
 
@@ -734,7 +735,7 @@ def test_redirections_of_a_server_that_stands_alone_are_unavailable(run, code):
             return self.send(data, count)
 
     store = RedisStore("redis://unused", timeout=1)
-    store._topology._node = Node()
+    store._delivery.topology._node = Node()
     with pytest.raises(StoreUnavailable):
         run(store.acquire([Check(limit(), "k")]))
 
@@ -1097,13 +1098,13 @@ class Answers:
 def test_what_was_not_run_is_put_once_more_and_no_more(run, first, other):
     store = RedisStore("redis://unused", timeout=1)
     asked = [Answers(first), Answers(other)]
-    store._topology.known = lambda slot: asked[0]
+    store._delivery.topology.known = lambda slot: asked[0]
 
     def find(slot):
         yield from ()
         return asked[1]
 
-    store._topology.find = find
+    store._delivery.topology.find = find
     with pytest.raises(StoreUnavailable):
         run(store.acquire([Check(limit(), "k")]))
     assert [node.asked for node in asked] == [1, 1]

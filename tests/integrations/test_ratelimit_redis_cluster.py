@@ -118,7 +118,7 @@ def test_a_slot_that_moves_is_followed_without_counting_twice(cluster, store, ru
         cluster.end_move(slot, source, to)
     assert remaining() == 45  # by MOVED
     assert remaining() == 44
-    assert store._topology.known(slot).address[1] == to.port
+    assert store._delivery.topology.known(slot).address[1] == to.port
     cluster.begin_move(slot, to, source)
     cluster.move_keys(slot, to, source)
     cluster.end_move(slot, to, source)

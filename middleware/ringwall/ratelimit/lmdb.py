@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
-import struct
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .._errors import ConfigurationError, MissingDependency, did_you_mean
+from .._errors import ConfigurationError, did_you_mean
 from .._pending import Call, Pending, perform
-
-try:
-    import fcntl
-
-    import lmdb
-except ImportError:
-    raise MissingDependency("lmdb", "lmdb", "A store in LMDB (on POSIX systems)") from None
-
 from ._answers import answer, validate
-from .engine import GCRA, SECOND, Check, Limit, Quota, SlidingWindow
+from ._lmdb_entries import entry_of, name_of, state_in, sweep
+from ._lmdb_file import SharedFile, open_file
+from .engine import SECOND, Check, Limit, Quota
 from .store import StoreUnavailable
 
 logger = logging.getLogger("ringwall")
@@ -33,17 +24,7 @@ logger = logging.getLogger("ringwall")
 T = TypeVar("T")
 
 _MOST_KEYS = 100_000_000
-# An entry takes about 70 bytes, the pages of a B+ tree are two thirds full on average, and each
-# transaction copies the pages that it changes. The file is sparse.
-_BYTES_PER_KEY = 256
-_SPARE = 4 << 20
-
-# When the entry says nothing any more, and the state: at most 115 bits.
-_ENTRY = struct.Struct(">QQQ")
-_LOW = (1 << 64) - 1
-
-# Entries looked at for a new key, in search of one that has lapsed; keys are hashes, so that any
-# place is a random one.
+# Entries looked at for a new key, in search of one that has lapsed.
 _PROBES = 4
 _PROBES_WHEN_FULL = 16
 
@@ -54,14 +35,6 @@ def boottime() -> float:
     """Seconds since the machine started: one clock for all of its processes, that nobody sets."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
-
-
-def boot_id(path: str = "/proc/sys/kernel/random/boot_id") -> str:
-    """Names this run of the machine, where the system tells (Linux); else always the same."""
-    try:
-        return Path(path).read_text("ascii").strip()
-    except OSError:
-        return "0"
 
 
 class LMDBStore:
@@ -189,29 +162,29 @@ class LMDBStore:
     ) -> tuple[None, bool]:
         now = int(self._clock() * SECOND)
         for (limit, key, cost), quota in zip(checks, quotas, strict=True):
-            name = _name(limit, key)
+            name = name_of(limit, key)
             entry = txn.get(name) if quota.receipt else None
             if entry is not None:
-                state = limit.at(_state(entry), now)
+                state = limit.at(state_in(entry), now)
                 self._put(txn, limit, name, limit.refund(state, quota.receipt, now, cost))
         return None, True
 
     def _delete(self, txn: Any, checks: Sequence[Check], _: None) -> tuple[None, bool]:
         for limit, key, _cost in checks:
-            txn.delete(_name(limit, key))
+            txn.delete(name_of(limit, key))
         return None, True
 
     def _put(self, txn: Any, limit: Limit, name: bytes, state: int) -> None:
-        txn.put(name, _ENTRY.pack(_spent_at(limit, state), state >> 64, state & _LOW))
+        txn.put(name, entry_of(limit, state))
 
     def _slot(self, txn: Any, limit: Limit, key: str, now: int) -> tuple[bytes, int, bool]:
         """Where a state lies, what it is, and whether that place is the shared one."""
-        name = _name(limit, key)
+        name = name_of(limit, key)
         entry = txn.get(name)
         if entry is not None:
-            return name, _state(entry), False
+            return name, state_in(entry), False
         full = txn.stat()["entries"] >= self._max_keys
-        if not self._sweep(txn, now, _PROBES_WHEN_FULL if full else _PROBES) and full:
+        if not sweep(txn, now, _PROBES_WHEN_FULL if full else _PROBES) and full:
             if not self._warned:
                 self._warned = True
                 logger.warning(
@@ -219,35 +192,20 @@ class LMDBStore:
                     " further ones share one bucket for each limit",
                     self._max_keys,
                 )
-            name = _name(limit, "\x00overflow")
+            name = name_of(limit, "\x00overflow")
             entry = txn.get(name)
-            return name, 0 if entry is None else _state(entry), True
+            return name, 0 if entry is None else state_in(entry), True
         return name, 0, False
-
-    def _sweep(self, txn: Any, now: int, probes: int) -> int:
-        """Delete those of some entries that have lapsed; returns how many."""
-        deleted = 0
-        with txn.cursor() as cursor:
-            there = cursor.set_range(os.urandom(16)) or cursor.first()
-            for _ in range(probes):
-                if not there:
-                    break
-                if _ENTRY.unpack(cursor.value())[0] <= now:
-                    deleted += 1
-                    there = cursor.delete() and bool(cursor.key())
-                else:
-                    there = cursor.next()
-        return deleted
 
     # Alone with the file
 
     def _run(self, work: Callable[..., tuple[T, bool]], *args: Any) -> T | Pending[T]:
-        file = _open(self._folder, self._max_keys)
+        file = open_file(self._folder, self._max_keys)
         if file.enter():
             return file.run(work, args)
         return perform(Call(self._wait, self._await, file, work, args))
 
-    def _wait(self, file: _File, work: Callable[..., tuple[T, bool]], args: Any) -> T:
+    def _wait(self, file: SharedFile, work: Callable[..., tuple[T, bool]], args: Any) -> T:
         end, nap = time.monotonic() + self._timeout, _FIRST_NAP
         while not file.enter():
             if time.monotonic() > end:
@@ -256,7 +214,7 @@ class LMDBStore:
             nap = min(2 * nap, _LONGEST_NAP)
         return file.run(work, args)
 
-    async def _await(self, file: _File, work: Callable[..., tuple[T, bool]], args: Any) -> T:
+    async def _await(self, file: SharedFile, work: Callable[..., tuple[T, bool]], args: Any) -> T:
         end, nap = time.monotonic() + self._timeout, _FIRST_NAP
         while not file.enter():
             if time.monotonic() > end:
@@ -264,146 +222,6 @@ class LMDBStore:
             await asyncio.sleep(nap)
             nap = min(2 * nap, _LONGEST_NAP)
         return file.run(work, args)
-
-
-class _File:
-    """The open file, and the right to change it, which one thread of one process has at a time.
-
-    LMDB's own lock would do, but it waits without end for a process that is stopped.
-    """
-
-    def __init__(self, folder: str, max_keys: int) -> None:
-        name = f"counts-{boot_id()}.mdb"
-        # Written without fsync, which the kill of a process cannot harm but a crash of the machine
-        # can: a file from before the last start is not even looked at.
-        for old in Path(folder).glob("counts-*.mdb*"):
-            if not old.name.startswith(name):
-                old.unlink(missing_ok=True)
-        self.threads = Lock()
-        self._lock = os.open(Path(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._environment: Any = lmdb.open(
-            str(Path(folder, name)),
-            map_size=max_keys * _BYTES_PER_KEY + _SPARE,
-            subdir=False,
-            mode=0o600,
-            sync=False,
-            metasync=False,
-            readahead=False,
-            writemap=True,
-        )
-        # Written through the map: a full disk must fail here, not as SIGBUS in a request.
-        file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
-        finally:
-            os.close(file)
-
-    def close(self) -> None:
-        self._environment.close()
-        os.close(self._lock)
-
-    def enter(self) -> bool:
-        """Whether it is now ours; `run` gives it back."""
-        if not self.threads.acquire(blocking=False):
-            return False
-        try:
-            # A record lock: the system frees it when the process ends, and a fork has no part.
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.threads.release()
-            return False
-        return True
-
-    def run(self, work: Callable[..., tuple[T, bool]], args: Any) -> T:
-        """Do the work in a transaction, which is kept where it says so."""
-        try:
-            try:
-                txn = self._environment.begin(write=True)
-            except lmdb.MapResizedError:  # by a process that holds more keys
-                self._environment.set_mapsize(0)
-                txn = self._environment.begin(write=True)
-            try:
-                result, keep = work(txn, *args)
-            except BaseException:
-                txn.abort()
-                raise
-            if keep:
-                txn.commit()
-            else:
-                txn.abort()
-        except lmdb.Error as error:
-            logger.warning("the LMDB store fails (%s)", type(error).__name__)
-            raise StoreUnavailable from None
-        finally:
-            fcntl.lockf(self._lock, fcntl.LOCK_UN)
-            self.threads.release()
-        return result
-
-
-# LMDB forbids to open a file twice in a process, and to use what a fork inherited.
-_files: dict[str, _File] = {}
-_opening = Lock()
-
-
-def _open(folder: str, max_keys: int) -> _File:
-    file = _files.get(folder)
-    if file is None:
-        with _opening:
-            file = _files.get(folder)
-            if file is None:
-                try:
-                    file = _files[folder] = _File(folder, max_keys)
-                except (OSError, lmdb.Error) as error:
-                    logger.warning("the LMDB store cannot be opened (%s)", type(error).__name__)
-                    raise StoreUnavailable from None
-    return file
-
-
-def _before_fork() -> None:
-    """No thread is amid a transaction then, so that the child inherits none."""
-    _opening.acquire()
-    for file in _files.values():
-        file.threads.acquire()
-
-
-def _after_fork_in_parent() -> None:
-    for file in _files.values():
-        file.threads.release()
-    _opening.release()
-
-
-def _after_fork_in_child() -> None:
-    for file in _files.values():
-        file.close()
-    _files.clear()
-    _opening.release()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
-
-
-def _name(limit: Limit, key: str) -> bytes:
-    raw = f"{limit.id}\x00{key}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(raw, digest_size=16).digest()
-
-
-def _state(entry: bytes) -> int:
-    _, high, low = _ENTRY.unpack(entry)
-    state: int = high << 64 | low
-    return state
-
-
-def _spent_at(limit: Limit, state: int) -> int:
-    """When a state says no more than no state at all, in microseconds."""
-    if isinstance(limit, GCRA):
-        return state
-    if isinstance(limit, SlidingWindow):
-        return ((state >> 64) + 2) * limit.window
-    return ((state >> 32) + 1) * limit.window
 
 
 def store_of(url: str) -> LMDBStore:

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import hashlib
-import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from .._errors import ConfigurationError, MissingDependency
-from .._pending import Call, Pending, asettle, settle
-
-try:
-    from redis.exceptions import ResponseError
-except ImportError:
-    raise MissingDependency("redis", "redis", "A store in Redis or Valkey") from None
-
+from .._errors import ConfigurationError
+from .._pending import Call, Pending
 from ._answers import answer, validate
 from ._deny_cache import DenyCache
-from ._redis_batch import Answer, Batcher, Member
-from ._redis_node import Node, NotSent, deadline
-from ._redis_script import Request, call, command, replies
+from ._redis_batch import Answer
+from ._redis_delivery import Delivery
+from ._redis_script import Request
 from ._redis_topology import topology
 from ._redis_url import read_client, read_url
 from .engine import Check, Quota
 from .store import StoreUnavailable
 
-logger = logging.getLogger("ringwall")
-
-_ASKING = command(b"ASKING")
 _NOTHING = Quota(True, 0, 0, 0)
-_CODES = {
-    "NoScriptError": "NOSCRIPT",
-    "ReadOnlyError": "READONLY",
-    "MovedError": "MOVED",
-    "AskError": "ASK",
-    "OutOfMemoryError": "OOM",
-}
 
 
 class RedisStore:
@@ -104,13 +84,11 @@ class RedisStore:
             raise ConfigurationError("deny_cache= takes a number of denials, 0 or above")
         where = target.path or ",".join(f"{host}:{port}" for host, port in target.servers)
         self._repr = f"<RedisStore {namespace} at {where}>"
-        self._timeout = float(timeout)
-        self._topology = topology(target)
+        self._delivery = Delivery(topology(target), float(timeout))
         self._namespace = namespace.encode()
         self._before = self._namespace + b":{"
         self._clock = clock
         self._denials = DenyCache(deny_cache, clock=clock) if deny_cache else None
-        self._batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
         return self._repr
@@ -157,7 +135,7 @@ class RedisStore:
     def _judge(self, checks: Sequence[Check], what: bytes) -> Pending[list[Quota]]:
         asked = self._clock()
         requests = self._requests(what, checks)
-        found = yield Call(self._ask, self._aask, requests)
+        found = yield Call(self._delivery.ask, self._delivery.aask, requests)
         down, admitted = False, True
         for reply in found:
             if isinstance(reply, StoreUnavailable) or reply.status > 1:
@@ -195,7 +173,9 @@ class RedisStore:
     def _tell(
         self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
     ) -> Pending[None]:
-        found = yield Call(self._ask, self._aask, self._requests(what, checks, receipts))
+        found = yield Call(
+            self._delivery.ask, self._delivery.aask, self._requests(what, checks, receipts)
+        )
         if self._denials is not None and what != b"f":
             self._denials.forget(checks)
         if any(isinstance(reply, StoreUnavailable) or reply.status > 1 for reply in found):
@@ -206,7 +186,7 @@ class RedisStore:
     ) -> list[Request]:
         """What one call can hold, apart: on a cluster each key's own, else everything."""
         keys = [self._name(check.key) for check in checks]
-        if not self._topology.sharded:
+        if not self._delivery.topology.sharded:
             return [Request(what, checks, keys, receipts)] if checks else []
         by_key: dict[bytes, list[int]] = {}
         for place, key in enumerate(keys):
@@ -228,121 +208,3 @@ class RedisStore:
         raw = key.encode("utf-8", "surrogatepass")
         tag = hashlib.blake2b(raw, digest_size=16, key=self._namespace).hexdigest()
         return self._before + tag.encode() + b"}"
-
-    def _deliver(
-        self, node: Node, requests: Sequence[Request]
-    ) -> Pending[list[tuple[Request, Answer]]]:
-        """Put all requests to one server; what it proves not to have run, once more elsewhere."""
-        calls = [requests] if len(requests) == 1 else self._topology.split(requests)
-        retry = False
-        try:
-            answers = yield Call(node.send, node.asend, b"".join(map(call, calls)), len(calls))
-        except NotSent:
-            other = yield from self._topology.find(requests[0].slot)
-            if other is node:
-                raise
-            data = b"".join(call(part, text=True) for part in calls)
-            answers = yield Call(other.send, other.asend, data, len(calls))
-            retry = True
-        found: list[tuple[Request, Answer]] = []
-        for part, reply in zip(calls, answers, strict=True):
-            try:
-                if isinstance(reply, ResponseError):
-                    if retry:
-                        raise StoreUnavailable
-                    reply = yield from self._heal(node, part, reply)
-                found += zip(part, replies(reply, part), strict=True)
-            except (StoreUnavailable, ValueError):
-                found += [(request, StoreUnavailable()) for request in part]
-        return found
-
-    def _heal(self, node: Node, part: Sequence[Request], error: ResponseError) -> Pending[bytes]:
-        """Put a call once more, whose error says that it was not run; as EVAL, which needs no
-        script to be loaded there."""
-        code, rest = _code(error)
-        slot, asking = part[0].slot, b""
-        if code == "READONLY":
-            node = yield from self._topology.find(slot)
-        elif code in ("MOVED", "ASK"):
-            address = rest.split(" ")[-1]
-            node = self._topology.redirected(slot, node, address, keep=code == "MOVED")
-            asking = _ASKING if code == "ASK" else b""
-        elif code != "NOSCRIPT":
-            logger.warning("the rate limit store refuses (%s)", code)
-            raise StoreUnavailable
-        count = 2 if asking else 1
-        answers = yield Call(node.send, node.asend, asking + call(part, text=True), count)
-        if isinstance(answers[-1], ResponseError):
-            raise StoreUnavailable
-        answer: bytes = answers[-1]
-        return answer
-
-    # Its two colours
-
-    def _ask(self, requests: Sequence[Request]) -> list[Answer]:
-        """Blocking: one after the other."""
-        outer, deadline.at = deadline.at, time.monotonic() + self._timeout
-        try:
-            return [self._ask_one(request) for request in requests]
-        finally:
-            deadline.at = outer
-
-    def _ask_one(self, request: Request) -> Answer:
-        topology = self._topology
-        try:
-            node = topology.known(request.slot) or settle(topology.find(request.slot))
-            return settle(self._deliver(node, [request]))[0][1]
-        except StoreUnavailable as error:
-            return error
-
-    async def _aask(self, requests: Sequence[Request]) -> list[Answer]:
-        """On an event loop: in company of all that ask in the same tick."""
-        loop = asyncio.get_running_loop()
-        batcher = self._batchers.get(loop)
-        if batcher is None or batcher.pid != os.getpid():
-            batcher = self._batchers[loop] = Batcher(loop, self._adeliver, self._timeout)
-        if len(requests) == 1:
-            return [await batcher.submit(requests[0])]
-        futures = [batcher.submit(request) for request in requests]
-        return [await future for future in futures]
-
-    async def _adeliver(self, members: Sequence[Member]) -> None:
-        known = self._topology.known
-        nodes: dict[Node, list[Member]] = {}
-        for member in members:
-            node = known(member[0].slot)
-            if node is None:
-                try:
-                    node = await asettle(self._topology.find(member[0].slot))
-                except StoreUnavailable as error:
-                    _set(member[1], error)
-                    continue
-            nodes.setdefault(node, []).append(member)
-        if len(nodes) == 1:
-            return await self._adeliver_to(*nodes.popitem())
-        await asyncio.gather(*(self._adeliver_to(*group) for group in nodes.items()))
-        return None
-
-    async def _adeliver_to(self, node: Node, members: Sequence[Member]) -> None:
-        futures = dict(members)
-        try:
-            for request, found in await asettle(self._deliver(node, [*futures])):
-                _set(futures[request], found)
-        except StoreUnavailable as error:
-            for future in futures.values():
-                _set(future, error)
-
-
-def _code(error: ResponseError) -> tuple[str, str]:
-    """The code of an error reply and the rest. redis-py makes classes of some, and cuts theirs."""
-    text = str(error)
-    code = _CODES.get(type(error).__name__)
-    if code is not None:
-        return code, text
-    code, _, rest = text.partition(" ")
-    return code, rest
-
-
-def _set(future: asyncio.Future[Answer], found: Answer) -> None:
-    if not future.done():
-        future.set_result(found)
