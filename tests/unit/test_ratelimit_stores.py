@@ -210,9 +210,9 @@ def test_a_url_says_whom_to_ask(url, servers, topology, service, tls, options):
 def test_a_url_may_say_the_deadline():
     for url in ("redis://h?timeout=0.25", "unix:///s?timeout=0.25"):
         assert RedisStore(url)._delivery._timeout == 0.25
-        assert RedisStore(url, timeout=2)._timeout == 2
-    assert RedisStore("redis://h?timeout=3")._timeout == 3
-    assert RedisStore("redis://h")._timeout == 0.1
+        assert RedisStore(url, timeout=2)._delivery._timeout == 2
+    assert RedisStore("redis://h?timeout=3")._delivery._timeout == 3
+    assert RedisStore("redis://h")._delivery._timeout == 0.1
     with pytest.raises(ConfigurationError, match="timeout= takes"):
         RedisStore("redis://h?timeout=99")
 
