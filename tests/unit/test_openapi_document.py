@@ -212,6 +212,8 @@ def test_a_document_is_read_from_json_and_yaml(tmp_path: Path) -> None:
         ("a.yaml", b"[" * 60_000, "nests too deeply"),
         ("a.yaml", b"[" * 150 + b"]" * 150, "nests too deeply"),
         ("a.yaml", b"a: \xff", "is no YAML"),
+        ("a.yaml", b"a: !!timestamp 2020-01-01", "is no YAML"),
+        ("a.yaml", b"a: !!binary aGk=", "is no YAML"),
     ],
 )
 def test_a_bad_file_is_told(tmp_path: Path, name: str, text: bytes, hint: str) -> None:
@@ -284,6 +286,23 @@ except ImportError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "ringwall[yaml]" in done.stdout and MissingDependency.__name__ in done.stdout, done
+
+
+def test_a_document_that_a_yaml_parser_made() -> None:
+    """PyYAML reads the status `200:` as a number, and what looks like a date as one."""
+    import datetime
+
+    given = document(paths={"/x": {"post": {"responses": {200: {"description": ""}}}}})
+    assert ask(BodyValidation(openapi=given), "wsgi", path="/x", headers=[]).called
+    given["info"]["version"] = datetime.date(2020, 1, 1)
+    with pytest.raises(ConfigurationError, match="#/info/version: a date is no JSON"):
+        BodyValidation(openapi=given)
+    with pytest.raises(ConfigurationError, match="the name True is no text"):
+        BodyValidation(openapi=document(paths={True: {}}))
+    around: dict[str, Any] = document()
+    around["x-me"] = (around,)
+    with pytest.raises(ConfigurationError, match="nests too deeply, or in itself"):
+        BodyValidation(openapi=around)
 
 
 def test_the_document_may_change_afterwards() -> None:

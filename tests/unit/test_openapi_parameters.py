@@ -406,6 +406,8 @@ def test_some_headers_are_not_the_documents_to_describe() -> None:
         ({}, {"type": "string"}, "c=caf\xe9", None),
         ({}, {"type": "string"}, "c=a\\b", None),
         ({}, INTEGER, "c=%37", None),
+        ({}, INTEGER, "a=1;\xa0c=7", None),
+        ({}, INTEGER, "a=1; c\x85=7", None),
     ],
 )
 def test_cookies(

@@ -179,6 +179,14 @@ def test_a_read_only_property_is_refused_and_not_needed(version: str, schema: An
     assert not passes(layer, {"id": 1, "name": "a", "password": "b"})
 
 
+def test_a_read_only_property_that_a_sibling_of_the_reference_needs() -> None:
+    """Version 3.1 reads what stands beside `$ref`."""
+    schema = {"$ref": "#/components/schemas/Account", "required": ["id", "name"]}
+    layer = layer_of(schema, schemas={"Account": ACCOUNT})
+    assert passes(layer, {"name": "a", "password": "b"})
+    assert not passes(layer, {"id": 1, "name": "a", "password": "b"})
+
+
 def test_a_read_only_property_by_reference() -> None:
     schemas = {
         "Id": {"type": "integer", "readOnly": True},
@@ -245,6 +253,31 @@ def test_a_discriminator_chooses_among_alternatives(version: str) -> None:
     assert not passes(layer, {"kind": "Cat", "wheels": 4})
     assert not passes(layer, {"kind": "Dog", "lives": 9})
     assert not passes(layer, {"lives": 9})
+
+
+def test_a_discriminator_chooses_within_a_composition_too() -> None:
+    ref = "#/components/schemas/"
+    choice = {
+        "oneOf": [{"$ref": ref + "Cat"}, {"$ref": ref + "Car"}],
+        "discriminator": {"propertyName": "kind"},
+    }
+    layer = layer_of({"allOf": [choice, {"type": "object"}]}, schemas=PETS)
+    assert passes(layer, {"kind": "Cat", "lives": 9})
+    assert not passes(layer, {"kind": "Cat", "wheels": 4})
+
+
+def test_a_base_that_lists_its_heirs_ends() -> None:
+    ref = "#/components/schemas/"
+    schemas = {
+        "Pet": {
+            "type": "object",
+            "oneOf": [{"$ref": ref + "Cat"}],
+            "discriminator": {"propertyName": "kind"},
+        },
+        "Cat": {"allOf": [{"$ref": ref + "Pet"}, {"required": ["lives"]}]},
+    }
+    layer = layer_of({"$ref": ref + "Pet"}, schemas=schemas)
+    assert not passes(layer, {"kind": "Dog", "lives": 9})
 
 
 @pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])

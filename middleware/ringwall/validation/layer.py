@@ -48,7 +48,7 @@ class BodyValidation(Layer):
         undeclared: "refuse" answers 415 to a body on a route that is not in `schemas`, and 404 or
             405 to an operation that is not in `openapi`; "pass" hands both to the app unread.
         unknown_query: "refuse" or "pass" query parameters that `openapi` does not declare.
-        exempt: paths that are not judged, as templates.
+        exempt: paths, as templates, that are not declared and pass all the same, unread.
         base_path: what the paths of `openapi` stand below, instead of those of its servers.
         responses: "report" logs responses that are not as `openapi` declares, "enforce" replaces
             them by a problem, "strip" takes out the properties that it does not name, first.

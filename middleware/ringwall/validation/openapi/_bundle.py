@@ -93,10 +93,14 @@ class Bundle:
             return schema
         if not isinstance(schema, dict):
             raise mistake(at, "a schema is an object")
+        hidden = way.hidden
+        if hidden is not None:
+            hidden |= frozenset(self._hidden_by(schema, at))
         if "$ref" in schema:
             reference = schema["$ref"]
             if not isinstance(reference, str):
                 raise mistake(child(at, "$ref"), "write a text")
+            way = Way(hidden, way.chosen)
             made: dict[str, Any] = {"$ref": self.refer(reference, child(at, "$ref"), way)}
             if self.document.is_30:  # what stands beside `$ref` is ignored (3.0 section 4.7.23)
                 return made
@@ -107,9 +111,6 @@ class Bundle:
         made = from_30(schema, at) if self.document.is_30 else dict(schema)
         for keyword in _DROPPED:
             made.pop(keyword, None)
-        hidden = way.hidden
-        if hidden is not None:
-            hidden |= frozenset(self._hidden_by(schema, at))
         inner = Way(hidden, True)
         for keyword in _IN_PLACE:
             if isinstance(made.get(keyword), list):
@@ -143,7 +144,8 @@ class Bundle:
                 }
         if hidden:
             _hide(made, hidden)
-        if "discriminator" in schema and not way.chosen:
+        chooses = isinstance(schema.get("oneOf", schema.get("anyOf")), list)
+        if "discriminator" in schema and hidden is not None and (chooses or not way.chosen):
             added = conditions(self, schema, at, hidden)
             both = made.get("allOf", [])
             if added and isinstance(both, list):  # else the engine says what is wrong
@@ -167,7 +169,7 @@ class Bundle:
             return
         seen |= {at}
         if isinstance(schema.get("$ref"), str):
-            yield from self._hidden_by(*self.document.find(schema["$ref"], at), seen)
+            yield from self._hidden_by(*self._target(schema, at), seen)
             if self.document.is_30:
                 return
         properties = schema.get("properties")
@@ -180,6 +182,9 @@ class Bundle:
             for index, part in enumerate(parts):
                 yield from self._hidden_by(part, child(at, "allOf", index), seen)
 
+    def _target(self, schema: dict[str, Any], at: str) -> tuple[Any, str]:
+        return self.document.find(schema["$ref"], child(at, "$ref"))
+
     def _is_hidden(self, schema: Any, at: str) -> bool:
         seen = set()
         while isinstance(schema, dict) and at not in seen:
@@ -188,7 +193,7 @@ class Bundle:
                 return True
             if not isinstance(schema.get("$ref"), str):
                 return False
-            schema, at = self.document.find(schema["$ref"], at)
+            schema, at = self._target(schema, at)
         return False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 from ..._errors import ConfigurationError
 from .._json import StrictJSON
 from .._refusal import Refused
+from ._errors import child, mistake
 from ._yaml import parse_yaml
 
 _LARGEST = 32 * 2**20
-_PARSE = StrictJSON(max_depth=100, max_values=2_000_000)
+_DEEPEST = 100
+_PARSE = StrictJSON(max_depth=_DEEPEST, max_values=2_000_000)
 
 
 def load_document(source: Any) -> tuple[dict[str, Any], bool]:
@@ -29,7 +30,7 @@ def load_document(source: Any) -> tuple[dict[str, Any], bool]:
     if isinstance(source, (str, os.PathLike)):
         value = _read(Path(source))
     elif isinstance(source, dict):
-        value = copy.deepcopy(source)
+        value = as_json(source, "#", _DEEPEST)
     elif callable(getattr(source, "openapi", None)):
         value, generated = _generate(source), True
     else:
@@ -63,7 +64,29 @@ def _generate(app: Any) -> Any:
     # FastAPI keeps what it generated: routes that are added later would be missing from its own
     # documentation, too.
     kept = getattr(app, "openapi_schema", None)
-    document = copy.deepcopy(app.openapi())
+    document = as_json(app.openapi(), "#", _DEEPEST)
     if hasattr(app, "openapi_schema"):
         app.openapi_schema = kept
     return document
+
+
+def as_json(value: Any, at: str, depth: int) -> Any:
+    """A copy of a value, of JSON's types alone. A name may be a number: YAML reads `200:` so.
+
+    Raises:
+        ConfigurationError: it holds something else, or nests deeper than `depth`.
+    """
+    if depth == 0:
+        raise mistake(at, "it nests too deeply, or in itself")
+    if isinstance(value, dict):
+        made = {}
+        for name, part in value.items():
+            if not isinstance(name, (str, int)) or isinstance(name, bool):
+                raise mistake(at, f"the name {name!r} is no text")
+            made[str(name)] = as_json(part, child(at, name), depth - 1)
+        return made
+    if isinstance(value, (list, tuple)):
+        return [as_json(part, child(at, index), depth - 1) for index, part in enumerate(value)]
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise mistake(at, f"a {type(value).__name__} is no JSON; write a text")

@@ -16,6 +16,7 @@ from ..._errors import ConfigurationError, MissingDependency
 
 _MOST_VALUES = 1_000_000
 _DEEPEST = 100
+_TYPES = frozenset({"null", "bool", "float", "str", "seq", "map"})
 _PLAIN = (
     ("tag:yaml.org,2002:null", re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
     ("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), "tTfF"),
@@ -57,7 +58,11 @@ def _loader(yaml: Any) -> Any:
         """Knows the scalars of JSON alone."""
 
         yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-        yaml_constructors: ClassVar[dict[str, Any]] = dict(yaml.SafeLoader.yaml_constructors)
+        yaml_constructors: ClassVar[dict[str, Any]] = {
+            tag: construct
+            for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+            if tag is None or tag.rpartition(":")[2] in _TYPES
+        }
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
             return {key.value: self.construct_object(value, deep=True) for key, value in node.value}

@@ -63,10 +63,12 @@ class Cookies:
         text = raw.decode("latin-1")
         found: dict[str, list[str]] = {}
         for pair in text.split(";"):
-            name, equals, value = pair.partition("=")
-            name = name.strip(" \t")
+            written, equals, value = pair.partition("=")
+            name = written.strip()  # frameworks strip all that Python calls white space
             if equals and name in self._readers:
                 found.setdefault(name, []).append(value.strip(" \t"))
+                if name != written.strip(" \t"):
+                    errors.append((name, "style"))
         if self._joined.search(text):
             errors.append(("", "repeated"))
         values = {}
