@@ -47,12 +47,31 @@ NAMES = [
     "principal",
     "authz",
     "body",
+    "openapi",
 ]
 ORDER = {
     "type": "object",
     "properties": {"item": {"type": "string"}, "count": {"type": "integer", "minimum": 1}},
     "required": ["item"],
     "additionalProperties": False,
+}
+ORDER_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "orders", "version": "1"},
+    "paths": {
+        "/v1/orders": {
+            "post": {
+                "requestBody": {"content": {"application/json": {"schema": ORDER}}},
+                "responses": {},
+            }
+        },
+        "/v1/orders/{id}": {
+            "parameters": [ORDER_ID],
+            "get": {"responses": {}},
+            "head": {"responses": {}},
+        },
+    },
 }
 OWNERS = {1001: "alice", 1002: "bob"}
 
@@ -105,6 +124,7 @@ def stateless():
             allow("*", "/v1/admin/**", role("admin")),
         ),
         "body": BodyValidation({"POST /v1/orders": ORDER}, limit="1 KiB"),
+        "openapi": BodyValidation(openapi=DOCUMENT, limit="1 KiB", exempt=["/healthz"]),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from typing import Any
@@ -179,6 +180,28 @@ def test_exempt_paths_are_not_judged(interface: str) -> None:
     layer = BodyValidation({"POST /v1/orders": ORDER}, exempt=["/upload"])
     assert ask(layer, interface, b"x", path="/upload", headers=[]).called
     assert not ask(layer, interface, b"x", path="/else", headers=[]).called
+
+
+@pytest.mark.parametrize("exempt", [[], ["/v1/socket"]])
+def test_a_websocket_is_nothing_that_a_document_declares(exempt: list[str]) -> None:
+    called: list[str] = []
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        called.append(scope["path"])
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    layer = BodyValidation(openapi=ORDERS, exempt=exempt)
+    for path in ("/v1/socket", "/v1/orders"):
+        scope = {"type": "websocket", "path": path, "headers": []}
+        asyncio.run(layer.asgi(app)(scope, receive, send))
+    assert called == exempt
+    assert sent == ["websocket.close"] * (2 - len(exempt))
 
 
 # Where the paths are

@@ -34,7 +34,8 @@ def server_paths(servers: Any, at: str) -> tuple[str, ...]:
         ConfigurationError: a variable of a URL is not declared.
     """
     found: dict[str, None] = {}
-    for index, server in enumerate(servers or [{"url": "/"}]):
+    listed: list[dict[str, Any]] = servers or [{"url": "/"}]
+    for index, server in enumerate(listed):
         place = child(at, index)
         variables = server.get("variables", {})
         names = _VARIABLE.findall(server["url"])

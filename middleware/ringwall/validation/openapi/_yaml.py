@@ -58,7 +58,7 @@ def _loader(yaml: Any) -> Any:
         """Knows the scalars of JSON alone."""
 
         yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-        yaml_constructors: ClassVar[dict[str, Any]] = {
+        yaml_constructors: ClassVar[dict[Any, Any]] = {
             tag: construct
             for tag, construct in yaml.SafeLoader.yaml_constructors.items()
             if tag is None or tag.rpartition(":")[2] in _TYPES
