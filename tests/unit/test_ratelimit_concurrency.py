@@ -123,6 +123,11 @@ def wsgi_ending(wrapped, how):
 
     try:
         result = wrapped(app)(dict(ENVIRON), lambda status, *args: started.append(status))
+        if how == "raise":  # in the call, or in the answer that stands for it
+            try:
+                list(result)
+            finally:
+                result.close()
     except RuntimeError:
         return
     if how == "never iterated, closed":

@@ -193,8 +193,9 @@ def test_exempt_paths_are_exact_and_ambiguous_ones_refused(sender):
     assert not answer.all("ratelimit")
     assert statuses(send, 3, path="/healthz") == [200] * 3
     assert [send(path=p).status for p in ("/", "/healthz/", "/healthz/x")] == [200, 429, 429]
-    assert [send(path=p).status for p in ("//healthz", "/x/../healthz")] == [400, 400]
     assert send(path="/HEALTHZ").status == 429
+    other = {"client": "192.0.2.9"}
+    assert [send(path=p, **other).status for p in ("//healthz", "/x/../healthz")] == [400, 429]
     assert app.calls == 5
 
 
@@ -204,9 +205,19 @@ def test_an_exempt_path_that_can_never_match_teaches(exempt):
         RateLimit("1/minute", exempt=exempt)
 
 
-def test_without_exempt_paths_the_layer_does_not_judge_by_path():
-    assert not RateLimit("1/minute").by_path
-    assert RateLimit("1/minute", exempt="/healthz").by_path
+@pytest.mark.parametrize("remote", [True, False])
+@pytest.mark.parametrize("by", [{"exempt": "/healthz"}, {"routes": {"GET /x": "9/minute"}}])
+def test_a_flood_of_ambiguous_paths_is_a_flood(sender, by, remote):
+    """They never reach the app, count like others, and are no way around a denial."""
+    app, clock = App(), Clock()
+    layer = RateLimit("3/minute", store=Remote(clock) if remote else None, clock=clock, **by)
+    send = sender(layer, app)
+    paths = ["//x", "/../x", "/x;y", "/%2e", "/a//b"]
+    assert [send(path=path).status for path in paths] == [400, 400, 400, 429, 429]
+    assert send().status == 429
+    assert app.calls == 0
+    reasons = [decision.reason for decision in send(path="//x").decisions]
+    assert reasons == ["ambiguous-path", "quota-exceeded"]
 
 
 def test_of_two_rates_a_denied_request_is_charged_to_none(sender):

@@ -507,11 +507,12 @@ def test_a_path_that_matches_nothing_has_no_entry():
         ({"POST /login": "1/s", "POST /login/": "1/s"}, "match the same paths"),
         ({"POST /login": "1/s"}, "leaves every other path unlimited"),
         ({}, "leaves every other path unlimited"),
+        ({"* /**": None}, "limits nothing"),
         (5, "routes= takes rates by route"),
     ],
 )
 def test_routes_that_cannot_be_teach(routes, message):
-    rates = [] if "unlimited" in message else ["9/s"]
+    rates = [] if "limit" in message else ["9/s"]
     with pytest.raises(ConfigurationError, match=message):
         RateLimit(*rates, routes=routes)
 
@@ -526,6 +527,14 @@ def test_the_rest_is_one_bucket_and_a_route_may_go_without(sender):
     assert answer.decisions == [("ratelimit", "allow", "exempt", "exempt")]
     assert statuses(send, 2, path="/x") == [200, 429]
     assert app.calls == 4
+
+
+def test_what_no_template_can_match_is_counted_with_the_rest(sender):
+    app = App()
+    send = sender(RateLimit(routes={"* /**": "1/minute"}, clock=Clock()), app)
+    assert [send(path="*", method="OPTIONS").status for _ in range(2)] == [400, 429]
+    assert send().status == 429
+    assert app.calls == 0
 
 
 def test_a_root_that_matches_nothing_else_goes_unlimited_only_if_told_so(sender):
@@ -546,7 +555,6 @@ def test_exempt_networks_are_not_counted_and_denied_ones_not_admitted(sender):
         deny=["10.6.6.0/24", "203.0.113.7", "::ffff:198.51.100.0/120"],
         clock=Clock(),
     )
-    assert not layer.by_path
     send = sender(layer, app)
     for client in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8:1:2::3"):
         assert statuses(send, 3, client=client) == [200] * 3

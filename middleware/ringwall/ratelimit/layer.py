@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeAlias
 
 from .._errors import ConfigurationError
-from .._exchange import Decision, Exchange
+from .._exchange import Exchange
 from .._layer import Layer, ResponseHead, Verdict
 from ._after import After
+from ._by_route import EVERYTHING, Hook, RouteRule, by_route, canonical_only, route_rules
 from ._costs import Charge, Cost
 from ._judge import Judge
 from ._lists import Lists
 from ._quick import Quick, serves
-from ._routes import Routes, read_route
 from ._selection import Selection
 from .keys import Key
 from .rules import Rate, Rule, check_rules
 from .store import Store
-
-RouteRule: TypeAlias = "str | Sequence[str] | Rule | None"
 
 
 class RateLimit(Layer):
@@ -39,7 +36,7 @@ class RateLimit(Layer):
             Authentication.
         routes: more rates, by "METHOD /path/{template}": a string, several, or a `Rule`. They are
             charged beside the others, per client and template. The most specific template wins;
-            None: none of these rates. With it, ambiguous paths are refused first. Without other
+            None: none of these rates. Ambiguous paths are counted and refused. Without other
             rates there must be one for "* /**": no path goes unlimited by accident.
         store: where counts are kept. None: in this process, several worker processes count apart.
             A URL or a `Store`: as it says.
@@ -52,7 +49,7 @@ class RateLimit(Layer):
             because a store is down, so that when_down="allow" is an error.
         headers: "draft" (RateLimit and RateLimit-Policy), "legacy" (X-RateLimit-*), or "off".
         exempt: who is not counted: exact paths, and client networks such as "10.0.0.0/8". With a
-            path, ambiguous paths are refused first.
+            path, ambiguous paths are counted and refused.
         deny: client networks that get 403, exempt or not.
         shadow: True: nobody is refused; decisions tell who would have been ("would-deny-..."). No
             headers are written, and a store that is down lets pass.
@@ -98,14 +95,16 @@ class RateLimit(Layer):
         if plain or not (rules or routes is not None):
             rules.insert(0, Rule(*plain, key=key, policy=policy, algorithm=algorithm, cost=cost,
                                  charge=charge))  # fmt: skip
-        by_route = {} if routes is None else _route_rules(routes, algorithm)
-        if not rules and "* /**" not in by_route:
+        at_routes = {} if routes is None else route_rules(routes, algorithm)
+        if not rules and EVERYTHING not in at_routes:
             raise ConfigurationError(
                 "routes= alone leaves every other path unlimited: add a rate, or one for '* /**'"
             )
         if rules:
             check_rules(rules)
-        everything = [*rules, *(rule for rule in by_route.values() if rule is not None)]
+        everything = [*rules, *(rule for rule in at_routes.values() if rule is not None)]
+        if not everything:
+            raise ConfigurationError("routes= without a rate limits nothing")
         judge = Judge(
             self.name, self, everything[0].policy, store=store, when_down=when_down,
             headers=headers, workers=workers, login=login, shadow=shadow, clock=clock,
@@ -119,17 +118,17 @@ class RateLimit(Layer):
 
         self._after = After(self)
         lists = Lists(exempt, deny, self.name, shadow=shadow)
-        self.by_path = bool(by_route or lists.paths)
         select = partial(Selection, judge, after=self._after, ipv6_prefix=ipv6_prefix)
-        decide: Callable[[Exchange], Verdict]
-        if by_route:
-            decide = _by_route(select, rules, by_route)
+        decide: Hook
+        others: Hook
+        if at_routes:
+            decide, others = by_route(select, rules, at_routes, self.name)
         elif len(rules) == 1 and serves(self.store, rules[0]) and not shadow:
             quick = Quick(self, judge, rules[0], ipv6_prefix)
-            decide = quick.judge
+            decide = others = quick.judge
             self.__dict__["on_response"] = quick.on_response
         else:
-            decide = select(rules, rules[0].policy).judge
+            decide = others = select(rules, rules[0].policy).judge
         charges = [rule.charge for rule in everything if rule.charge is not None]
         self.sets = judge.names.union(*(charge.reads for charge in charges))
         if charges:
@@ -137,11 +136,15 @@ class RateLimit(Layer):
             self.__dict__["on_complete"] = self._after.on_complete
         elif not judge.names:
             self.__dict__["on_response"] = super().on_response  # as good as unset: it costs nothing
+        if lists:
+            decide = lists.before(decide)
+        if at_routes or lists.paths:
+            decide = canonical_only(decide, others)
         # The compiler takes the hook from the instance: what is configured is not asked again.
-        self.__dict__["on_request"] = lists.before(decide) if lists else decide
+        self.__dict__["on_request"] = decide
 
     def on_request(self, exchange: Exchange) -> Verdict:
-        hook: Callable[[Exchange], Verdict] = self.__dict__["on_request"]
+        hook: Hook = self.__dict__["on_request"]
         return hook(exchange)
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
@@ -152,44 +155,3 @@ class RateLimit(Layer):
     def _tell_and_charge(self, exchange: Exchange, head: ResponseHead) -> None:
         self._after.on_response(exchange, head)
         RateLimit.on_response(self, exchange, head)
-
-
-def _route_rules(routes: Mapping[str, RouteRule], algorithm: str) -> dict[str, Rule | None]:
-    if not isinstance(routes, Mapping):
-        raise ConfigurationError("routes= takes rates by route: {'POST /login': '5/minute'}")
-    rules: dict[str, Rule | None] = {}
-    for route, rates in routes.items():
-        read_route(route)  # before the name of the rule, whose error would not help
-        if rates is None or isinstance(rates, Rule):
-            rules[route] = rates
-        else:
-            some = [rates] if isinstance(rates, str) or callable(rates) else [*rates]
-            rules[route] = Rule(*some, policy=route, algorithm=algorithm)
-    return rules
-
-
-def _by_route(
-    select: Callable[[Sequence[Rule], str], Selection],
-    rules: Sequence[Rule],
-    by_route: Mapping[str, Rule | None],
-) -> Callable[[Exchange], Verdict]:
-    unlimited = Decision(RateLimit.name, "allow", "exempt", "exempt")
-
-    def exempt(exchange: Exchange) -> Verdict:
-        exchange.decisions.append(unlimited)
-        return None
-
-    def hook(rule: Rule | None) -> Callable[[Exchange], Verdict]:
-        charged = [*rules, rule] if rule is not None else rules
-        if not charged:
-            return exempt
-        check_rules(charged)
-        return select(charged, (rule or rules[0]).policy).judge
-
-    others = hook(None)
-    routes = Routes({route: hook(rule) for route, rule in by_route.items()})
-
-    def judge(exchange: Exchange) -> Verdict:
-        return (routes.find(exchange) or others)(exchange)
-
-    return judge
