@@ -214,6 +214,93 @@ def test_what_is_forbidden_in_a_test_is_not_allowed_by_it() -> None:
     assert not passes(layer, {"id": "1"})
 
 
+# Closed objects
+
+A, B = {"properties": {"a": {}}}, {"properties": {"b": {}}}
+
+
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        (A, [{}, {"a": 1}], [{"b": 1}, {"a": 1, "is_admin": 1}]),
+        ({"type": "object"}, [{"b": 1}], []),
+        ({}, [{"b": 1}], []),
+        ({**A, "additionalProperties": True}, [{"b": 1}], []),
+        ({**A, "additionalProperties": {"type": "integer"}}, [{"b": 1}], [{"b": "x"}]),
+        ({**A, "additionalProperties": False}, [{"a": 1}], [{"b": 1}]),
+        ({"allOf": [A, B]}, [{"a": 1, "b": 1}], [{"a": 1, "c": 1}]),
+        ({"allOf": [A, {"allOf": [B]}]}, [{"a": 1, "b": 1}], [{"c": 1}]),
+        ({"allOf": [A, {"additionalProperties": {}}]}, [{"a": 1, "c": 1}], []),
+        ({"allOf": [{"$ref": "#/components/schemas/A"}, B]}, [{"a": 1, "b": 1}], [{"c": 1}]),
+        ({"anyOf": [{**A, "required": ["a"]}, B]}, [{"a": 1}, {"b": 1}], [{"c": 1}]),
+        ({"anyOf": [A, {"type": "string"}]}, [{"a": 1}, "x"], [{"b": 1}]),
+        ({"anyOf": [{"type": "string"}, {"type": "object"}]}, [{"b": 1}], []),
+        ({"$ref": "#/components/schemas/A"}, [{"a": 1}], [{"b": 1}]),
+        ({"$ref": "#/components/schemas/Both"}, [{"a": 1, "b": 1}], [{"c": 1}]),
+        ({"$ref": "#/components/schemas/Around"}, [{"n": {"n": {}}}], [{"n": {"x": 1}}]),
+        (
+            {"items": {"properties": {"in": A}}},
+            [[{"in": {"a": 1}}]],
+            [[{"in": {"b": 1}}], [{"x": 1}]],
+        ),
+        (
+            {"not": {"properties": {"a": {"type": "string"}}, "required": ["a"]}},
+            [{"c": 1}],
+            [{"a": "x", "c": 1}],
+        ),
+        (
+            {"$ref": "#/components/schemas/Pet"},
+            [{"kind": "Cat", "lives": 9}, {"kind": "pet"}],
+            [{"kind": "pet", "x": 1}],
+        ),
+    ],
+)
+def test_closed_objects_have_what_they_name(
+    version: str, schema: Any, good: list[Any], bad: list[Any]
+) -> None:
+    schemas = {
+        **PETS,
+        "A": A,
+        "Both": {"allOf": [{"$ref": "#/components/schemas/A"}, B]},
+        "Around": {
+            "properties": {"n": {"$ref": "#/components/schemas/Around"}},
+            "allOf": [{"oneOf": [{"$ref": "#/components/schemas/Void"}]}],
+        },
+        "Void": {"anyOf": [{"$ref": "#/components/schemas/Void2"}]},
+        "Void2": {},
+    }
+    closed = layer_of(schema, version=version, schemas=schemas, closed=True)
+    for value in good:
+        assert passes(closed, value), value
+    for value in bad:
+        assert not passes(closed, value), value
+    assert layer_of(schema, version=version, schemas=schemas)
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"$ref": "#/components/schemas/A", **B}, {"a": 1, "b": 1}, {"c": 1}),
+        ({"$ref": "#/components/schemas/A", "title": "x"}, {"a": 1}, {"b": 1}),
+        ({**A, "if": {"required": ["a"]}, "then": B}, {"a": 1, "b": 1}, {"b": 1}),
+        ({**A, "dependentSchemas": {"a": B}}, {"a": 1, "b": 1}, {"b": 1}),
+        ({**A, "patternProperties": {"^x": {}}}, {"x1": 1}, {"y1": 1}),
+        ({"$ref": "#/components/schemas/Loop"}, {"a": 1}, 7),
+    ],
+)
+def test_closed_objects_of_version_3_1(schema: Any, good: Any, bad: Any) -> None:
+    schemas = {"A": A, "Loop": {"allOf": [{"$ref": "#/components/schemas/Loop"}], "type": "object"}}
+    layer = layer_of(schema, schemas=schemas, closed=True)
+    assert passes(layer, good)
+    assert not passes(layer, bad)
+
+
+def test_closed_needs_a_document() -> None:
+    with pytest.raises(ConfigurationError, match="closed=True needs an OpenAPI document"):
+        BodyValidation({}, closed=True)
+
+
 # Discriminators
 
 

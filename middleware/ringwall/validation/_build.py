@@ -54,6 +54,10 @@ def make_table(
             "BodyValidation takes a mapping: BodyValidation({'POST /v1/orders': schema}), or"
             " openapi='openapi.json'"
         )
+    if options.closed:
+        raise ConfigurationError(
+            "closed=True needs an OpenAPI document; write 'additionalProperties': False in schemas"
+        )
     if responses != "ignore":
         raise ConfigurationError(f"responses={responses!r} needs an OpenAPI document: openapi=")
     return table_of_schemas(layer, schemas, media_types, options)

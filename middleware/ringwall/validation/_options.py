@@ -24,6 +24,7 @@ class Options(NamedTuple):
     parse: StrictJSON
     max_values: int
     max_fields: int
+    closed: bool
     dialect: str
     resources: Mapping[str, JSONSchema]
     formats: bool | Mapping[str, FormatCheck]
@@ -50,6 +51,7 @@ def make_options(
     max_depth: int,
     max_values: int,
     max_fields: int,
+    closed: bool,
     dialect: str,
     resources: Mapping[str, JSONSchema] | None,
     formats: bool | Mapping[str, FormatCheck],
@@ -66,7 +68,9 @@ def make_options(
             f"max_fields={max_fields!r}: write a number of form fields, such as 1000"
         )
     parse = StrictJSON(max_depth, max_values)
-    return Options(limit, parse, max_values, max_fields, dialect, dict(resources or {}), formats)
+    return Options(
+        limit, parse, max_values, max_fields, closed, dialect, dict(resources or {}), formats
+    )
 
 
 def make_pace(timeout: float, minimum_rate: str | int, clock: Callable[[], float]) -> Pace:

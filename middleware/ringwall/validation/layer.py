@@ -50,6 +50,8 @@ class BodyValidation(Layer):
         unknown_query: "refuse" or "pass" query parameters that `openapi` does not declare.
         exempt: paths, as templates, that are not declared and pass all the same, unread.
         base_path: what the paths of `openapi` stand below, instead of those of its servers.
+        closed: True: objects of `openapi` have no properties but those that their schema names,
+            unless it allows others in so many words.
         responses: "report" logs responses that are not as `openapi` declares, "enforce" replaces
             them by a problem, "strip" takes out the properties that it does not name, first.
         response_limit: the most bytes of a response that are read for that.
@@ -112,6 +114,7 @@ class BodyValidation(Layer):
         unknown_query: Literal["refuse", "pass"] = "refuse",
         exempt: Iterable[str] = (),
         base_path: str | None = None,
+        closed: bool = False,
         responses: Mode = "ignore",
         response_limit: str | int = "1 MiB",
         media_types: Iterable[str] | Mapping[str, Iterable[str]] = ("application/json",),
@@ -146,6 +149,7 @@ class BodyValidation(Layer):
             max_depth=max_depth,
             max_values=max_values,
             max_fields=max_fields,
+            closed=closed,
             dialect=dialect,
             resources=resources,
             formats=formats,

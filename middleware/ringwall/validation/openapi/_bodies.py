@@ -43,7 +43,7 @@ def responses_of(
             if "schema" not in content or factory_of(name) is not json_handler:
                 others.add(name.encode("ascii"))
                 continue
-            bundle = Bundle(document, "response")
+            bundle = Bundle(document, "response", options.closed)
             schema = bundle.close(bundle.add(content["schema"], where))
             compiled = options.compile(schema, where, lenient=document.generated)
             schemas[name.encode("ascii")] = (compiled, Stripper(schema))
@@ -78,7 +78,7 @@ def media_types_of(
             )
         for name, factory in factories.items():
             if name not in found:
-                bundle = Bundle(document, direction)
+                bundle = Bundle(document, direction, options.closed)
                 where = child(place, "schema")
                 schema = bundle.close(bundle.add(content.get("schema", True), where))
                 encoding = content.get("encoding", {})

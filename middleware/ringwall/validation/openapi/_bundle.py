@@ -20,6 +20,7 @@ Direction = Literal["request", "response"]
 _HIDING = {"request": "readOnly", "response": "writeOnly"}
 
 _IN_PLACE = ("allOf", "anyOf", "oneOf")
+_TOGETHER = ("$ref", "if", "dependentSchemas", *_IN_PLACE)
 _ONE = (
     *("additionalItems", "additionalProperties", "contains", "items", "propertyNames"),
     *("unevaluatedItems", "unevaluatedProperties"),
@@ -38,24 +39,31 @@ class Way(NamedTuple):
 
     hidden: the properties that this direction forbids, as far as the schemas around it tell; None
     inside of `not` and `if`, where to forbid would be to allow. chosen: a discriminator has chosen
-    this schema, or it is part of one.
+    this schema, or it is part of one. whole: it says all that is said of a value.
     """
 
     hidden: frozenset[str] | None = frozenset()
     chosen: bool = False
+    whole: bool = False
 
 
-_WHOLE = Way()
+_WHOLE = Way(whole=True)
 _TEST = Way(None, True)
 
 
 class Bundle:
-    """Collects schemas that share their definitions."""
+    """Collects schemas that share their definitions.
 
-    def __init__(self, document: Document, direction: Direction) -> None:
+    Parameters:
+        closed: objects have no properties but those that are named, unless the schema allows others
+            in so many words.
+    """
+
+    def __init__(self, document: Document, direction: Direction, closed: bool = False) -> None:
+        self._closed = closed
         self.document = document
         self._keyword = _HIDING[direction]
-        self._names: dict[tuple[str, Way], str] = {}
+        self._named: dict[tuple[str, Way], str] = {}
         self._pending: list[tuple[str, str, Way, JSONSchema]] = []
         self._done: dict[str, JSONSchema] = {}
         dialect = document.content.get("jsonSchemaDialect", _DIALECTS[0])
@@ -79,12 +87,12 @@ class Bundle:
         target, at = self.document.find(reference, place)
         if not isinstance(target, (dict, bool)):
             raise mistake(place, f"{reference!r} leads to no schema")
-        name = self._names.get((at, way))
+        name = self._named.get((at, way))
         if name is None:
             last = "".join(
                 sign for sign in at.rpartition("/")[2] if sign.isalnum() and sign.isascii()
             )
-            name = self._names[at, way] = f"{last or 'schema'}-{len(self._names)}"
+            name = self._named[at, way] = f"{last or 'schema'}-{len(self._named)}"
             self._pending.append((name, at, way, target))
         return f"#/$defs/{name}"
 
@@ -100,13 +108,16 @@ class Bundle:
             reference = schema["$ref"]
             if not isinstance(reference, str):
                 raise mistake(child(at, "$ref"), "write a text")
-            way = Way(hidden, way.chosen)
-            made: dict[str, Any] = {"$ref": self.refer(reference, child(at, "$ref"), way)}
-            if self.document.is_30:  # what stands beside `$ref` is ignored (3.0 section 4.7.23)
-                return made
             rest = {key: value for key, value in schema.items() if key != "$ref"}
-            beside = self._translate(rest, at, way)
-            return {**beside, **made} if isinstance(beside, dict) else made
+            # What stands beside `$ref` is ignored in 3.0 (section 4.7.23).
+            alone = self.document.is_30 or not rest
+            part = Way(hidden, way.chosen, way.whole and alone)
+            made: dict[str, Any] = {"$ref": self.refer(reference, child(at, "$ref"), part)}
+            if not alone:
+                beside = self._translate(rest, at, part)
+                made = {**beside, **made} if isinstance(beside, dict) else made
+                self._close(made, schema, at, way)
+            return made
         self._check_dialect(schema, at)
         made = from_30(schema, at) if self.document.is_30 else dict(schema)
         for keyword in _DROPPED:
@@ -150,7 +161,31 @@ class Bundle:
             both = made.get("allOf", [])
             if added and isinstance(both, list):  # else the engine says what is wrong
                 made["allOf"] = [*both, *added]
+        self._close(made, schema, at, way)
         return made
+
+    def _close(self, made: dict[str, Any], schema: dict[str, Any], at: str, way: Way) -> None:
+        if self._closed and way.whole and self._names(schema, at):
+            # It sees what the parts have named; the other one is quicker, and sees its own alone.
+            together = any(keyword in made for keyword in _TOGETHER)
+            word = "unevaluatedProperties" if together else "additionalProperties"
+            made.setdefault(word, False)
+
+    def _names(self, schema: Any, at: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Does a schema, or a part of it, name properties?"""
+        if not isinstance(schema, dict) or at in seen:
+            return False
+        seen |= {at}
+        if "properties" in schema:
+            return True
+        if isinstance(schema.get("$ref"), str) and self._names(*self._target(schema, at), seen):
+            return True
+        return any(
+            self._names(part, child(at, keyword, index), seen)
+            for keyword in _IN_PLACE
+            if isinstance(schema.get(keyword), list)
+            for index, part in enumerate(schema[keyword])
+        )
 
     def _check_dialect(self, schema: dict[str, Any], at: str) -> None:
         if "$dynamicRef" in schema or "$recursiveRef" in schema:

@@ -82,7 +82,7 @@ class _Compiler:
         self, method: str, path: str, item: dict[str, Any], operation: dict[str, Any], at: str
     ) -> Operation:
         document, options = self._document, self._options
-        bundle = Bundle(document, "request")
+        bundle = Bundle(document, "request", options.closed)
         specs = specs_of(document, bundle, item, operation, at)
         whole = bundle.close({})
         defs = whole.get("$defs", {}) if isinstance(whole, dict) else {}
