@@ -16,9 +16,13 @@ from ringwall import (
     Authentication,
     Authorization,
     BodyValidation,
+    ConcurrencyLimit,
     Decision,
     Exchange,
     Layer,
+    LoginLimit,
+    MemoryStore,
+    MessageLimit,
     Outcome,
     Pending,
     Principal,
@@ -31,12 +35,15 @@ from ringwall import (
     decisions_of,
     forbid,
     generate_api_key,
+    limit,
     owner,
     principal_of,
     public,
+    refund,
     role,
     scope,
 )
+from ringwall.ratelimit import Rule, Tiers
 
 Environ = dict[str, Any]
 
@@ -71,6 +78,18 @@ stack = Stack(
         exempt=["/healthz"],
     ),
     RateLimit("1000/hour", key="principal", when_down="local"),
+    RateLimit(
+        "20/second",
+        Rule("100000/day", key=("claim:tenant", "route"), cost=lambda exchange: 2),
+        routes={"POST /v1/reports": "5/hour", "GET /v1/feed": ["2/second"], "* /**": None},
+        exempt=["/healthz", "10.0.0.0/8"],
+        store=MemoryStore(),
+    ),
+    RateLimit(Tiers("plan", {"free": "1/s", "pro": ["5/s"]}, default="free"), key="principal"),
+    RateLimit(lambda exchange: "5/second", charge=lambda exchange, head: head.status),
+    LoginLimit("POST /login", account=["form:name", "json:name"], success=[200]),
+    ConcurrencyLimit(10, total=200),
+    MessageLimit("20/second"),
     Authorization(
         public("GET", "/healthz"),
         allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
@@ -103,3 +122,16 @@ class Teapot(Layer):
 
 
 own = Teapot().wsgi(wsgi_app)
+
+
+search = limit("5/minute", policy="search").named("app.search")
+
+
+def searching(environ: dict[str, Any]) -> None:
+    assert_type(search.check(environ), Response | None)
+    assert_type(search.headers(environ), tuple[tuple[bytes, bytes], ...])
+    refund(environ)
+
+
+async def asearching(request: object) -> None:
+    assert_type(await search.acheck(request), Response | None)

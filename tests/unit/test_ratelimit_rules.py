@@ -349,9 +349,11 @@ def test_a_response_may_cost_on_top(sender, remote, function):
     assert app.calls == 3
 
 
-def test_a_debt_is_at_most_everything_that_is_left(sender):
+@pytest.mark.parametrize("headers", ["draft", "legacy", "off"])
+def test_a_debt_is_at_most_everything_that_is_left(sender, headers):
     clock, app = Clock(), App(headers=(("X-Cost", "1000"),))
-    send = sender(RateLimit("10/minute", charge="header:x-cost", clock=clock), app)
+    layer = RateLimit("10/minute", charge="header:x-cost", headers=headers, clock=clock)
+    send = sender(layer, app)
     assert statuses(send, 2) == [200, 429]
     clock.forward(6)
     assert send().status == 200

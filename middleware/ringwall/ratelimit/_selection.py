@@ -11,8 +11,8 @@ from ..problem import Response
 from ._after import After, Span
 from ._judge import Judge
 from ._sources import Limits
-from .engine import Check
-from .keys import compile_key
+from .engine import Check, Limit, make_check
+from .keys import KeyFunction, compile_key
 from .rules import Rule
 
 
@@ -61,23 +61,31 @@ class Selection:
         self._policy = policy
         self._parts = [_Part(rule, ipv6_prefix) for rule in rules]
         self.rules = tuple(rules)
-        plain = len(rules) == 1 and rules[0].charge is None
-        fixed, cost = rules[0].source.fixed, rules[0].cost.fixed
+        fixed = all(
+            rule.source.fixed is not None and rule.cost.fixed is not None and rule.charge is None
+            for rule in rules
+        )
         if any(part.later is not None for part in self._parts):
             self.judge = self._judge_later
-        elif plain and fixed is not None and cost is not None:
-            self.judge = self._judge_plainly(fixed, cost)
         else:
-            self.judge = self._judge_now
+            self.judge = self._judge_fixed() if fixed else self._judge_now
 
-    def _judge_plainly(self, limits: Limits, cost: int) -> Callable[[Exchange], Verdict]:
-        """One rule whose limits and cost never change."""
-        decide, key_of = self._decide, self._parts[0].key
-        bundle = decide.make_bundle(limits, self._policy)
+    def _judge_fixed(self) -> Callable[[Exchange], Verdict]:
+        """Rules whose limits and costs never change: only the keys are asked for."""
+        functions: dict[object, KeyFunction] = {}
+        plan: list[tuple[Limit, int, int]] = []
+        for rule, part in zip(self.rules, self._parts, strict=True):
+            functions.setdefault(rule.key, part.key)
+            place = [*functions].index(rule.key)
+            plan += [(limit, place, rule.cost.fixed or 0) for limit in rule.source.all]
+        decide, keys_of = self._decide, tuple(functions.values())
+        bundle = decide.make_bundle(tuple(limit for limit, _, _ in plan), self._policy)
 
         def judge(exchange: Exchange) -> Verdict:
-            key = key_of(exchange)
-            return decide(exchange, bundle, [Check(limit, key, cost) for limit in limits])
+            keys = [key_of(exchange) for key_of in keys_of]
+            return decide(
+                exchange, bundle, [make_check((limit, keys[i], cost)) for limit, i, cost in plan]
+            )
 
         return judge
 

@@ -8,6 +8,8 @@ every store, in whatever process, counts alike.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 SECOND = 1_000_000
@@ -61,6 +63,10 @@ class Limit(ABC):
     @abstractmethod
     def wait(self, state: int, now: int, cost: int) -> int:
         """Microseconds until `cost` could be charged. `state` is of now."""
+
+    def standing(self, state: int, now: int, cost: int) -> tuple[int, int]:
+        """`remaining` and `wait` at once."""
+        return self.remaining(state, now), self.wait(state, now, cost)
 
     @abstractmethod
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
@@ -119,6 +125,11 @@ class GCRA(Limit):
     def wait(self, state: int, now: int, cost: int) -> int:
         early = state + cost * self.interval - now - self.burst
         return early if early > 0 else 0
+
+    def standing(self, state: int, now: int, cost: int) -> tuple[int, int]:
+        free = self.burst - state + now
+        early = cost * self.interval - free
+        return free // self.interval, early if early > 0 else 0
 
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         return state - min(cost * self.interval, max(0, receipt - now))
@@ -243,3 +254,8 @@ class Quota(NamedTuple):
     remaining: int
     wait: int
     receipt: int
+
+
+# Half the price of the constructors, whose keyword arguments take a call in Python.
+make_check: Callable[[tuple[Limit, str, int]], Check] = partial(tuple.__new__, Check)
+make_quota: Callable[[tuple[bool, int, int, int]], Quota] = partial(tuple.__new__, Quota)

@@ -8,7 +8,7 @@ from threading import Lock
 
 from ._answers import validate
 from ._table import OVERFLOW, Table
-from .engine import GCRA, SECOND, Check, Limit, Quota
+from .engine import GCRA, SECOND, Check, Limit, Quota, make_quota
 
 _MOST_KEYS = 100_000_000
 
@@ -79,23 +79,29 @@ class MemoryStore:
             # back where one of them fails.
             before: list[tuple[dict[str, int], str, int, bool]] = []
             for limit, key, cost in checks:
-                states, slot = self._table(limit).place(key, now)
+                table = self._tables.get(limit.id)
+                if table is None:
+                    table = self._table(limit)
+                states, slot = table.maps[hash(key) & table.mask], key
+                if key not in states:
+                    states, slot = table.place(key, now)
                 state = limit.at(states[slot], now)
                 charged = limit.charge(state, now, cost)
-                allowed = charged is not None
-                states[slot] = state if charged is None else charged
-                before.append((states, slot, state, allowed))
-                keep = keep and allowed
+                if charged is None:
+                    states[slot] = state
+                    keep = False
+                else:
+                    states[slot] = charged
+                before.append((states, slot, state, charged is not None))
             if not keep:
                 for states, slot, state, _ in reversed(before):
                     states[slot] = state
             quotas: list[Quota] = []
             for (limit, _, cost), (states, slot, _, allowed) in zip(checks, before, strict=True):
                 state = states[slot]
-                remaining = limit.remaining(state, now)
-                wait = limit.wait(state, now, cost or 1)
+                remaining, wait = limit.standing(state, now, cost or 1)
                 receipt = state if keep and slot is not OVERFLOW else 0
-                quotas.append(Quota(allowed, remaining, wait, receipt))
+                quotas.append(make_quota((allowed, remaining, wait, receipt)))
             return quotas
 
     def debit(self, checks: Sequence[Check]) -> None:

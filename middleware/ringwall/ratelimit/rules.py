@@ -48,7 +48,7 @@ class Rule:
         charge: Charge | None = None,
     ) -> None:
         self.rates = rates
-        self.key = key
+        self.key = tuple(key) if isinstance(key, list) else key
         self.algorithm = algorithm
         compiled = compile_key(key, 64)
         self.policy = compiled.policy if policy is None else policy
