@@ -42,6 +42,8 @@ from ringwall import (
     refund,
     role,
     scope,
+    validated_body_of,
+    validated_parameters_of,
 )
 from ringwall.ratelimit import Rule, Tiers
 
@@ -55,6 +57,10 @@ def wsgi_app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[b
     principal = principal_of(environ)
     assert_type(principal, Principal | None)
     assert_type(decisions_of(environ), tuple[Decision, ...])
+    assert_type(validated_body_of(environ), Any)
+    parameters = validated_parameters_of(environ)
+    if parameters is not None:
+        assert_type(parameters.query, dict[str, Any])
     if principal is not None:
         assert_type(principal.subject, str)
         assert_type(principal.scopes, frozenset[str])
@@ -97,6 +103,7 @@ stack = Stack(
         forbid("DELETE", "/v1/orders/{order_id:int}"),
     ),
     BodyValidation({"POST /v1/orders": {"type": "object"}}, limit="64 kB"),
+    BodyValidation(openapi={"openapi": "3.1.0"}, responses="strip", undeclared="pass"),
     proxies=TrustedProxies(["10.0.0.0/8"]),
 )
 

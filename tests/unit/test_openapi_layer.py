@@ -454,3 +454,84 @@ def test_the_parameters_are_found_through_nested_stacks() -> None:
     list(LAYER.wsgi(Other().wsgi(app))(environ, lambda *_: None))  # type: ignore[arg-type]
     assert seen[0].path == {"orderId": 7}
     assert validated_parameters_of({}) is None
+
+
+@interfaces
+def test_requests_at_the_same_time_do_not_meet(interface: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(number: int) -> bool:
+        good = number % 3 > 0
+        answer = ask(
+            LAYER,
+            interface,
+            method="GET",
+            path=f"/v1/orders/{number}" if good else f"/v1/orders/0{number}",
+            headers=[],
+        )
+        return answer.parameters.path == {"orderId": number} if good else not answer.called
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(1, 200)))
+
+
+# Defaults
+
+
+SIZED = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "size": {"$ref": "#/components/schemas/Size"},
+        "tags": {"type": "array", "items": {"properties": {"on": {"default": True}}}},
+        "more": {"default": {"a": []}},
+        "tree": {"$ref": "#/components/schemas/Tree"},
+    },
+    "allOf": [True, {"properties": {"kind": {"default": "x"}}}],
+    "anyOf": [{"properties": {"either": {"default": 1}}}],
+}
+SCHEMAS = {
+    "Size": {"type": "integer", "default": 3},
+    "Tree": {"properties": {"tree": {"$ref": "#/components/schemas/Tree"}}, "default": {}},
+}
+
+
+@interfaces
+def test_defaults_are_handed_over_by_option(interface: str) -> None:
+    given = [
+        parameter({"type": "integer", "default": 20}, "limit"),
+        parameter({"$ref": "#/components/schemas/Size"}, "X-Size", "header"),
+    ]
+    body = b'{"tags":[{},{"on":false}],"tree":{}}'
+    layer = layer_of(SIZED, parameters=given, schemas=SCHEMAS, defaults=True)
+    answer = ask(layer, interface, body, path="/x")
+    expected = {
+        "size": 3,
+        "tags": [{"on": True}, {"on": False}],
+        "more": {"a": []},
+        "kind": "x",
+        "tree": {"tree": {}},
+    }
+    assert (answer.value, answer.seen) == (expected, body)
+    assert answer.parameters == ({}, {"limit": 20}, {"X-Size": 3}, {})
+    answer.value["more"]["a"].append(1)
+    assert ask(layer, interface, body, path="/x").value == expected
+    assert ask(layer, interface, body, path="/x", query="limit=7").parameters.query == {"limit": 7}
+    layer = layer_of(SIZED, parameters=given, schemas=SCHEMAS)
+    assert ask(layer, interface, b"{}", path="/x").value == {}
+
+
+@interfaces
+def test_defaults_of_a_schema_in_a_mapping(interface: str) -> None:
+    schema = {
+        "properties": {"a": {"$ref": "#/$defs/a~1b"}, "b": {"$ref": "https://example.com/b"}},
+        "$defs": {"a/b": {"default": 1}},
+    }
+    layer = BodyValidation(
+        {"POST /x": schema, "POST /y": True},
+        defaults=True,
+        resources={"https://example.com/b": {"default": 2}},
+    )
+    assert ask(layer, interface, b"{}", path="/x").value == {"a": 1}
+    assert ask(layer, interface, b"7", path="/x").value == 7
+    assert ask(layer, interface, b"{}", path="/y").value == {}

@@ -25,6 +25,7 @@ class Options(NamedTuple):
     max_values: int
     max_fields: int
     closed: bool
+    defaults: bool
     dialect: str
     resources: Mapping[str, JSONSchema]
     formats: bool | Mapping[str, FormatCheck]
@@ -52,6 +53,7 @@ def make_options(
     max_values: int,
     max_fields: int,
     closed: bool,
+    defaults: bool,
     dialect: str,
     resources: Mapping[str, JSONSchema] | None,
     formats: bool | Mapping[str, FormatCheck],
@@ -68,9 +70,8 @@ def make_options(
             f"max_fields={max_fields!r}: write a number of form fields, such as 1000"
         )
     parse = StrictJSON(max_depth, max_values)
-    return Options(
-        limit, parse, max_values, max_fields, closed, dialect, dict(resources or {}), formats
-    )
+    known = dict(resources or {})
+    return Options(limit, parse, max_values, max_fields, closed, defaults, dialect, known, formats)
 
 
 def make_pace(timeout: float, minimum_rate: str | int, clock: Callable[[], float]) -> Pace:

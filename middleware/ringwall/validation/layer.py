@@ -52,6 +52,8 @@ class BodyValidation(Layer):
         base_path: what the paths of `openapi` stand below, instead of those of its servers.
         closed: True: objects of `openapi` have no properties but those that their schema names,
             unless it allows others in so many words.
+        defaults: True: what is handed over has the defaults of the schema where properties of JSON
+            and parameters are missing. The body stays as it was sent.
         responses: "report" logs responses that are not as `openapi` declares, "enforce" replaces
             them by a problem, "strip" takes out the properties that it does not name, first.
         response_limit: the most bytes of a response that are read for that.
@@ -115,6 +117,7 @@ class BodyValidation(Layer):
         exempt: Iterable[str] = (),
         base_path: str | None = None,
         closed: bool = False,
+        defaults: bool = False,
         responses: Mode = "ignore",
         response_limit: str | int = "1 MiB",
         media_types: Iterable[str] | Mapping[str, Iterable[str]] = ("application/json",),
@@ -150,6 +153,7 @@ class BodyValidation(Layer):
             max_values=max_values,
             max_fields=max_fields,
             closed=closed,
+            defaults=defaults,
             dialect=dialect,
             resources=resources,
             formats=formats,

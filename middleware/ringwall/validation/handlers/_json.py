@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._defaults import Filler
 from .._json import StrictJSON
 from .._models import Make, NotAnInstance
 from .._options import Options
@@ -17,7 +18,8 @@ _BROKEN_RULE = {"pointer": "#", "code": "model", "detail": "Breaks a rule of its
 def json_handler(content: Content, options: Options) -> Handler:
     """What judges JSON by this schema, and makes the instance of its model."""
     schema = options.compile(content.schema, content.where, lenient=content.lenient)
-    return JSONHandler(options.parse, schema, content.make)
+    fill = Filler(content.schema) if options.defaults else None
+    return JSONHandler(options.parse, schema, content.make, fill)
 
 
 class JSONHandler:
@@ -27,11 +29,19 @@ class JSONHandler:
         parse: the strict parser.
         schema: what the value must follow.
         make: makes the instance of a model, where there is one.
+        fill: sets defaults in the value; models have their own.
     """
 
-    __slots__ = ("_is_valid", "_make", "_parse", "_schema")
+    __slots__ = ("_fill", "_is_valid", "_make", "_parse", "_schema")
 
-    def __init__(self, parse: StrictJSON, schema: Schema, make: Make | None = None) -> None:
+    def __init__(
+        self,
+        parse: StrictJSON,
+        schema: Schema,
+        make: Make | None = None,
+        fill: Filler | None = None,
+    ) -> None:
+        self._fill = fill
         self._parse = parse
         self._schema = schema
         self._is_valid = schema.is_valid
@@ -49,7 +59,7 @@ class JSONHandler:
         if not valid:
             raise Refused(INVALID, self._schema.errors(value, body))
         if self._make is None:
-            return value
+            return value if self._fill is None else self._fill(value)
         try:
             return self._make(body)
         except NotAnInstance:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..._exchange import Exchange
+from .._defaults import Filler
 from .._explain import MOST_ERRORS, UNEXPLAINED, pointer
 from .._options import Options
 from .._refusal import INVALID_PARAMETERS, QUERY_TOO_LONG, TOO_MANY_PARAMETERS, Refused
@@ -55,6 +56,7 @@ class ParameterSet:
     ) -> None:
         self._schema = options.compile(schema, where, lenient=lenient)
         self._is_valid = self._schema.is_valid
+        self._defaults = Filler(schema) if options.defaults else None
         parse = options.parse
 
         def readers(location: str) -> list[tuple[str, Read]]:
@@ -107,6 +109,8 @@ class ParameterSet:
         if errors or not self._is_valid(value):
             errors += self._explain(value, errors)
             raise Refused(INVALID_PARAMETERS, tuple(errors[:MOST_ERRORS]))
+        if self._defaults is not None:
+            self._defaults(value)
         return found
 
     def _read_query(self, query: bytes, found: Parameters, errors: list[dict[str, Any]]) -> None:
