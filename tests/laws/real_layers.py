@@ -33,6 +33,7 @@ from ringwall import (
     scope,
 )
 from ringwall.authn import Nonces
+from ringwall.ratelimit import Rule
 from ringwall.testing import Request
 
 NAMES = [
@@ -42,6 +43,7 @@ NAMES = [
     "headers",
     "flight",
     "client",
+    "routes",
     "login",
     "authn",
     "principal",
@@ -139,6 +141,13 @@ def layers(names, sink=None):
     )
     made["flight"] = ConcurrencyLimit(2, total=9)
     made["login"] = LoginLimit("POST /v1/orders", account="json:item", success=[200], clock=at_noon)
+    made["routes"] = RateLimit(
+        "9/minute",
+        Rule("5/minute", policy="costs", cost=2, charge=lambda exchange, head: 1),
+        routes={"POST /v1/orders": "2/minute", "GET /v1/admin/**": lambda exchange: "1/minute"},
+        exempt=["/healthz"],
+        clock=at_noon,
+    )
     made["client"] = RateLimit("3/minute", clock=at_noon)
     made["principal"] = RateLimit("1/hour", key="principal", clock=at_noon)
     return [made[name] for name in NAMES if name in names]

@@ -145,7 +145,7 @@ def test_a_refusal_of_the_full_stack_is_a_problem_and_the_app_is_not_called(inte
 def test_what_a_layer_in_the_middle_refuses_is_counted_decorated_and_recorded(interface):
     sink = Lines()
     layers = real.layers(real.NAMES, sink)
-    layers.insert(7, Scripted("refusal", Script("refuse")))
+    layers.insert(8, Scripted("refusal", Script("refuse")))
     done = run(interface, layers, SampleApp(), Request(headers=BEARER))
     assert done.result.status == 403
     assert b"ratelimit" in done.result.lines

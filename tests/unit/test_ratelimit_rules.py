@@ -608,6 +608,13 @@ def test_in_shadow_nobody_is_refused_and_decisions_tell(sender):
     assert app.calls == 4
 
 
+def test_in_shadow_an_ambiguous_path_passes(sender):
+    app = App()
+    layer = RateLimit("1/minute", routes={"GET /x": "1/minute"}, exempt="/y", shadow=True)
+    assert [sender(layer, app)(path="//x").status for _ in range(3)] == [200] * 3
+    assert app.calls == 3
+
+
 def test_in_shadow_a_store_that_is_down_lets_pass(sender):
     store = Remote(Clock())
     store.down = "later"

@@ -49,7 +49,8 @@ class RateLimit(Layer):
             because a store is down, so that when_down="allow" is an error.
         headers: "draft" (RateLimit and RateLimit-Policy), "legacy" (X-RateLimit-*), or "off".
         exempt: who is not counted: exact paths, and client networks such as "10.0.0.0/8". With a
-            path, ambiguous paths are counted and refused.
+            path, ambiguous paths are counted and refused. Behind a proxy that was not named as
+            trusted, everybody has its address: do not exempt its network.
         deny: client networks that get 403, exempt or not.
         shadow: True: nobody is refused; decisions tell who would have been ("would-deny-..."). No
             headers are written, and a store that is down lets pass.
@@ -138,7 +139,7 @@ class RateLimit(Layer):
             self.__dict__["on_response"] = super().on_response  # as good as unset: it costs nothing
         if lists:
             decide = lists.before(decide)
-        if at_routes or lists.paths:
+        if (at_routes or lists.paths) and not shadow:
             decide = canonical_only(decide, others)
         # The compiler takes the hook from the instance: what is configured is not asked again.
         self.__dict__["on_request"] = decide
