@@ -12,7 +12,15 @@ from .._options import Options
 from .._responses import Declared
 from .._schema import Schema
 from .._strip import Stripper
-from ..handlers import Content, Factory, bytes_handler, factory_of, json_handler, text_handler
+from ..handlers import (
+    Content,
+    Factory,
+    Handler,
+    bytes_handler,
+    factory_of,
+    json_handler,
+    text_handler,
+)
 from ._bundle import Bundle, Direction
 from ._document import Document
 from ._errors import child, mistake
@@ -78,13 +86,35 @@ def media_types_of(
             )
         for name, factory in factories.items():
             if name not in found:
-                bundle = Bundle(document, direction, options.closed)
-                where = child(place, "schema")
-                schema = bundle.close(bundle.add(content.get("schema", True), where))
-                encoding = content.get("encoding", {})
-                judged = Content(name, schema, where, None, document.generated, encoding)
-                found[name] = MediaType(name, factory(judged, options), options.limit)
+                handler = _handler(document, name, factory, content, place, direction, options)
+                found[name] = MediaType(name, handler, options.limit)
     return list(found.values())
+
+
+def _handler(
+    document: Document,
+    name: str,
+    factory: Factory,
+    content: dict[str, Any],
+    place: str,
+    direction: Direction,
+    options: Options,
+) -> Handler:
+    """Made once for all operations that refer to the same schema."""
+    schema = content.get("schema", True)
+    reference = schema.get("$ref") if isinstance(schema, dict) and len(schema) == 1 else None
+    key = (name, direction, reference)
+    known = document.handlers.get(key) if reference and "encoding" not in content else None
+    if known is None:
+        where = child(place, "schema")
+        bundle = Bundle(document, direction, options.closed)
+        whole = bundle.close(bundle.add(schema, where))
+        encoding = content.get("encoding", {})
+        judged = Content(name, whole, where, None, document.generated, encoding)
+        known = factory(judged, options)
+        if reference and "encoding" not in content:
+            document.handlers[key] = known
+    return known
 
 
 def _factories(name: str, schema: Any) -> dict[str, Factory]:

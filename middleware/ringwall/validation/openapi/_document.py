@@ -36,6 +36,8 @@ class Document:
         self.content = content
         self.generated = generated
         self.is_30 = found[1] == "0"
+        # What judges bodies, by media type, direction and reference: operations share schemas.
+        self.handlers: dict[tuple[str, str, Any], Any] = {}
         check_structure(content, self.is_30)
 
     def follow(self, value: Any, at: str) -> tuple[Any, str]:
