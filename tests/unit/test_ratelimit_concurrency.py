@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratelimit_support import SENDERS, App, Clock, Remote
+from ratelimit_support import SENDERS, App, Clock, Remote, exchange
 from ringwall import ConcurrencyLimit, ConfigurationError, MessageLimit, RateLimit, Stack
 
 
@@ -159,6 +159,15 @@ def test_every_ending_under_wsgi_gives_back_one_place(how):
     for _ in range(3):
         wsgi_ending(layer.wsgi, how)
         assert in_flight(layer) == 0
+
+
+def test_an_end_that_is_told_twice_gives_back_one_place():
+    layer = ConcurrencyLimit(2)
+    one, two = exchange(), exchange()
+    assert layer.on_request(one) is layer.on_request(two) is None
+    for _ in range(2):
+        layer.on_complete(one, one.outcome)
+    assert in_flight(layer) == 1
 
 
 def test_a_stream_holds_its_place_until_its_end():

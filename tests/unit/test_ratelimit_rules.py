@@ -68,6 +68,16 @@ def test_credentials_tenants_and_principals_are_buckets_of_their_own(sender):
     assert app.calls == 5
 
 
+@pytest.mark.parametrize("others", [("xy", "z"), ("x", "y1:z"), ("x1:y", "z")])
+def test_no_part_of_a_key_can_run_into_the_next(sender, others):
+    who = Says(someone(claims={"a": "x", "b": "yz"}))
+    layer = RateLimit("1/minute", key=["claim:a", "claim:b"], clock=Clock())
+    send = sender(Stack(who, layer), App())
+    assert statuses(send, 2) == [200, 429]
+    who.principal = someone(claims=dict(zip("ab", others, strict=True)))
+    assert send().status == 200
+
+
 @pytest.mark.parametrize("claim", [None, ["a"], {"a": 1}, True, 1.5])
 def test_a_tenant_that_is_none_counts_by_client(sender, claim):
     who, app = Says(someone(claims={"tenant": claim})), App()
