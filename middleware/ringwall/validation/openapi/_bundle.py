@@ -30,7 +30,8 @@ _DIALECTS = (
     "https://json-schema.org/draft/2020-12/schema",
 )
 _DROPPED = frozenset(
-    "$id $schema $anchor $defs definitions discriminator example examples externalDocs xml".split()
+    "$id $schema $anchor $dynamicAnchor $defs definitions contentSchema discriminator example"
+    " examples externalDocs xml".split()
 )
 
 

@@ -55,8 +55,8 @@ class Document:
             seen.add(at)
         return value, at
 
-    def find(self, reference: str, place: str, base: str = "#") -> tuple[Any, str]:
-        """What a reference within the document names, below `base`.
+    def find(self, reference: str, place: str) -> tuple[Any, str]:
+        """What a reference within the document names.
 
         Raises:
             ConfigurationError: it leads outside or nowhere.
@@ -67,8 +67,12 @@ class Document:
                 f"{reference!r} is outside of the document; nothing is fetched and no other file"
                 " is read: bundle the document into one file first",
             )
-        fragment = unquote(reference[1:], errors="strict")
-        value, at = self._at(base), base
+        try:
+            fragment = unquote(reference[1:], errors="strict")
+        except UnicodeDecodeError:
+            raise mistake(place, f"{reference!r} is not in UTF-8") from None
+        value: Any = self.content
+        at = "#"
         for step in fragment.split("/")[1:]:
             step = step.replace("~1", "/").replace("~0", "~")
             if isinstance(value, dict) and step in value:
@@ -83,6 +87,3 @@ class Document:
         if fragment and not fragment.startswith("/"):
             raise mistake(place, f"{reference!r} is no pointer; write '#/components/...'")
         return value, at
-
-    def _at(self, pointer: str) -> Any:
-        return self.content if pointer == "#" else self.find(pointer, pointer)[0]

@@ -51,7 +51,7 @@ def table_of_document(layer: str, source: Any, options: Options, rules: Rules) -
             continue
         at = child("#/paths", path)
         item, item_at = document.follow(item, at)
-        for name in METHODS & item.keys():
+        for name in sorted(METHODS & item.keys()):
             operation, place = item[name], child(item_at, name)
             servers = operation.get("servers", item.get("servers", top))
             if rules.base is not None:
