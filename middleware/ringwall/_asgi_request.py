@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
@@ -44,6 +44,11 @@ class ASGIExchange(Exchange):
     @lazy
     def query(self) -> bytes:
         return self.scope.get("query_string") or b""
+
+    @lazy
+    def subprotocols(self) -> Sequence[str]:
+        # Not from the header: some servers take it out of the headers.
+        return tuple(self.scope.get("subprotocols") or ())
 
 
 def hand_over(exchange: ASGIExchange, scope: Scope) -> None:

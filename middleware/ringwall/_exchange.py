@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._body import BodyIncomplete as BodyIncomplete
@@ -9,7 +10,7 @@ from ._body import BodyReader, FirstMessage
 from ._body import BodyTooLarge as BodyTooLarge
 from ._body import BodyTooSlow as BodyTooSlow
 from ._body import ClientDisconnected as ClientDisconnected
-from ._conceal import without_query
+from ._conceal import without_credential, without_query
 from ._lazy import lazy
 from ._outcome import Decision as Decision
 from ._outcome import Outcome as Outcome
@@ -57,6 +58,7 @@ class Exchange:
         body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
             lies here depends on who asked before.
         state: a place for each layer's own per-request state, by layer instance.
+        subprotocols: those that a websocket offers (RFC 6455 section 1.9).
         challenges: how the authentication layer asks for credentials, for refusals by others.
         concealed: the credentials that the app shall not see; say so by `conceal`.
         subprotocol: of a websocket, the one to choose where the app chooses none.
@@ -85,6 +87,7 @@ class Exchange:
     opener: FirstMessage | None = None
     challenges: Challenges | None = None
     concealed: Concealment | None = None
+    subprotocols: Sequence[str] = ()
     subprotocol: str | None = None
     # The response has started.
     started: bool = False
@@ -176,6 +179,9 @@ class Exchange:
                     headers[name] = value
             if concealment.query:
                 exchange.query = without_query(exchange.query, concealment.query)
+            if concealment.marker is not None:
+                marker = concealment.marker.decode("ascii")
+                exchange.subprotocols = without_credential(exchange.subprotocols, marker)
             exchange = exchange.parent
 
     def read_first_message(self, limit: int, timeout: float) -> Pending[bytes | None]:

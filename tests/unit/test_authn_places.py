@@ -259,6 +259,18 @@ def test_a_token_among_the_subprotocols():
     assert all(name != b"sec-websocket-protocol" for name, _ in scope["headers"])
 
 
+def test_servers_that_keep_the_header_to_themselves():
+    """uvicorn with wsproto tells the subprotocols in the scope alone."""
+    others, _ = offer("bearer", TOKEN.decode(), "v1.chat")
+    scope, _ = seen_by_asgi(OFFERING, **others)
+    assert scope["ringwall.exchange"].principal.subject == "alice"
+    assert scope["subprotocols"] == ["v1.chat"]
+    assert TOKEN.decode() not in repr(scope["ringwall.exchange"].subprotocols)
+    scope, sent = seen_by_asgi(OFFERING, bearer(TOKEN), **others)
+    assert scope is None, "a second credential was overlooked"
+    closed(sent)
+
+
 def test_without_the_marker_nothing_is_chosen_for_the_app():
     others, header = offer("v2.chat")
     scope, sent = seen_by_asgi(OFFERING, header, bearer(TOKEN), **others)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from .._conceal import cookie_pairs, list_members, parameter_name
+from .._conceal import cookie_pairs, parameter_name
 from .._exchange import Exchange
 
 # What a request holds in one place; more than one is an ambiguity.
@@ -45,16 +45,16 @@ def in_cookie(name: str) -> Place:
 def in_subprotocol(marker: str) -> Place:
     """What follows a marker among the subprotocols that a websocket offers. Under HTTP the header
     means nothing, and holds no credential."""
-    wanted = marker.encode("ascii")
 
     def find(exchange: Exchange) -> list[bytes]:
         if exchange.kind != "websocket":
             return []
-        offered = list_members(exchange.headers.get(b"sec-websocket-protocol", b""))
+        following = iter((*exchange.subprotocols, ""))
+        next(following)
         found = [
-            following
-            for member, following in zip(offered, [*offered[1:], b""], strict=True)
-            if member == wanted
+            credential.encode("utf-8", "replace")
+            for member, credential in zip(exchange.subprotocols, following, strict=True)
+            if member == marker
         ]
         if found:
             exchange.subprotocol = marker

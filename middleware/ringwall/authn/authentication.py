@@ -124,7 +124,6 @@ class Authentication(Layer):
                 *((b"authorization",) if by_name else ()),
                 *by_header,
                 *((b"cookie",) if by_cookie else ()),
-                *((b"sec-websocket-protocol",) if subprotocol is not None else ()),
                 *(want for scheme in schemes for want in scheme.wants),
             )
         )
