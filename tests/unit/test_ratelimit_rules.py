@@ -68,9 +68,9 @@ def test_credentials_tenants_and_principals_are_buckets_of_their_own(sender):
     assert app.calls == 5
 
 
-@pytest.mark.parametrize("others", [("xy", "z"), ("x", "y1:z"), ("x1:y", "z")])
+@pytest.mark.parametrize("others", [("xtbk", "z"), ("xktb", "z"), ("x", "z")])
 def test_no_part_of_a_key_can_run_into_the_next(sender, others):
-    who = Says(someone(claims={"a": "x", "b": "yz"}))
+    who = Says(someone(claims={"a": "x", "b": "ktbz"}))
     layer = RateLimit("1/minute", key=["claim:a", "claim:b"], clock=Clock())
     send = sender(Stack(who, layer), App())
     assert statuses(send, 2) == [200, 429]
