@@ -190,7 +190,8 @@ def test_no_key_password_or_ticket_is_found_anywhere(caplog, tmp_path):
     stack = Stack(Audit(lines, tracer_provider=provider, request_id_header=None), layer)
     basic = b64encode(b"alice:" + PLANTED.encode()).decode()
     shown = []
-    wrong = api_key[:-9] + "A" + api_key[-8:]
+    body = api_key[:-9] + ("B" if api_key[-9] == "A" else "A")
+    wrong = f"{body}{crc32(body.encode()):08x}"
     values = [api_key, wrong, PLANTED, PLANTED * 100, basic, stored, ticket]
     for value in values:
         raw = value.encode()
