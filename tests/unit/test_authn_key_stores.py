@@ -29,6 +29,8 @@ from ringwall.authn.apikeys.open import open_store
 from ringwall.authn.apikeys.used import LastUsed
 
 START = datetime.fromtimestamp(NOW, timezone.utc)
+# The machine may be busy; what must fail fast says so itself.
+PATIENT = "?socket_timeout=30&socket_connect_timeout=30"
 HOUR = timedelta(hours=1)
 
 
@@ -63,7 +65,7 @@ def url(request, tmp_path):
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         server.client_call("FLUSHALL")
-        return server.url
+        return server.url + PATIENT
     if request.param == "sql":
         return f"sqlite:///{tmp_path}/keys.db"
     return str(tmp_path / f"keys.{request.param}")
@@ -73,6 +75,7 @@ def url(request, tmp_path):
 def store(url):
     opened = open_store(url, missing_ok=True)
     if isinstance(opened, SQLKeyStore):
+        opened = SQLKeyStore(url, timeout=30)
         opened.create()
     yield opened
     if hasattr(opened, "close"):
@@ -183,7 +186,7 @@ def test_two_who_change_a_store_at_once_lose_nothing(url, store):
 
 def test_changes_in_redis_are_compared_and_set(redis_server, monkeypatch):
     """Somebody else changes the key between our look and our change."""
-    store = RedisKeyStore(redis_server.url)
+    store = RedisKeyStore(redis_server.url + PATIENT)
     redis_server.client_call("FLUSHALL")
     monkeypatch.setattr("ringwall.authn.apikeys.redis._BATCH", 1)
     records = [made(str(number))[1] for number in range(3)]
@@ -337,10 +340,12 @@ def test_a_redis_that_is_away_closes_the_door(caplog):
         store = RedisKeyStore(f"redis://:s3cret@127.0.0.1:{server.port}/99", timeout=0.2)
         assert_closed(store, key, caplog, "s3cret")  # it has no such database
         store.close()
-        store = RedisKeyStore(server.url, timeout=0.2)
+        store = RedisKeyStore(server.url + PATIENT)
         store.add(record)
         layer = Authentication(APIKey(store, clock=Clock(), cache_ttl=0, last_used=False))
         assert both(store, (layer, header(key))).status == 200
+        store.close()
+        store = RedisKeyStore(server.url, timeout=0.2)
         with server.stalled():
             assert_closed(store, key, caplog, "s3cret")
         server.kill()

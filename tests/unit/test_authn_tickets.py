@@ -167,9 +167,9 @@ def test_a_store_that_fails_closes_the_door(caplog):
 
 def test_tickets_in_redis(caplog):
     with redis_servers.server() as server:
-        store = RedisTickets(server.url, timeout=0.3)
+        store = RedisTickets(server.url, timeout=30)
         tickets = WebSocketTickets(store)
-        other = WebSocketTickets(server.url)
+        other = WebSocketTickets(RedisTickets(server.url, timeout=30))
         layer = Authentication(other)
 
         async def run():

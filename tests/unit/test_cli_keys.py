@@ -28,7 +28,7 @@ def store(request, tmp_path):
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         server.client_call("FLUSHALL")
-        return server.url
+        return server.url + "?socket_timeout=30&socket_connect_timeout=30"
     if request.param == "sql":
         return f"sqlite:///{tmp_path}/keys.db"
     return str(tmp_path / f"keys.{request.param}")

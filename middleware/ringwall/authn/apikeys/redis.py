@@ -31,7 +31,7 @@ class RedisKeyStore:
     Parameters:
         url: such as "redis://localhost:6379/0", "rediss://" for TLS, or "unix://".
         prefix: what its keys begin with.
-        timeout: the most seconds an answer may take.
+        timeout: the most seconds an answer may take; `?socket_timeout=` in the URL goes before it.
 
     Raises:
         ConfigurationError: the URL is none for Redis.
@@ -60,7 +60,7 @@ class RedisKeyStore:
             url, retry=AsyncRetry(NoBackoff(), 0), **limits
         )
         self._aclients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
-        self._timeout = timeout
+        self._timeout = self._client.connection_pool.connection_kwargs["socket_timeout"]
         self._prefix = prefix
         self._used = prefix + "used"  # no id has four letters
 
