@@ -68,6 +68,17 @@ def test_credentials_tenants_and_principals_are_buckets_of_their_own(sender):
     assert app.calls == 5
 
 
+def test_a_key_may_be_an_object_that_has_no_hash(sender):
+    class ByPath:
+        __hash__ = None
+
+        def __call__(self, exchange):
+            return exchange.path
+
+    send = sender(RateLimit("1/minute", "9/hour", key=ByPath(), clock=Clock()), App())
+    assert [send(path=p).status for p in ("/a", "/b", "/a")] == [200, 200, 429]
+
+
 @pytest.mark.parametrize("others", [("xtbk", "z"), ("xktb", "z"), ("x", "z")])
 def test_no_part_of_a_key_can_run_into_the_next(sender, others):
     who = Says(someone(claims={"a": "x", "b": "ktbz"}))

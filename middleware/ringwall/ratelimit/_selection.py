@@ -75,8 +75,9 @@ class Selection:
         functions: dict[object, KeyFunction] = {}
         plan: list[tuple[Limit, int, int]] = []
         for rule, part in zip(self.rules, self._parts, strict=True):
-            functions.setdefault(rule.key, part.key)
-            place = [*functions].index(rule.key)
+            name = id(rule.key) if callable(rule.key) else rule.key
+            functions.setdefault(name, part.key)
+            place = [*functions].index(name)
             plan += [(limit, place, rule.cost.fixed or 0) for limit in rule.source.all]
         decide, keys_of = self._decide, tuple(functions.values())
         bundle = decide.make_bundle(tuple(limit for limit, _, _ in plan), self._policy)
