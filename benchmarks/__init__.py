@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 # Each is a module with `comparisons(lab)`, and runs alone too: python -m benchmarks.stacks
-SUITES = ("stacks", "layers")
+SUITES = ("stacks", "layers", "validation")
 
 
 def suite(name: str) -> Callable[..., Any]:

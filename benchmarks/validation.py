@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
+import msgspec
+
 from ringwall import BodyValidation
 
 from . import floors, world
@@ -38,11 +41,48 @@ DOCUMENT: dict[str, Any] = {
 }
 GOALS = (
     Goal("over the floor", "mapping", "floor", 1.5),
+    Goal("over the strict floor", "mapping", "floor, strict", 1.5),
     Goal("from OpenAPI, over the floor", "OpenAPI", "floor", 1.5),
     Goal("under FastAPI's pydantic body", "FastAPI, pydantic", "OpenAPI", 2.5, at_most=False),
     Goal("under connexion", "connexion", "OpenAPI", 40, at_most=False),
     Goal("under openapi-core", "openapi-core", "OpenAPI", 500, at_most=False),
 )
+
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_is_valid = jsonschema_rs.Draft202012Validator(world.ORDER_SCHEMA, validate_formats=True).is_valid
+
+
+def strict_floor(app: Any) -> Any:
+    """The floor with two checks more: how deep the body is, and whether a name stands twice."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        for name, value in scope["headers"]:
+            if name == b"content-type" and value != b"application/json":
+                raise ValueError
+        message = await receive()
+        body = message["body"]
+        if (
+            message["more_body"]
+            or len(body) > 1_048_576
+            or body.count(b"{") + body.count(b"[") > 64
+        ):
+            raise ValueError
+        value = _decode(body)
+        if _encode(value).count(b":") != body.count(b":") or b"\\" in body:
+            raise ValueError
+        if not _is_valid(value):
+            raise ValueError
+        scope = {**scope, "validated": value}
+        pending = [message]
+
+        async def again() -> Any:
+            return pending.pop() if pending else await receive()
+
+        await app(scope, again, send)
+
+    return wrapped
 
 
 async def handler(body: Any = None) -> dict[str, Any]:
@@ -135,6 +175,7 @@ def comparisons(lab: Lab) -> Iterator[Comparison]:
     made: list[Made] = [
         ("bare", "bare", r.asgi_app, ""),
         ("floor", "floor", floors.validation_asgi(r.asgi_app), "bare"),
+        ("floor, strict", "floor", strict_floor(r.asgi_app), "bare"),
         ("mapping", "ringwall", mapping.asgi(r.asgi_app), "bare"),
         ("OpenAPI", "ringwall", openapi.asgi(r.asgi_app), "bare"),
     ]
