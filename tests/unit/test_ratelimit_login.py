@@ -187,6 +187,7 @@ AMBIGUOUS = {
     "twice": (FORM, b"name=bob&name=alice", 400),
     "twice, encoded": (FORM, b"name=bob&n%61me=alice", 400),
     "bad UTF-8": (FORM, b"name=%ff", 400),
+    "long name": (FORM, b"name=alice" + b"%CC%81%CC%A7" * 200, 400),
     "many fields": (FORM, b"a=b&" * 200 + b"name=alice", 400),
     "too large": (FORM, b"name=alice&x=" + b"x" * 20_000, 413),
     "multipart": ("multipart/form-data; boundary=x", b"--x--", 415),
@@ -292,6 +293,13 @@ def test_other_requests_are_none_of_its_business(sender):
         answers = [send(**request) for _ in range(9)]
         assert {answer.status for answer in answers} == {200}
         assert answers[0].decisions == []
+
+
+def test_a_function_cannot_hand_on_a_name_without_end(sender):
+    app = Login()
+    send = sender(made(account=lambda exchange: "x" * 257), app)
+    assert send(path="/login", method="POST").status == 400
+    assert app.calls == 0
 
 
 @pytest.mark.parametrize("path", ["/login/", "//login", "/x/../login"])

@@ -21,6 +21,9 @@ Account: TypeAlias = "str | Sequence[str] | Callable[[Exchange], str | None]"
 _FIELD = re.compile(r"(form|json):(.{1,64})\Z", re.DOTALL)
 _TYPES = {"form": b"application/x-www-form-urlencoded", "json": b"application/json"}
 _MOST_FIELDS = 100
+# No name is longer (an address has 254 characters, RFC 5321), and normalizing takes time that grows
+# with the square of a run of combining marks.
+_LONGEST_NAME = 256
 
 _TOO_LARGE = problem(413, "The login is too large.", code="body-too-large")
 _UNREADABLE = problem(400, "The login cannot be read.", code="malformed-body")
@@ -88,10 +91,18 @@ class AccountReader:
         """The account, as it was written; "" where there is none.
 
         Raises:
-            Unreadable: the body is of another type, malformed, too large, or ambiguous.
+            Unreadable: the body is of another type, malformed, too large, or ambiguous; or the name
+                is too long.
         """
         if self._function is not None:
-            return self._function(exchange) or ""
+            name = self._function(exchange) or ""
+        else:
+            name = yield from self._read_body(exchange)
+        if len(name) > _LONGEST_NAME:
+            raise Unreadable(_UNREADABLE)
+        return name
+
+    def _read_body(self, exchange: Exchange) -> Pending[str]:
         kind, name = self._kind(exchange)
         try:
             body = yield from exchange.read_body(self._limit)
