@@ -71,6 +71,48 @@ def test_a_later_layer_is_told_the_route_of_the_document(interface: str) -> None
 
 
 @interfaces
+@pytest.mark.parametrize("outer", [None, "/outer"])
+def test_an_outer_layer_is_told_the_route_of_what_is_refused(
+    interface: str, outer: str | None
+) -> None:
+    class Look(Layer):
+        name = "look"
+        observes = True
+        seen: Any = None
+
+        def on_request(self, exchange: Any) -> None:
+            if outer is not None:
+                exchange.found_route(outer, {"a": 1})
+
+        def on_complete(self, exchange: Any, outcome: Any) -> None:
+            self.seen = exchange.route, exchange.params
+
+    look = Look()
+    stack: Any = Stack(look, LAYER)
+    answer = ask(stack, interface, method="GET", path="/v1/orders/07", headers=[])
+    assert answer.refused(422, "invalid-parameters")
+    assert look.seen == (("/orders/{orderId}", {}) if outer is None else (outer, {"a": 1}))
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/orders", 200), ("/api/v1/admin", 404)])
+def test_paths_are_those_below_the_mount_point(path: str, status: int) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "root_path": "/api", "path": path, "headers": []}
+    asyncio.run(LAYER.asgi(app)(scope, receive, send))
+    assert sent[0]["status"] == status
+
+
+@interfaces
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [

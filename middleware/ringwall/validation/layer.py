@@ -205,6 +205,8 @@ class BodyValidation(Layer):
             try:
                 valid = parameters.read(exchange, params)
             except Refused as refused:
+                if exchange.route is None:
+                    exchange.found_route(operation.path, {})
                 return operation.refuse_for(exchange, refused)
             exchange.state[PARAMETERS] = valid
             params = valid.path
