@@ -181,6 +181,8 @@ class Exchange:
                 exchange.query = without_query(exchange.query, concealment.query)
             if concealment.marker is not None:
                 marker = concealment.marker.decode("ascii")
+                if marker in exchange.subprotocols:
+                    exchange.subprotocol = marker  # browsers want one of theirs to be chosen
                 exchange.subprotocols = without_credential(exchange.subprotocols, marker)
             exchange = exchange.parent
 

@@ -131,6 +131,14 @@ def test_several_credentials_are_400():
     refused(send(layer(), header(), header()), "multiple-credentials", 400)
 
 
+def test_a_user_who_does_not_exist_is_nobody_even_with_a_password_that_fits(monkeypatch):
+    monkeypatch.setattr(basic.Scrypt, "matches", lambda stored, password: True)
+    wrap = layer()
+    refused(send(wrap, header("eve")), "invalid-user-or-password")
+    refused(send(wrap, header("eve")), "invalid-user-or-password")
+    assert send(wrap, header()).status == 200
+
+
 # What it costs
 
 

@@ -398,6 +398,11 @@ def test_an_exempt_websocket_waits_for_nothing():
     layer = Authentication(JWT_SCHEME, first_message=1, exempt=["/"], subprotocol="bearer")
     scope, _ = seen_by_asgi(layer, **SOCKET)
     assert scope["ringwall.exchange"].principal is None
+    others, header = offer("bearer", TOKEN.decode())
+    scope, sent = seen_by_asgi(layer, header, **others)
+    assert scope["ringwall.exchange"].principal is None
+    assert TOKEN.decode() not in repr((scope["headers"], scope["subprotocols"]))
+    assert sent == [{"type": "websocket.accept", "subprotocol": "bearer"}]
 
 
 # Configuration

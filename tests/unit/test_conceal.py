@@ -210,6 +210,22 @@ def test_the_marker_is_chosen_where_the_app_chooses_nothing():
     assert [message.get("subprotocol") for message in sent] == ["chat", None]
 
 
+class AsksForAnything(Layer):
+    name = "asks"
+
+    def on_request(self, exchange):
+        message = yield from exchange.read_first_message(5, 0.01)
+        return REFUSED if message is None else None
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"), [("12345", True), ("123456", False), ("1234\u00e9", False)]
+)
+def test_a_long_first_message_is_none(text, passes):
+    _, got = talk(AsksForAnything(), [{"type": "websocket.receive", "text": text}, HELLO])
+    assert bool(got) is passes
+
+
 class Asks(Layer):
     """Lets those in whose first message is the ticket."""
 

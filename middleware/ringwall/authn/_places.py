@@ -51,13 +51,10 @@ def in_subprotocol(marker: str) -> Place:
             return []
         following = iter((*exchange.subprotocols, ""))
         next(following)
-        found = [
+        return [
             credential.encode("utf-8", "replace")
             for member, credential in zip(exchange.subprotocols, following, strict=True)
             if member == marker
         ]
-        if found:
-            exchange.subprotocol = marker
-        return found
 
     return find
