@@ -45,6 +45,7 @@ class Says(Layer):
 def stack_on(store):
     return Stack(
         Says(),
+        RateLimit("1000/hour", policy="in each process"),
         RateLimit(
             "5/hour",
             Rule(Tiers("plan", {"free": "7/hour", "pro": "9/hour"}, default="free"),
@@ -149,14 +150,17 @@ def test_keys_that_name_nobody_teach(run, action, keys, message):
 @pytest.mark.parametrize("action", ["show", "reset"])
 def test_stores_that_cannot_be_asked(action, monkeypatch, capsys):
     module = types.ModuleType("shop")
-    module.memory = RateLimit("1/minute")
+    module.memory = Stack(RateLimit("1/minute"), MessageLimit("1/minute", policy="talk"))
     module.empty = Stack()
     module.down = RateLimit("1/minute", store=RedisStore("redis://127.0.0.1:1"))
     monkeypatch.setitem(sys.modules, "shop", module)
     assert main(["limits", action, "192.0.2.1", "--stack", "shop:memory"]) == 2
-    assert "no other process can look" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not asked: <RateLimit client>" in told
+    assert "not asked: <MessageLimit talk>" in told
+    assert "holds no limit in a shared store" in told
     assert main(["limits", action, "192.0.2.1", "--stack", "shop:empty"]) == 2
-    assert "holds no layers" in capsys.readouterr().err
+    assert "holds no limit in a shared store" in capsys.readouterr().err
     assert main(["limits", action, "192.0.2.1", "--stack", "shop:down"]) == 3
     assert "does not answer" in capsys.readouterr().err
 

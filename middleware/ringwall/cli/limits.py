@@ -133,12 +133,18 @@ def _text(value: object) -> str:
 
 
 def _layers(target: str) -> list[Any]:
+    from ..ratelimit.inspection import shared
     from ._target import layers_of, load
 
-    found = [*layers_of(load(target))]
-    if not found:
-        raise ConfigurationError(f"{target!r} holds no layers; name a Stack, a layer or an app")
-    return found
+    ours, own = shared(layers_of(load(target)))
+    for layer in own:
+        print(f"not asked: {layer!r} counts in each process for itself", file=sys.stderr)
+    if not ours:
+        raise ConfigurationError(
+            f"{target!r} holds no limit in a shared store (store='redis://...' or 'lmdb:///...');"
+            " name a Stack, a layer or an app"
+        )
+    return ours
 
 
 def _seconds(microseconds: int) -> str:

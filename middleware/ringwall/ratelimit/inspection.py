@@ -104,18 +104,27 @@ def checks_of(layer: Layer, subject: Subject) -> list[Check]:
     return checks
 
 
+def shared(layers: Iterable[Layer]) -> tuple[list[Layer], list[Layer]]:
+    """The layers whose counts other processes can look at, and those that count for themselves."""
+    ours: list[Layer] = []
+    own: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, (RateLimit, LoginLimit, MessageLimit)):
+            (ours if hasattr(layer.store, "reset") else own).append(layer)
+    return ours, own
+
+
 def show(layers: Iterable[Layer], subject: Subject) -> list[Count]:
-    """Where somebody stands with each limit of these layers. Nothing is charged.
+    """Where somebody stands with each limit of layers that are `shared`. Nothing is charged.
 
     Raises:
-        ConfigurationError: a layer counts in the memory of another process. StoreUnavailable: a
-            store does not answer.
+        StoreUnavailable: a store does not answer.
     """
     counts: list[Count] = []
     for layer in layers:
         checks = checks_of(layer, subject)
         if checks:
-            store = _shared(layer)
+            store: Any = layer.store  # type: ignore[attr-defined]
             answer = store.peek(checks)
             quotas = answer if isinstance(answer, list) else settle(answer)
             counts += map(Count, checks, quotas)
@@ -123,8 +132,8 @@ def show(layers: Iterable[Layer], subject: Subject) -> list[Count]:
 
 
 def reset(layers: Iterable[Layer], subject: Subject) -> list[Check]:
-    """Forget what is counted for somebody; returns what was asked to be forgotten. A line in the
-    log says how many counts of which limits, not whose.
+    """Forget what layers that are `shared` count for somebody; returns what was asked to be
+    forgotten. A line in the log names the limits, not whose.
 
     Raises: as `show`.
     """
@@ -132,19 +141,11 @@ def reset(layers: Iterable[Layer], subject: Subject) -> list[Check]:
     for layer in layers:
         checks = checks_of(layer, subject)
         if checks:
-            pending = _shared(layer).reset(checks)
+            store: Any = layer.store  # type: ignore[attr-defined]
+            pending = store.reset(checks)
             if pending is not None:
                 settle(pending)
             forgotten += checks
     names = sorted({check.limit.name for check in forgotten})
     logger.warning("rate limits were reset for one key: %s", ", ".join(names) or "none")
     return forgotten
-
-
-def _shared(layer: Any) -> Any:
-    if not hasattr(layer.store, "reset"):
-        raise ConfigurationError(
-            f"{layer!r} counts where no other process can look: use store='redis://...' or"
-            " store='lmdb:///...'"
-        )
-    return layer.store

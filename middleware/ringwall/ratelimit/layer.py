@@ -144,6 +144,9 @@ class RateLimit(Layer):
         # The compiler takes the hook from the instance: what is configured is not asked again.
         self.__dict__["on_request"] = decide
 
+    def __repr__(self) -> str:
+        return f"<RateLimit {', '.join(rule.policy for rule in self.rules)}>"
+
     def on_request(self, exchange: Exchange) -> Verdict:
         hook: Hook = self.__dict__["on_request"]
         return hook(exchange)

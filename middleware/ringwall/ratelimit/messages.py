@@ -66,5 +66,8 @@ class MessageLimit(Layer):
             judge, [rule], rule.policy, after=After(self), ipv6_prefix=ipv6_prefix
         ).judge
 
+    def __repr__(self) -> str:
+        return f"<MessageLimit {self.rules[0].policy}>"
+
     def on_message(self, exchange: Exchange, message: MutableMapping[str, Any]) -> Verdict:
         return self._judge(exchange)
