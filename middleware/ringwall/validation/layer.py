@@ -7,28 +7,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._errors import ConfigurationError, MissingDependency
-from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Exchange
+from .._exchange import Exchange
 from .._layer import Layer, ReadBody, ResponseHead, Verdict
-from .._pending import Pending
 from ..problem import Response
-from ._codings import Decode, decoders
+from ._codings import decoders
+from ._reading import expect_no_body, judge
 from ._refusal import (
-    BAD_LENGTH,
-    NO_BODY_HERE,
     NO_LENGTH,
-    TOO_LARGE,
-    TOO_SLOW,
     UNSUPPORTED_ENCODING,
     UNSUPPORTED_TYPE,
-    Reason,
     Refused,
 )
 from ._size import parse_size
 from ._undeclared import NO_BODY, NOT_JUDGED, Undeclared
-from .context import PARAMETERS, VALIDATED
+from .context import PARAMETERS
 
 if TYPE_CHECKING:
-    from ._operation import MediaType, Operation, Translate
+    from ._operation import Translate
     from ._responses import Mode
     from ._routes import Check
     from ._schema import FormatCheck, JSONSchema
@@ -189,7 +184,7 @@ class BodyValidation(Layer):
         self.wants = BodyValidation.wants | self._table.wants | language
         self._on_undeclared = self._pass
         if undeclared == "refuse":
-            self._on_undeclared = self._expect_no_body if openapi is None else self._not_found
+            self._on_undeclared = self._no_body if openapi is None else self._not_found
 
     def on_request(self, exchange: Exchange) -> Verdict:
         found = self._table.find(exchange.method, exchange.path)
@@ -199,7 +194,7 @@ class BodyValidation(Layer):
             return self._on_undeclared(exchange)
         operation, params = found
         if params is None:  # `/orders/07` reaches order 7 in many an app
-            return self._expect_no_body(exchange)
+            return self._no_body(exchange)
         parameters = operation.parameters
         if parameters is not None:
             try:
@@ -215,12 +210,13 @@ class BodyValidation(Layer):
         headers = exchange.headers
         bodies = operation.bodies
         if bodies is None:
-            return self._expect_no_body(exchange, operation)
+            return expect_no_body(exchange, self._pace, operation.refuse, operation.allowed)
         content_type = headers.get(b"content-type")
         if content_type is None:
             if bodies.required:
                 return operation.refuse(exchange, UNSUPPORTED_TYPE)
-            return self._expect_no_body(exchange, operation, UNSUPPORTED_TYPE)
+            refuse, allowed = operation.refuse, operation.allowed
+            return expect_no_body(exchange, self._pace, refuse, allowed, UNSUPPORTED_TYPE)
         accepted = bodies.find(content_type)
         if accepted is None:
             return operation.refuse(exchange, UNSUPPORTED_TYPE)
@@ -232,53 +228,11 @@ class BodyValidation(Layer):
             decode = self._decoders.get(coding.lower())
             if decode is None:
                 return operation.refuse(exchange, UNSUPPORTED_ENCODING)
-        return self._judge(exchange, operation, accepted, content_type, bodies.required, decode)
+        required = bodies.required
+        return judge(exchange, self._pace, operation, accepted, content_type, required, decode)
 
-    def _judge(
-        self,
-        exchange: Exchange,
-        operation: Operation,
-        accepted: MediaType,
-        content_type: bytes,
-        required: bool,
-        decode: Decode | None,
-    ) -> Pending[Response | None]:
-        try:
-            body = yield from exchange.read_body(accepted.limit, self._pace)
-            if decode is not None:
-                exchange.replacement = body = decode(body, accepted.limit)
-            if body or required:
-                exchange.state[VALIDATED] = accepted.handler(body, content_type)
-        except BodyTooLarge:
-            return operation.refuse(exchange, TOO_LARGE)
-        except BodyTooSlow:
-            return operation.refuse(exchange, TOO_SLOW)
-        except BodyIncomplete:
-            return operation.refuse(exchange, BAD_LENGTH)
-        except Refused as refused:
-            return operation.refuse_for(exchange, refused)
-        exchange.decisions.append(operation.allowed)
-        return None
-
-    def _expect_no_body(
-        self,
-        exchange: Exchange,
-        operation: Operation | None = None,
-        reason: Reason = NO_BODY_HERE,
-    ) -> Pending[Response | None]:
-        # Headers cannot prove that there is none: HTTP/2 needs neither Content-Length nor
-        # Transfer-Encoding for a body. Reading up to its first byte can.
-        refuse = self._undeclared.refuse if operation is None else operation.refuse
-        try:
-            yield from exchange.read_body(0, self._pace)
-        except BodyTooLarge:
-            return refuse(exchange, reason)
-        except BodyTooSlow:
-            return refuse(exchange, TOO_SLOW)
-        except BodyIncomplete:
-            return refuse(exchange, BAD_LENGTH)
-        exchange.decisions.append(NO_BODY if operation is None else operation.allowed)
-        return None
+    def _no_body(self, exchange: Exchange) -> Verdict:
+        return expect_no_body(exchange, self._pace, self._undeclared.refuse, NO_BODY)
 
     def _pass(self, exchange: Exchange) -> Verdict:
         exchange.decisions.append(NOT_JUDGED)
