@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Any
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -111,11 +112,13 @@ class APIKey(Scheme):
         at_least("last_used_every", last_used_every, 1)
         self._clock = clock
         if isinstance(store, (str, os.PathLike)):
-            store = open_store(store)
+            source: Any = open_store(store)
         elif isinstance(store, Iterable) and not hasattr(store, "find"):
-            store = MemoryStore(store)
-        self._find, self._afind = ports(store)
-        self._immediate = bool(getattr(store, "immediate", False))
+            source = MemoryStore(store)
+        else:
+            source = store
+        self._find, self._afind = ports(source)
+        self._immediate = bool(getattr(source, "immediate", False))
         if self._immediate and self._find is None:
             raise ConfigurationError("a store that is immediate needs a plain find(key_id)")
         self._recent = Recent(cache_size, cache_ttl)
@@ -126,7 +129,7 @@ class APIKey(Scheme):
                 for colour, port in (("wsgi", self._find), ("asgi", self._afind))
                 if port is not None
             )
-        self._note = self._noting(store, last_used, last_used_every)
+        self._note = self._noting(source, last_used, last_used_every)
 
     def __repr__(self) -> str:
         return "<APIKey>"

@@ -109,11 +109,12 @@ class Basic(Scheme):
         at_least("cache_size", cache_size, 0)
         # Users who do not exist cost as much as those who do: as the last one that was seen.
         self._like = DEFAULT
+        source: object = users
         if isinstance(users, Mapping):
-            users = _Users(users)
-            self._like = users.dearest or self._like
+            source = known = _Users(users)
+            self._like = known.dearest or self._like
         self._port = port_of(
-            users,
+            source,
             "find",
             "users is a mapping of names to hashes made by hash_password(), or an object with"
             " find(user) for WSGI or async afind(user) for ASGI",
