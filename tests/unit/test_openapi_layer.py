@@ -411,6 +411,25 @@ def test_a_schema_by_reference_through_everything(interface: str) -> None:
 
 
 @interfaces
+def test_operations_that_refer_to_one_schema_share_what_judges_it(interface: str) -> None:
+    content = {JSON[1]: {"schema": {"$ref": "#/components/schemas/S"}}}
+    body = {"required": True, "content": content}
+    given = document(
+        paths={"/x": {name: operation(requestBody=body) for name in ("post", "put")}},
+        components={"schemas": {"S": {"type": "integer"}}},
+    )
+    layer = BodyValidation(openapi=given)
+    for method in ("POST", "PUT"):
+        assert ask(layer, interface, b"7", method=method, path="/x").value == 7
+        assert ask(layer, interface, b"[]", method=method, path="/x").refused(422, "invalid-body")
+    made = [
+        operation.bodies.find(b"application/json").handler  # type: ignore[union-attr]
+        for operation in layer._table.operations().values()
+    ]
+    assert made[0] is made[1]
+
+
+@interfaces
 def test_parameters_are_judged_before_the_body_is_read(interface: str) -> None:
     layer = layer_of(ORDER, parameters=[parameter({"type": "integer"})])
     answer = ask(layer, interface, b"{", path="/x", query="p=x")

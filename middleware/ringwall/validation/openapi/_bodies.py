@@ -123,7 +123,7 @@ def _factories(name: str, schema: Any) -> dict[str, Factory]:
     factory = factory_of(name)
     if factory is not None:
         made[name] = factory
-    elif "*" in name and name in ("*/*", "application/*"):
+    elif name in ("*/*", "application/*"):
         made[_JSON] = factory_of(_JSON) or bytes_handler
     if factory is None:
         if _is_opaque(schema):
