@@ -85,20 +85,17 @@ class Count(NamedTuple):
     quota: Quota
 
 
-def checks_of(layer: Layer, subject: Subject) -> list[Check]:
+def checks_of(layer: Any, subject: Subject) -> list[Check]:
     """The checks that a layer would make for somebody, as far as what is known suffices."""
+    given: Any = subject
     if isinstance(layer, LoginLimit):
-        given: Any = subject
         client = None if subject.client is None else client_key(layer.ipv6_prefix)(given)
         account = None if subject.account is None else hashed(subject.account)
         return [check._replace(cost=0) for check in layer.checks(client, account)]
-    if not isinstance(layer, (RateLimit, MessageLimit)):
-        return []
     checks: list[Check] = []
     for rule in layer.rules:
         key = compile_key(rule.key, layer.ipv6_prefix)
         if set(key.parts) <= subject.parts:
-            given = subject
             name = bounded(f"k:{subject.key}") if key.parts == ("key",) else key.of(given)
             checks += [Check(limit, name, 0) for limit in rule.source.all]
     return checks
@@ -114,7 +111,7 @@ def shared(layers: Iterable[Layer]) -> tuple[list[Layer], list[Layer]]:
     return ours, own
 
 
-def show(layers: Iterable[Layer], subject: Subject) -> list[Count]:
+def show(layers: Iterable[Any], subject: Subject) -> list[Count]:
     """Where somebody stands with each limit of layers that are `shared`. Nothing is charged.
 
     Raises:
@@ -124,14 +121,14 @@ def show(layers: Iterable[Layer], subject: Subject) -> list[Count]:
     for layer in layers:
         checks = checks_of(layer, subject)
         if checks:
-            store: Any = layer.store  # type: ignore[attr-defined]
+            store: Any = layer.store
             answer = store.peek(checks)
             quotas = answer if isinstance(answer, list) else settle(answer)
             counts += map(Count, checks, quotas)
     return counts
 
 
-def reset(layers: Iterable[Layer], subject: Subject) -> list[Check]:
+def reset(layers: Iterable[Any], subject: Subject) -> list[Check]:
     """Forget what layers that are `shared` count for somebody; returns what was asked to be
     forgotten. A line in the log names the limits, not whose.
 
@@ -141,7 +138,7 @@ def reset(layers: Iterable[Layer], subject: Subject) -> list[Check]:
     for layer in layers:
         checks = checks_of(layer, subject)
         if checks:
-            store: Any = layer.store  # type: ignore[attr-defined]
+            store: Any = layer.store
             pending = store.reset(checks)
             if pending is not None:
                 settle(pending)
