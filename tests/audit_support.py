@@ -18,17 +18,19 @@ FORBIDDEN = problem(403, "No.", code="forbidden")
 
 
 class Lines:
-    """A sink in memory; `failing` makes it raise."""
+    """A sink in memory; `failing` makes it raise. Starts and stops lie in `life`."""
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
+        self.life: list[bytes] = []
         self.failing: Exception | None = None
         self.closed = False
 
     def write(self, record: bytes) -> None:
         if self.failing is not None:
             raise self.failing
-        self.lines.append(record)
+        is_life = b'"event":"start"' in record or b'"event":"stop"' in record
+        (self.life if is_life else self.lines).append(record)
 
     def close(self) -> None:
         self.closed = True

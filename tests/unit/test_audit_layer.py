@@ -31,8 +31,8 @@ from ringwall import Stack
 from ringwall._errors import ConfigurationError, MissingDependency
 from ringwall._exchange import Decision
 from ringwall._layer import Layer
-from ringwall.audit import Audit
-from ringwall.audit.layer import _after_fork
+from ringwall.audit import Audit, QueuedSink
+from ringwall.audit._lifetime import close_all, renew_all
 from ringwall.principal import Principal
 
 SECRET = "s3cret-t0ken"
@@ -40,7 +40,7 @@ SECRET = "s3cret-t0ken"
 
 def comparable(record: dict[str, Any]) -> dict[str, Any]:
     """What does not differ from one run to the next."""
-    changing = {"id", "request_id", "time", "duration_us", "trace_id", "span_id"}
+    changing = {"id", "request_id", "time", "duration_us", "observed", "trace_id", "span_id"}
     return {key: value for key, value in record.items() if key not in changing}
 
 
@@ -288,7 +288,7 @@ class TestSilence:
         app = Audit(path).wsgi(WSGIApp())
         call_wsgi(app, environ('/x"}\r\n{"event":"exchange"}\r\n'))
         call_wsgi(app, environ("/\x1b[2K\u2028".encode().decode("latin-1")))
-        lines = path.read_bytes().split(b"\n")[1:]
+        lines = path.read_bytes().split(b"\n")[2:]
         assert len(lines) == 3
         assert json.loads(lines[0])["path"] == r'/x"}\r\n{"event":"exchange"}\r\n'
         assert json.loads(lines[1])["path"] == r"/\x1b[2K\u2028"
@@ -379,7 +379,7 @@ class TestFailingSink:
     def test_a_gap_filled_by_another_thread_is_told_once(self) -> None:
         lines = Lines()
         audit = Audit(lines)
-        audit._tell_gap(lines)
+        audit._recorder._tell_gap(lines)
         assert lines.lines == []
 
     def test_close_closes_the_sink(self) -> None:
@@ -387,6 +387,108 @@ class TestFailingSink:
         Audit(lines).close()
         assert lines.closed
         Audit(None).close()
+
+
+class TestLife:
+    """Start, stop and what an administrator did are records, too."""
+
+    def test_start_and_stop(self, tmp_path: Path) -> None:
+        lines = Lines()
+        audit = Audit(lines, wall_clock=Clock(5.0))
+        assert lines.life == []  # what only imports the app records nothing
+        call_wsgi(audit.wsgi(WSGIApp()))
+        call_wsgi(audit.wsgi(WSGIApp()))
+        audit.close()
+        audit.close()
+        start, stop = (json.loads(line) for line in lines.life)
+        audit = Audit(lines)
+        audit._recorder._start(lines)
+        audit._recorder._start(lines)  # as another thread, that waited for the first
+        assert len(lines.life) == 3
+        Audit(None).event("nowhere")
+        assert start["pid"] == os.getpid()
+        assert start["time"] == stop["time"] == "1970-01-01T00:00:05.000000Z"
+        assert start["id"].endswith("-0")
+        assert stop["event"] == "stop"
+
+    def test_an_event_of_the_application(self) -> None:
+        lines = Lines()
+        Audit(lines).event("configuration", policy="v2", by="root\n")
+        assert lines.only["policy"] == "v2"
+        assert b"\n" not in lines.lines[0]
+        with pytest.raises(ValueError, match="no JSON"):
+            Audit(lines).event("configuration", policy=object())
+
+    def test_a_stop_that_cannot_be_recorded_is_told(self, caplog: Any) -> None:
+        lines = Lines()
+        audit = Audit(lines)
+        call_wsgi(audit.wsgi(WSGIApp()))
+        lines.failing = OSError("s3cret")
+        audit.close()
+        assert caplog.messages == ["the end of the audit was not recorded: OSError"]
+        assert lines.closed
+
+    def test_everything_is_closed_at_exit(self) -> None:
+        lines = Lines()
+        audit = Audit(lines)
+        call_wsgi(audit.wsgi(WSGIApp()))
+        close_all()
+        assert lines.closed
+        assert len(lines.life) == 2
+
+    def test_an_exchange_that_defies_description_is_counted(self, monkeypatch: Any) -> None:
+        def fail(*_: Any, **__: Any) -> Any:
+            raise RuntimeError
+
+        monkeypatch.setattr("ringwall.audit.layer.ExchangeForm.__call__", fail)
+        audit = Audit(Lines())
+        assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
+        assert audit.lost == 1
+
+
+class TestCopies:
+    """A copy goes to somebody else; whatever becomes of it, the record and the request go on."""
+
+    def test_a_copy_holds_all_records(self) -> None:
+        lines, copy = Lines(), Lines()
+        audit = Audit(lines, copies=[copy])
+        call_wsgi(audit.wsgi(WSGIApp()))
+        audit.close()
+        assert copy.lines == lines.lines
+        assert copy.life == lines.life
+        assert copy.closed
+
+    def test_a_copy_that_hangs_or_fills_up_costs_nothing(self) -> None:
+        import threading
+
+        released = threading.Event()
+
+        class Hanging(Lines):
+            def write(self, record: bytes) -> None:
+                released.wait(30)
+                super().write(record)
+
+        lines, copy = Lines(), Hanging()
+        queue = QueuedSink(copy, size=5, group=1, interval=0.001)
+        audit = Audit(lines, copies=[queue])
+        app = audit.wsgi(WSGIApp())
+        for _ in range(20):
+            assert call_wsgi(app)[0] == "200 OK"
+        assert len(lines.lines) == 20
+        assert audit.lost == 0
+        assert audit._recorder.uncopied >= 14
+        released.set()
+        audit.close()
+        assert len(copy.lines) >= 5
+
+    def test_a_copy_that_raises_costs_nothing(self, caplog: Any) -> None:
+        lines, copy = Lines(), Lines()
+        copy.failing = ConnectionError("s3cret")
+        audit = Audit(lines, copies=[copy])
+        assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
+        audit.close()
+        assert len(lines.lines) == 1
+        assert "s3cret" not in caplog.text
 
 
 class TestFailClosed:
@@ -455,7 +557,7 @@ class TestFailClosed:
         assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
 
     def test_nothing_to_recover_is_recovered(self) -> None:
-        assert Audit(None)._recover()
+        assert Audit(None)._recorder.recover()
 
 
 @pytest.mark.parametrize("fail_closed", [False, True])
@@ -480,7 +582,7 @@ def test_failing_tracing_breaks_neither_request_nor_record(
 def test_a_forked_worker_writes_under_its_own_name(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
-    audit._lose(OSError())
+    audit._recorder.lose(OSError())
     app = audit.wsgi(WSGIApp())
     pid = os.fork()
     if pid == 0:
@@ -488,7 +590,8 @@ def test_a_forked_worker_writes_under_its_own_name(tmp_path: Path) -> None:
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     call_wsgi(app)
-    _, child, gap, parent = (json.loads(line) for line in path.read_bytes().splitlines())
+    written = [json.loads(line) for line in path.read_bytes().splitlines()]
+    _, _, child, _, gap, parent = written
     assert child["event"] == parent["event"] == "exchange"
     assert gap["count"] == 1
     assert child["id"].split("-")[0] != parent["id"].split("-")[0] == gap["id"].split("-")[0]
@@ -498,11 +601,11 @@ def test_a_forked_worker_writes_under_its_own_name(tmp_path: Path) -> None:
 def test_a_child_process_has_its_own_name_count_and_lock() -> None:
     """Even if a thread of the parent held the lock when it forked."""
     audit = Audit(Lines())
-    audit._lose(OSError())
-    before, lock = audit._next_id(), audit._lock
-    _after_fork()
-    assert audit._next_id().split("-")[0] != before.split("-")[0]
-    assert audit._lock is not lock
+    audit._recorder.lose(OSError())
+    before, lock = audit._recorder.next_id(), audit._recorder._lock
+    renew_all()
+    assert audit._recorder.next_id().split("-")[0] != before.split("-")[0]
+    assert audit._recorder._lock is not lock
     assert audit.lost == 0
 
 
@@ -566,7 +669,7 @@ class TestConfiguration:
     def test_a_path_makes_a_file(self, tmp_path: Path) -> None:
         for path in (tmp_path / "a.jsonl", str(tmp_path / "b.jsonl")):
             call_wsgi(Audit(path).wsgi(WSGIApp()))
-            assert json.loads(Path(path).read_bytes().splitlines()[1])["status"] == 200
+            assert json.loads(Path(path).read_bytes().splitlines()[2])["status"] == 200
 
 
 def test_an_app_sees_nothing_of_an_audit_but_the_header() -> None:

@@ -14,11 +14,11 @@ import pytest
 from audit_support import Clock
 from ringwall._errors import ConfigurationError
 from ringwall.audit import Audit, DeviceSink, JSONLinesSink, Sink
+from ringwall.audit._lifetime import renew_all
 from ringwall.audit._segment import Segment
 from ringwall.audit._segments import segments
 from ringwall.audit.canonical import canonical
 from ringwall.audit.chain import Damaged
-from ringwall.audit.jsonlines import _after_fork
 from ringwall.audit.verify import read_lines, verify
 
 
@@ -217,7 +217,7 @@ def test_a_pipe_takes_records(tmp_path: Path) -> None:
     """As standard output does, in a container."""
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    sink = Audit(tmp_path / "pipe")._sink
+    sink = Audit(tmp_path / "pipe")._recorder.sink
     assert isinstance(sink, DeviceSink)
     sink.write(b"1")
     sink.write(b"2")
@@ -426,7 +426,7 @@ def test_a_forked_process_opens_the_file_for_itself(tmp_path: Path) -> None:
     closed.close()
     sink.write(b'{"n":1}')
     lock = sink._lock
-    _after_fork()
+    renew_all()
     assert sink._lock is not lock
     sink.write(b'{"n":2}')
     assert events(path) == ["opened", 1, 2]

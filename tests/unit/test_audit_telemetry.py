@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 from opentelemetry.context import attach, get_current, set_value
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -34,9 +34,11 @@ from audit_support import (
     environ,
     scope,
 )
-from ringwall import Stack
+from ringwall import Stack, _health
+from ringwall._errors import ConfigurationError
 from ringwall.audit import Audit
-from ringwall.audit.telemetry import redact_query
+from ringwall.audit._setup import NoTelemetry
+from ringwall.audit.redaction import redact_query
 
 SECRET = "s3cret-t0ken"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -71,8 +73,12 @@ class Recorder:
         data = self.reader.get_metrics_data()
         if data is None:
             return []
-        (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
-        assert (metric.name, metric.unit) == ("http.server.request.duration", "s")
+        metrics = {each.name: each for each in data.resource_metrics[0].scope_metrics[0].metrics}
+        self.metrics = {name: list(each.data.data_points) for name, each in metrics.items()}
+        metric = metrics.get("http.server.request.duration")
+        if metric is None:
+            return []
+        assert metric.unit == "s"
         return list(metric.data.data_points)
 
 
@@ -558,6 +564,148 @@ class TestMeasurement:
         (exemplar,) = point.exemplars
         assert recorder.only.context is not None
         assert exemplar.trace_id == recorder.only.context.trace_id
+
+
+class TestTrustedPeers:
+    """Which peers may name the trace, and lend baggage."""
+
+    NAMED = (
+        (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (b"baggage", b"tenant=acme"),
+    )
+
+    @pytest.mark.parametrize(
+        ("trusted", "peer", "continues"),
+        [
+            (["192.0.2.0/24"], "192.0.2.1", True),
+            ("192.0.2.1", "192.0.2.1", True),
+            (["10.0.0.0/8", "2001:db8::/32"], "192.0.2.1", False),
+            (["2001:db8::/32"], "2001:db8::1", True),
+            (["10.0.0.0/8"], "unix:", False),
+            (["10.0.0.0/8"], None, False),
+        ],
+    )
+    def test_only_trusted_peers_continue(
+        self, recorder: Recorder, trusted: Any, peer: str | None, continues: bool
+    ) -> None:
+        seen: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(baggage.get_all())
+            await ASGIApp()(scope, receive, send)
+
+        audit = recorder.audit(trust_traceparent=trusted)
+        client = None if peer is None else (peer, 1)
+        call_asgi(audit.asgi(app), scope(headers=[*self.NAMED], client=client))
+        span = recorder.only
+        assert (span.parent is not None) is continues
+        assert len(span.links) == (0 if continues else 1)
+        assert seen == [{"tenant": "acme"} if continues else {}]
+
+    def test_baggage_that_is_too_long_is_left(self, recorder: Recorder) -> None:
+        lines = [self.NAMED[0], (b"baggage", b"a=" + b"b" * 9000)]
+        seen: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(baggage.get_all())
+            await ASGIApp()(scope, receive, send)
+
+        call_asgi(recorder.audit(trust_traceparent=True).asgi(app), scope(headers=lines))
+        assert seen == [{}]
+
+    @pytest.mark.parametrize("given", ["10.0.0.0/99", ["x"], 7])
+    def test_what_is_no_network_is_told(self, recorder: Recorder, given: Any) -> None:
+        with pytest.raises(ConfigurationError, match="write True, or networks"):
+            recorder.audit(trust_traceparent=given)
+
+    def test_the_response_tells_the_trace_if_asked_to(self, recorder: Recorder) -> None:
+        sent = call_asgi(recorder.audit(traceresponse=True).asgi(ASGIApp()))
+        context = recorder.only.context
+        assert context is not None
+        told = dict(sent[0]["headers"])[b"traceresponse"].decode()
+        assert (
+            told == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        )
+
+    def test_without_a_trace_there_is_none_to_tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        audit = Audit(Lines(), traceresponse=True, body_sizes=True)
+        call_asgi(audit.asgi(ASGIApp()))
+        monkeypatch.setattr(audit, "_telemetry", NoTelemetry())
+        sent = call_asgi(audit.asgi(ASGIApp()))
+        assert b"traceresponse" not in dict(sent[0]["headers"])
+
+
+class TestMoreMeasurements:
+    def test_decisions_are_counted_by_layer_rule_and_outcome(self, recorder: Recorder) -> None:
+        app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp())
+        for path in ("/yes", "/no", "/yes"):
+            call_wsgi(app, environ(path))
+        assert recorder.points
+        counted = {
+            (p.attributes["ringwall.outcome"], p.attributes["ringwall.reason"]): p.value
+            for p in recorder.metrics["ringwall.decisions"]
+        }
+        assert counted == {("allow", "listed"): 2, ("deny", "forbidden"): 1}
+
+    def test_active_requests(self, recorder: Recorder) -> None:
+        seen: list[Any] = []
+
+        def app(environ: Any, start_response: Any) -> Any:
+            assert recorder.points == []
+            seen.extend(recorder.metrics["http.server.active_requests"])
+            return WSGIApp()(environ, start_response)
+
+        call_wsgi(recorder.audit().wsgi(app))
+        (point,) = seen
+        assert point.value == 1
+        assert dict(point.attributes) == {"http.request.method": "GET", "url.scheme": "https"}
+        assert recorder.points
+        assert [p.value for p in recorder.metrics["http.server.active_requests"]] == [0]
+
+    def test_body_sizes_if_asked_for(self, recorder: Recorder) -> None:
+        def app(environ: Any, start_response: Any) -> Any:
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+
+        wrapped = recorder.audit(body_sizes=True).wsgi(app)
+        call_wsgi(wrapped, environ(CONTENT_LENGTH="7"))
+        call_wsgi(wrapped, environ(CONTENT_LENGTH="seven"))
+        assert recorder.points
+        (request,) = recorder.metrics["http.server.request.body.size"]
+        (response,) = recorder.metrics["http.server.response.body.size"]
+        assert (request.sum, request.count) == (7, 1)
+        assert (response.sum, response.count) == (4, 2)
+
+    def test_the_health_of_what_layers_depend_on(self, recorder: Recorder) -> None:
+        _health.tell("the store of a test", False)
+        try:
+            call_wsgi(recorder.audit().wsgi(WSGIApp()))
+            assert recorder.points
+            healthy = {
+                p.attributes["ringwall.dependency"]: p.value
+                for p in recorder.metrics["ringwall.dependency.healthy"]
+            }
+            assert healthy["the store of a test"] == 0
+        finally:
+            _health._states.pop("the store of a test")
+
+    def test_health_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_health, "_states", {str(n): True for n in range(256)})
+        _health.tell("one more", True)
+        _health.tell("1", False)
+        assert len(_health.states()) == 256
+        assert not _health.states()["1"]
+
+    def test_decisions_are_bounded(
+        self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ringwall.audit.metrics._MOST_DECISIONS", 1)
+        app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp())
+        for path in ("/yes", "/no", "/yes"):
+            call_wsgi(app, environ(path))
+        assert recorder.points
+        (point,) = recorder.metrics["ringwall.decisions"]
+        assert point.value == 2
 
 
 def vectors() -> Path:

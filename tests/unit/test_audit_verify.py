@@ -488,7 +488,7 @@ class TestProofs:
             (lambda p: p.update(path=["zz"]), "no proof"),
             (lambda p: p.update(record=1), "no proof"),
             (lambda p: p.pop("path"), "no proof"),
-            (lambda p: p.update(checkpoint=p["checkpoint"].replace('"v":1', '"v":2')), "signature"),
+            (lambda p: p.update(checkpoint=p["checkpoint"].replace('"v":2', '"v":3')), "signature"),
             (lambda p: p.update(checkpoint=p["record"]), "no proof"),
             (lambda p: p.update(checkpoint="{"), "no proof"),
         ],

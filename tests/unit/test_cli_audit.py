@@ -41,7 +41,7 @@ def test_verify_a_log_that_is_intact(log: Path, capsys: Any) -> None:
     status, out = run(capsys, "verify", log, "--key", public, "--witness", witness)
     assert status == 0
     assert "the log is intact" in out
-    assert "proven: records 0 to 5" in out
+    assert "proven: records 0 to 7" in out
 
 
 def test_verify_tells_the_first_bad_record(log: Path, capsys: Any) -> None:
@@ -49,8 +49,8 @@ def test_verify_tells_the_first_bad_record(log: Path, capsys: Any) -> None:
     log.write_bytes(log.read_bytes().replace(b'"status":403', b'"status":200'))
     status, out = run(capsys, "verify", log, "--key", f"{log.parent}/audit.key.pub")
     assert status == 1
-    assert "BAD audit.jsonl:4: record 2 was changed: the next one names another" in out
-    assert "proven: records 3 to 5" in out
+    assert "BAD audit.jsonl:5: record 3 was changed: the next one names another" in out
+    assert "proven: records 4 to 7" in out
     assert "THE LOG IS NOT INTACT" in out
 
 
@@ -90,7 +90,7 @@ def test_an_unreadable_log_is_told(log: Path, capsys: Any, monkeypatch: Any) -> 
 
 
 def test_prove_one_record_without_the_log(log: Path, capsys: Any, tmp_path: Path) -> None:
-    record = json.loads(log.read_bytes().splitlines()[2])
+    record = json.loads(log.read_bytes().splitlines()[3])
     status, out = run(capsys, "prove", record["id"], log)
     assert status == 0
     proof, public = tmp_path / "proof.json", f"{log.parent}/audit.key.pub"
@@ -119,9 +119,9 @@ def test_show_is_one_line_for_each_record(log: Path, capsys: Any) -> None:
     assert status == 0
     lines = out.splitlines()
     assert "opened log=" in lines[0]
-    assert " 200 success GET /{name} anonymous from 192.0.2.1 0.0ms " in lines[1]
-    assert " 403 denied GET /{name} " in lines[2]
-    assert "[gate: list, forbidden]" in lines[2]
+    assert " 200 success GET /{name} anonymous from 192.0.2.1 0.0ms " in lines[2]
+    assert " 403 denied GET /{name} " in lines[3]
+    assert "[gate: list, forbidden]" in lines[3]
     assert "\x1b" not in out
 
 
@@ -155,7 +155,7 @@ def test_show_is_filtered(log: Path, capsys: Any, words: list[str], count: int) 
 def test_tail_shows_the_last(log: Path, capsys: Any) -> None:
     _, out = run(capsys, "tail", log, "-n", 1, "--event", "exchange", "--json")
     (line,) = out.splitlines()
-    assert json.loads(line)["_seq"] == 4
+    assert json.loads(line)["_seq"] == 5
 
 
 def test_tail_follows_also_through_a_rotation(log: Path, capsys: Any, monkeypatch: Any) -> None:

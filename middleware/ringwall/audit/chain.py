@@ -20,6 +20,7 @@ GENESIS = "0" * 64
 _HEAD = re.compile(rb'\{"_prev":"([0-9a-f]{64})","_seq":(0|[1-9][0-9]{0,15}),')
 
 # Within a JSON string a quotation mark is escaped: no input can look like one of these.
+OPENED = b'"event":"opened"'
 ROTATED = b'"event":"rotated"'
 CHECKPOINT = b'"event":"checkpoint"'
 KEY_ROTATED = b'"event":"key-rotated"'

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from .._errors import ConfigurationError, did_you_mean
 from ._checkpoints import Checkpoints
+from ._lifetime import watch
 from ._logfile import LogFile
 from ._retention import Rotation
 from ._segment import Segment
+from ._serial import SerialSink, raise_if_closed
 from .keys import SigningKey
 
 FSync = Literal["never", "interval", "always"]
 
 
-class JSONLinesSink:
+class JSONLinesSink(SerialSink):
     """Appends records to a file as a hash chain, one line each.
 
     Every line names the hash of the line before, so that none can be changed, removed, inserted
@@ -61,8 +61,7 @@ class JSONLinesSink:
     """
 
     _unsynced: Segment | None
-    _late: list[bytes]
-    _writing: bool
+    _log: LogFile
 
     def __init__(
         self,
@@ -95,9 +94,7 @@ class JSONLinesSink:
         rotation = Rotation(self._path, rotate_size, rotate_interval, retention, clock)
         self._sync_every = {"never": float("inf"), "interval": fsync_interval, "always": 0}[fsync]
         self._clock = clock
-        self._closed = False
         self._next_sync = 0.0
-        self._renew()
         try:
             self._log = LogFile(self._path, self._checkpoints, rotation, clock, wall_clock)
         except OSError as error:
@@ -105,44 +102,20 @@ class JSONLinesSink:
                 f"cannot open the audit file {str(self._path)!r} ({error.strerror}); make its"
                 " directory and let the server's user write there"
             ) from error
-        _sinks.add(self)
+        self._unsynced = None
+        super().__init__()
+        watch(self, order=1)
 
     def __repr__(self) -> str:
         return f"<JSONLinesSink {str(self._path)!r}>"
 
-    def write(self, record: bytes) -> None:
-        """Append one record: an object in canonical JSON whose names begin with a letter.
-
-        Raises:
-            OSError: it was not written. ValueError: the sink is closed.
-        """
-        self.write_many((record,))
-
-    def write_many(self, records: Sequence[bytes]) -> None:
-        """Append records as one group: all of them, or none.
-
-        Raises:
-            OSError: they were not written. ValueError: the sink is closed.
-        """
-        with self._lock:
-            if self._writing:
-                # The collector ends an exchange (a WSGI body that nobody closed) in our midst.
-                self._late.extend(records)
-                return
-            self._writing = True
-            try:
-                self._append(records)
-                while self._late:
-                    late, self._late = self._late, []
-                    self._append(late)
-            finally:
-                self._writing = False
-
     def flush(self) -> None:
         """Sign what is not signed and write to disk what is not there, where it is time to."""
         with self._lock:
-            chain = self._log.chain
-            if not self._closed and chain is not None and self._checkpoints.is_due(chain):
+            log = self._log
+            if self._closed:
+                return
+            if log.chain is not None and self._checkpoints.is_due(log.chain):
                 self._append(())
             elif self._unsynced is not None:
                 self._sync(self._unsynced)
@@ -150,20 +123,20 @@ class JSONLinesSink:
     def close(self) -> None:
         """Sign and sync what is left. A write that is under way in another thread ends first."""
         with self._lock:
+            log = self._log
             if self._closed:
                 return
             try:
-                if self._log.chain is not None:
+                if log.chain is not None:
                     self._checkpoints.hurry()
                     self._next_sync = 0.0
                     self._append(())
             finally:
                 self._closed = True
-                self._log.detach()
+                log.detach()
 
     def _append(self, records: Sequence[bytes]) -> None:
-        if self._closed:
-            raise ValueError("the sink is closed")
+        raise_if_closed(self._closed)
         self._unsynced = segment = self._log.append(records)
         self._sync(segment)
 
@@ -173,25 +146,11 @@ class JSONLinesSink:
             self._unsynced = None
             self._next_sync = self._clock() + self._sync_every
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """Begin as a process of its own: a forked one shares its parent's lock with the file."""
+        super().renew()
         self._unsynced = None
-        self._lock = threading.RLock()
-        self._writing = False
-        self._late = []
-
-
-_sinks: weakref.WeakSet[JSONLinesSink] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for sink in _sinks:
-        sink._log.detach()
-        sink._renew()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch  not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+        self._log.detach()
 
 
 def _check_positive(**numbers: float | None) -> None:

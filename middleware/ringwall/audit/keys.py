@@ -61,7 +61,7 @@ class SigningKey:
                 f"the audit key {str(path)!r} can be read by others; run: chmod 600 {path}"
             )
         try:
-            key = load_pem_private_key(pem, None)
+            key: Any = load_pem_private_key(pem, None)
         except (ValueError, TypeError):
             key = None
         if not isinstance(key, ed25519.Ed25519PrivateKey):

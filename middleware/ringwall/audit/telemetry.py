@@ -1,58 +1,57 @@
-"""One SERVER span and one duration measurement for each exchange (OpenTelemetry HTTP semantic
-conventions, stable part). The only module that knows OpenTelemetry; it needs the API alone.
+"""One SERVER span and its measurements for each exchange. It needs OpenTelemetry's API alone.
 
 Who called decides nothing here: an inbound `traceparent` is a claim. By default the span is a new
-root that links to the claimed one, so no client can join, flood or switch off a trace.
+root that links to the claimed one, so no client can join, flood or switch off a trace. Baggage of
+a request is read from trusted peers only.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-from opentelemetry import metrics, trace
+from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.metrics import Histogram
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import AttributeValue
 
-from .._exchange import Decision, Exchange, Outcome
+from .._exchange import Exchange, Outcome
 from .._version import __version__
-from .record import clean, error_type
+from .metrics import SCHEMA, Measurements
+from .redaction import Redaction
+from .span import METHODS, error_of, finish, start_attributes
 
-# Methods of the conventions; whatever else clients send must not become a name or a series.
-_METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-_SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
-_ERROR = Status(StatusCode.ERROR)
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
 _PROPAGATOR = TraceContextTextMapPropagator()
-_INTERNAL_ERROR_CLOSE = 1011  # RFC 6455 section 7.4.1
-_LONGEST_PATH = 512
-_LONGEST_VALUE = 256
+_BAGGAGE = W3CBaggagePropagator()
 _LONGEST_TRACE_HEADER = 512
-_LONGEST_METHOD = 32
-_MOST_QUERY_PAIRS = 32
+_LONGEST_BAGGAGE = 8192
+
+Network = IPv4Network | IPv6Network
 
 
 class Trace:
     """The span of one exchange, the context it was made current in, and the one before."""
 
-    __slots__ = ("_before", "_context", "_duration", "_method", "_span")
+    __slots__ = ("_before", "_context", "_measurements", "_method", "_span", "response_length")
 
     def __init__(
-        self, span: Span, context: Context, before: Context, method: str, duration: Histogram
+        self,
+        span: Span,
+        context: Context,
+        before: Context,
+        method: str,
+        measurements: Measurements,
     ) -> None:
         self._span = span
         self._context = context
         self._before = before
         self._method = method
-        self._duration = duration
+        self._measurements = measurements
+        self.response_length: bytes | None = None
 
     def ids(self) -> tuple[str | None, str | None]:
         """Trace and span id in hexadecimal, or None where nothing traces."""
@@ -61,15 +60,25 @@ class Trace:
             return None, None
         return trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
 
+    def response_header(self) -> bytes | None:
+        """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""
+        trace_id, span_id = self.ids()
+        if trace_id is None:
+            return None
+        flags = self._span.get_span_context().trace_flags
+        return f"00-{trace_id}-{span_id}-{flags:02x}".encode()
+
     def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
         """Measure, end the span, and make the context before it current again."""
         span, method = self._span, self._method
         try:
-            error = _error_type(outcome)
-            if exchange.kind == "http":  # a websocket lasts as long as its user stays
-                self._duration.record(duration, _series(exchange, outcome, method, error))
+            error = error_of(outcome)
+            self._measurements.ended(
+                exchange, method, outcome.status, error, duration, self.response_length,
+                self._context,
+            )  # fmt: skip
             if span.is_recording():
-                _finish(span, exchange, outcome, method, error)
+                finish(span, exchange, outcome, method, error)
                 span.end()
         finally:
             # Not by token: under WSGI the end may come in another thread, where a token cannot
@@ -78,172 +87,89 @@ class Trace:
                 attach(self._before)
 
 
-class Telemetry:
-    """Makes the span and the measurement of each exchange.
+class OpenTelemetry:
+    """Makes the span and the measurements of each exchange.
 
     Parameters:
         tracer_provider, meter_provider: None: the global ones, also when they are set later.
-        trust_traceparent: continue the trace that the request claims to belong to.
+        trusted: True: continue the trace that a request names; networks: of these peers only.
+        body_sizes: measure bodies, too.
     """
 
     def __init__(
-        self, tracer_provider: Any, meter_provider: Any, *, trust_traceparent: bool
+        self,
+        tracer_provider: Any,
+        meter_provider: Any,
+        *,
+        trusted: bool | tuple[Network, ...],
+        redaction: Redaction,
+        body_sizes: bool,
     ) -> None:
         self._tracer = trace.get_tracer(
-            "ringwall", __version__, tracer_provider=tracer_provider, schema_url=_SCHEMA
+            "ringwall", __version__, tracer_provider=tracer_provider, schema_url=SCHEMA
         )
-        meter = metrics.get_meter(
-            "ringwall", __version__, meter_provider=meter_provider, schema_url=_SCHEMA
-        )
-        self._duration = meter.create_histogram(
-            "http.server.request.duration",
-            unit="s",
-            description="Duration of HTTP server requests.",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
-        )
+        self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
         self._idle = False
-        self._trusting = trust_traceparent
+        self._trusted = trusted
+        self._redaction = redaction
         self.wants = frozenset({b"traceparent", b"user-agent"})
-        if trust_traceparent:
-            self.wants |= {b"tracestate"}
+        if trusted:
+            self.wants |= {b"tracestate", b"baggage"}
+        if body_sizes:
+            self.wants |= {b"content-length"}
 
     def start(self, exchange: Exchange) -> Trace:
         """Start the span and make it current, so that the app's spans are its children."""
         before = get_current()
         headers = exchange.headers
         context, links = _ROOT, None
+        base = before
         if get_current_span(before).is_recording():
             context = before  # an audit or an instrumentation around this one
         elif b"traceparent" in headers:
-            context, links = self._parent(headers)
+            context, links = self._parent(exchange)
+            base = context if context is not _ROOT else before
         method = exchange.method if exchange.kind == "http" else "GET"  # RFC 6455 section 4.1
-        known = method if method in _METHODS else "_OTHER"
+        known = method if method in METHODS else "_OTHER"
         name = known if known != "_OTHER" else "HTTP"
+        self._measurements.started(known, exchange.scheme)
         # Where no SDK is set up, attributes are not worth collecting. The one span that finds out
         # that there is one by now gets them late, unseen by its sampler.
         idle = self._idle
-        attributes = None if idle else _attributes(exchange, method, known)
+        attributes = None if idle else start_attributes(exchange, method, known, self._redaction)
         span = self._tracer.start_span(name, context, _SERVER, attributes, links)
         self._idle = not span.get_span_context().is_valid
         if self._idle:
-            return Trace(span, before, before, known, self._duration)
+            return Trace(span, before, before, known, self._measurements)
         if idle:
-            span.set_attributes(_attributes(exchange, method, known))
-        current = set_span_in_context(span, before)
+            span.set_attributes(start_attributes(exchange, method, known, self._redaction))
+        current = set_span_in_context(span, base)
         attach(current)
-        return Trace(span, current, before, known, self._duration)
+        return Trace(span, current, before, known, self._measurements)
 
-    def _parent(self, headers: dict[bytes, bytes]) -> tuple[Context, list[Link] | None]:
+    def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
         carrier = {
-            name: headers.get(name.encode(), b"").decode("latin-1")[: _LONGEST_TRACE_HEADER + 1]
-            for name in ("traceparent", "tracestate")
+            name: exchange.headers.get(name.encode(), b"").decode("latin-1")
+            for name in ("traceparent", "tracestate", "baggage")
         }
         if len(carrier["traceparent"]) > _LONGEST_TRACE_HEADER:
             return _ROOT, None
+        carrier["tracestate"] = carrier["tracestate"][: _LONGEST_TRACE_HEADER + 1]
         remote = _PROPAGATOR.extract(carrier, _ROOT)
-        if self._trusting:
-            return remote, None
         claimed = get_current_span(remote).get_span_context()
-        return _ROOT, [Link(claimed)] if claimed.is_valid else None
+        if not claimed.is_valid:
+            return _ROOT, None
+        if self._trusts(exchange.peer):
+            if carrier["baggage"] and len(carrier["baggage"]) <= _LONGEST_BAGGAGE:
+                remote = _BAGGAGE.extract(carrier, remote)
+            return remote, None
+        return _ROOT, [Link(claimed)]
 
-
-def _attributes(exchange: Exchange, method: str, known: str) -> dict[str, AttributeValue]:
-    """What is known at the start, where samplers see it."""
-    attributes: dict[str, AttributeValue] = {
-        "http.request.method": known,
-        "url.path": clean(exchange.root + exchange.path, _LONGEST_PATH),
-        "url.scheme": exchange.scheme,
-    }
-    if known == "_OTHER":
-        attributes["http.request.method_original"] = clean(method, _LONGEST_METHOD)
-    if exchange.query:
-        attributes["url.query"] = redact_query(exchange.query)
-    if exchange.client is not None:
-        attributes["client.address"] = exchange.client
-    if exchange.peer is not None:
-        attributes["network.peer.address"] = clean(exchange.peer, _LONGEST_VALUE)
-    host = exchange.host
-    if host is not None:
-        attributes["server.address"] = host.name
-        attributes["server.port"] = host.port or (443 if exchange.scheme == "https" else 80)
-    if exchange.kind == "websocket":
-        attributes["network.protocol.name"] = "websocket"
-    agent = exchange.headers.get(b"user-agent")
-    if agent is not None:
-        attributes["user_agent.original"] = clean(agent.decode("latin-1"), _LONGEST_VALUE)
-    return attributes
-
-
-def redact_query(query: bytes) -> str:
-    """A query string whose values, and whose parts without a name, are not told.
-
-    >>> redact_query(b"token=s3cret&page=2&s3cret")
-    'token=REDACTED&page=REDACTED&REDACTED'
-    """
-    parts: list[str] = []
-    for pair in query.split(b"&", _MOST_QUERY_PAIRS)[:_MOST_QUERY_PAIRS]:
-        name, separator, _ = pair.partition(b"=")
-        parts.append(name.decode("latin-1") + "=REDACTED" if separator else "REDACTED")
-    return clean("&".join(parts), _LONGEST_PATH)
-
-
-@lru_cache(maxsize=1024)
-def _decisions(decisions: tuple[Decision, ...]) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {
-        "ringwall.decisions": tuple(
-            f"{layer} {outcome} {rule} {reason}" for layer, outcome, rule, reason in decisions
-        )
-    }
-    for decision in decisions:
-        if decision.outcome == "deny":
-            attributes["ringwall.refused_by"] = decision.layer
-            attributes["ringwall.rule"] = decision.rule
-            attributes["ringwall.reason"] = decision.reason
-    return attributes
-
-
-def _error_type(outcome: Outcome) -> str | None:
-    """`error.type` of the conventions: a 4xx is the client's failure and none of the server's."""
-    if outcome.error is not None:
-        return error_type(outcome.error)
-    if outcome.status is None:
-        return "no_response"
-    if outcome.status >= 500:
-        return f"{outcome.status:d}"
-    return str(_INTERNAL_ERROR_CLOSE) if outcome.close_code == _INTERNAL_ERROR_CLOSE else None
-
-
-def _finish(
-    span: Span, exchange: Exchange, outcome: Outcome, method: str, error: str | None
-) -> None:
-    attributes: dict[str, AttributeValue] = {}
-    if exchange.decisions:
-        attributes.update(_decisions(tuple(exchange.decisions)))
-    if exchange.route is not None:
-        attributes["http.route"] = exchange.route
-        span.update_name(f"{'HTTP' if method == '_OTHER' else method} {exchange.route}")
-    if outcome.status is not None:
-        attributes["http.response.status_code"] = outcome.status
-    if outcome.close_code is not None:
-        attributes["ringwall.websocket.close_code"] = outcome.close_code
-    if error is not None:
-        attributes["error.type"] = error
-        span.set_status(_ERROR)
-    span.set_attributes(attributes)
-
-
-def _series(
-    exchange: Exchange, outcome: Outcome, method: str, error: str | None
-) -> dict[str, AttributeValue]:
-    """Attributes of the measurement: none takes a value that a client can choose."""
-    series: dict[str, AttributeValue] = {
-        "http.request.method": method,
-        "url.scheme": exchange.scheme,
-    }
-    if outcome.status is not None:
-        series["http.response.status_code"] = outcome.status
-    if exchange.route is not None:
-        series["http.route"] = exchange.route
-    if error is not None:
-        series["error.type"] = error
-    return series
+    def _trusts(self, peer: str | None) -> bool:
+        if isinstance(self._trusted, bool):
+            return self._trusted
+        try:
+            address = ip_address(peer or "")
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .canonical import canonical, parse
+from .chain import OPENED
 from .keys import is_signed, key_id
 from .merkle import Frontier, leaf_hash
+from .sqlite import read_database
 
 _LONGEST_LINE = 1 << 20
 _MOST_FINDINGS = 100
@@ -68,6 +70,16 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
             while data := file.readline(_LONGEST_LINE):
                 number += 1
                 yield Line(path.name, number, data.rstrip(b"\n"), data.endswith(b"\n"))
+
+
+def database_lines(path: Path) -> Iterator[Line]:
+    """The lines of an `SQLiteSink`'s database. Where it was opened anew counts as another file."""
+    part = number = 0
+    for data in read_database(path):
+        number += 1
+        if OPENED in data:
+            part, number = part + 1, 1
+        yield Line(f"{path.name}#{part}", number, data)
 
 
 class Verifier:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
+from .._health import tell
 from .._pending import Call, Pending, perform
 from ._background import in_background
 from ._json import strict_json
@@ -66,6 +67,7 @@ class RemoteKeys(KeySource):
         self._afetch = getattr(fetcher, "afetch", None)
         self._algorithms = algorithms
         self._issuer = issuer
+        self._name = f"the keys of {issuer or urls[0]}"
         self._ttl = ttl
         self._max_stale = max_stale
         self._cooldown = cooldown
@@ -156,6 +158,7 @@ class RemoteKeys(KeySource):
 
     def _install(self, keys: KeySet) -> None:
         now = self._clock()
+        tell(self._name, True)
         if self._failures:
             self._failures = 0
             self.events.append(RESTORED)
@@ -171,6 +174,7 @@ class RemoteKeys(KeySource):
     def _failed(self, error: BaseException) -> None:
         # The kind of error only: a message could quote what the other side sent.
         _log.warning("the keys of a token issuer could not be fetched: %s", type(error).__name__)
+        tell(self._name, False)
         if not self._failures:
             self.events.append(OUTAGE)
         if self.keys is None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
+from .._health import tell
+
 logger = logging.getLogger("ringwall")
 
 _PATIENCE = 3
@@ -39,6 +41,7 @@ class Breaker:
         self._failures = 0
         self._pause = _FIRST_PAUSE
         self._until: float | None = None  # None: closed
+        tell(what, True)
 
     def admits(self) -> bool:
         """Whether a call may be made. True for an open breaker makes the caller the probe."""
@@ -58,6 +61,7 @@ class Breaker:
             with self._lock:
                 if self._until is not None:
                     logger.warning("%s answers again", self._what)
+                    tell(self._what, True)
                 self._failures, self._pause, self._until = 0, _FIRST_PAUSE, None
 
     def failed(self, why: str) -> None:
@@ -66,4 +70,5 @@ class Breaker:
             self._failures += 1
             if self._failures >= _PATIENCE and self._until is None:
                 logger.warning("%s does not answer (%s)", self._what, why)
+                tell(self._what, False)
                 self._until = self._clock() + self._pause

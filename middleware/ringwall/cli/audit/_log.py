@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ..._errors import ConfigurationError
 from ...audit._segments import segments
-from ...audit.verify import Line, read_lines
+from ...audit.verify import Line, database_lines, read_lines
 
 
 def files_of(paths: list[Path]) -> list[Path]:
@@ -32,10 +33,22 @@ def lines_of(paths: list[Path]) -> Iterator[Line]:
     Raises:
         ConfigurationError: a file cannot be read.
     """
+    files = files_of(paths)
     try:
-        yield from read_lines(files_of(paths))
+        for is_database, group in groupby(files, _is_database):
+            if is_database:
+                for path in group:
+                    yield from database_lines(path)
+            else:
+                yield from read_lines(group)
     except OSError as error:
-        raise ConfigurationError(f"cannot read the audit log ({error.strerror})") from None
+        reason = error.strerror
+        raise ConfigurationError(f"cannot read the audit log ({reason})") from None
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def add_log(parser: Any) -> None:

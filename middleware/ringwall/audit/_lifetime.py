@@ -1,0 +1,61 @@
+"""What must be closed when the process ends, and begun anew when it forks."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import weakref
+from types import FrameType
+from typing import Protocol
+
+
+class Living(Protocol):
+    """Something with threads, locks or open files."""
+
+    def close(self) -> None: ...
+    def renew(self) -> None: ...
+
+
+_living: dict[int, weakref.WeakSet[Living]] = {0: weakref.WeakSet(), 1: weakref.WeakSet()}
+
+
+def watch(thing: Living, *, order: int) -> None:
+    """Call `renew` in a forked child and `close` at exit; those of order 0 come first."""
+    _living[order].add(thing)
+
+
+def renew_all() -> None:
+    """In a forked child: locks may be held by threads that are not there any more."""
+    for order in _living:
+        for thing in list(_living[order]):
+            thing.renew()
+
+
+def close_all() -> None:
+    """At exit, before the interpreter takes modules apart."""
+    for order in _living:
+        for thing in list(_living[order]):
+            thing.close()
+
+
+def close_on_sigterm() -> None:
+    """Close what is open when the process is told to end by SIGTERM.
+
+    A server that leaves the signal to the system, or raises it again after its own shutdown, as
+    uvicorn does, ends without the hooks at exit: what a queue holds is lost, and no record "stop"
+    and no last checkpoint is written. Call this in the main thread, when the app is imported.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        close_all()
+        signal.signal(number, before)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, handler)
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch  not on Windows
+    os.register_at_fork(after_in_child=renew_all)
+atexit.register(close_all)

@@ -1,0 +1,66 @@
+"""One writer at a time within a process."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+
+class SerialSink(ABC):
+    """A sink whose groups are appended one after the other.
+
+    The lock is reentrant: the collector may end an exchange (a WSGI body that nobody closed) in
+    the midst of a write, and its record then follows the group that is being written.
+    """
+
+    _lock: threading.RLock
+    _late: list[bytes]
+    _writing: bool
+    _closed: bool
+
+    def __init__(self) -> None:
+        self._closed = False
+        SerialSink.renew(self)
+
+    def write(self, record: bytes) -> None:
+        """Append one record: an object in canonical JSON whose names begin with a letter.
+
+        Raises:
+            OSError: it was not written. ValueError: the sink is closed.
+        """
+        self.write_many((record,))
+
+    def write_many(self, records: Sequence[bytes]) -> None:
+        """Append records as one group: all of them, or none.
+
+        Raises:
+            OSError: they were not written. ValueError: the sink is closed.
+        """
+        with self._lock:
+            if self._writing:
+                self._late.extend(records)
+                return
+            self._writing = True
+            try:
+                self._append(records)
+                while self._late:
+                    late, self._late = self._late, []
+                    self._append(late)
+            finally:
+                self._writing = False
+
+    def renew(self) -> None:
+        """Begin as a process of its own."""
+        self._lock = threading.RLock()
+        self._writing = False
+        self._late = []
+
+    @abstractmethod
+    def _append(self, records: Sequence[bytes]) -> None: ...
+
+
+def raise_if_closed(closed: bool) -> None:
+    """Raise ValueError, as files do."""
+    if closed:
+        raise ValueError("the sink is closed")

@@ -1,0 +1,228 @@
+"""The record of one exchange: one line of canonical JSON (RFC 8785), built by hand.
+
+The keys stand in sorted order, numbers are integers, and no string holds a character that JSON
+must escape beyond `"` and `\\`: the line is its own canonical form and can be hashed as it is.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from .._exchange import ClientDisconnected, Decision, Exchange, Outcome
+from ..principal import Principal
+from .record import VERSION, clean, error_type, quote, quote_clean, timestamp
+from .redaction import PLAIN, Redaction
+
+_ANONYMOUS = '{"authenticated":false,"credential":null,"issuer":null,"scheme":null,"subject":null}'
+_LONGEST_PATH = 512
+_LONGEST_NAME = 256
+_LONGEST_METHOD = 32
+_LONGEST_BODY = 4096
+_MOST_PARAMS = 32
+
+# RFC 6455 section 7.4.1: codes that say something went wrong. 1005 says only that none was given.
+_CLOSE_OUTCOMES = {
+    1002: "failure",
+    1003: "failure",
+    1006: "aborted",
+    1007: "failure",
+    1008: "failure",
+    1009: "failure",
+    1010: "failure",
+    1011: "error",
+}
+
+_METHODS = {name: f'"{name}"' for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+
+
+# Decisions and templates hold names from the configuration only: few and not chosen by clients.
+@lru_cache(maxsize=1024)
+def _decisions(decisions: tuple[Decision, ...]) -> tuple[str, bool]:
+    """The decisions as JSON, and whether one of them refused the request."""
+    items = ",".join(
+        f'{{"layer":{quote(layer)},"outcome":{quote(outcome)}'
+        f',"reason":{quote(reason)},"rule":{quote(rule)}}}'
+        for layer, outcome, rule, reason in decisions
+    )
+    return f"[{items}]", any(decision.outcome == "deny" for decision in decisions)
+
+
+@lru_cache(maxsize=1024)
+def _known(name: str | None) -> str:
+    """`quote` for names that the configuration or an issuer chose."""
+    return quote(name, _LONGEST_PATH)
+
+
+@lru_cache(maxsize=4096)
+def _address(address: str | None) -> str:
+    """`quote` for addresses; clients who change theirs cost no more than without a cache."""
+    return quote(address)
+
+
+@lru_cache(maxsize=1024)
+def _param_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The names of a template with their form in JSON, in the order of RFC 8785 section 3.2.3:
+    by UTF-16 code units."""
+    cleaned = {clean(name, _LONGEST_NAME): name for name in names[:_MOST_PARAMS]}
+    order = sorted(cleaned, key=lambda name: name.encode("utf-16-be"))
+    return tuple((cleaned[name], quote_clean(name)) for name in order)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of thousands of digits has no str() (CVE-2020-10735)
+        return f"<{type(value).__name__}>"
+
+
+def outcome_of(denied: bool, outcome: Outcome) -> str:
+    """How an exchange ended, in one word.
+
+    "denied": a layer refused it. "aborted": the client went away or the server stopped.
+    "error": an exception, a 5xx status, or no answer. "failure": the app answered 4xx, or closed
+    the websocket because of its peer. "success": anything else.
+    """
+    if denied:
+        return "denied"
+    error, status = outcome.error, outcome.status
+    if error is not None:
+        return "aborted" if isinstance(error, (ClientDisconnected, CancelledError)) else "error"
+    if status is None or status >= 500:
+        return "error"
+    if status >= 400:
+        return "failure"
+    return "success" if outcome.close_code is None else _close_outcome(outcome.close_code)
+
+
+def _close_outcome(code: int) -> str:
+    return _CLOSE_OUTCOMES.get(code, "success")
+
+
+class ExchangeForm:
+    """How exchanges are written down.
+
+    Parameters:
+        redaction: what is left out or told in another form.
+        policy_version: the version of the policy in force, told in each record; a function is
+            asked each time.
+    """
+
+    def __init__(
+        self,
+        redaction: Redaction = PLAIN,
+        policy_version: str | Callable[[], str] | None = None,
+    ) -> None:
+        self._redaction = redaction
+        self._subject = redaction.field("subject")
+        self._credential = redaction.field("credential")
+        self._client = redaction.field("client")
+        self._peer = redaction.field("peer")
+        self._path = redaction.field("path")
+        self._headers = [(name, name.encode()) for name in redaction.headers]
+        self._version = policy_version
+
+    def __call__(
+        self,
+        exchange: Exchange,
+        outcome: Outcome,
+        *,
+        record_id: str,
+        request_id: str,
+        started: float,
+        duration: float,
+        trace_id: str | None,
+        span_id: str | None,
+    ) -> bytes:
+        """The record, without a line feed.
+
+        Parameters:
+            record_id, request_id, trace_id, span_id: hexadecimal digits, put in unescaped.
+            started: seconds since the epoch.
+            duration: seconds.
+        """
+        decisions, denied = _decisions(tuple(exchange.decisions))
+        route, code, status = exchange.route, outcome.close_code, outcome.status
+        method, host = exchange.method, exchange.host
+        # A wildcard template captures no parameter that would name the target.
+        shows_path = route is None or "*" in route
+        client, peer = exchange.client, exchange.peer
+        error = "null" if outcome.error is None else quote(error_type(outcome.error))
+        return (
+            f'{{"actor":{self._actor(exchange.principal)}'
+            f"{self._body(exchange)}"
+            f',"client":{_address(client and self._client(client))}'
+            f',"close_code":{int(code) if isinstance(code, int) else "null"}'
+            f',"decisions":{decisions}'
+            f',"duration_us":{int(duration * 1_000_000)}'
+            f',"error":{error}'
+            f',"event":"exchange"'
+            f"{self._chosen_headers(exchange) if self._headers else ''}"
+            f',"host":{"null" if host is None else _address(host.name)}'
+            f',"id":"{record_id}"'
+            f',"kind":"{exchange.kind}"'
+            f',"method":{_METHODS.get(method) or quote(method, _LONGEST_METHOD)}'
+            f',"observed":"{timestamp(started + duration)}"'
+            f',"outcome":"{outcome_of(denied, outcome)}"'
+            f',"params":{self._params(exchange.params) if exchange.params else "{}"}'
+            f',"path":{self._target(exchange) if shows_path else "null"}'
+            f',"peer":{_address(peer and self._peer(peer))}'
+            f',"policy_version":{self._policy_version()}'
+            f"{self._query(exchange)}"
+            f',"request_id":"{request_id}"'
+            f',"route":{_known(route)}'
+            f',"scheme":"{exchange.scheme}"'
+            f',"span_id":{"null" if span_id is None else f"{chr(34)}{span_id}{chr(34)}"}'
+            f',"status":{"null" if status is None else int(status)}'
+            f',"time":"{timestamp(started)}"'
+            f',"trace_id":{"null" if trace_id is None else f"{chr(34)}{trace_id}{chr(34)}"}'
+            f',"v":{VERSION}}}'
+        ).encode()
+
+    def _actor(self, principal: Principal | None) -> str:
+        if principal is None:
+            return _ANONYMOUS
+        credential = principal.credential_id
+        return (
+            f'{{"authenticated":true'
+            f',"credential":{quote(credential and self._credential(credential))}'
+            f',"issuer":{_known(principal.issuer)},"scheme":{_known(principal.scheme)}'
+            f',"subject":{quote(self._subject(principal.subject))}}}'
+        )
+
+    def _params(self, params: dict[str, Any]) -> str:
+        """The parameters of the matched template, as strings: they name the target."""
+        field = self._redaction.field
+        items = [
+            f"{name}:{quote(field('params.' + key)(_text(params[key])))}"
+            for key, name in _param_names(tuple(params))
+        ]
+        return f"{{{','.join(items)}}}"
+
+    def _target(self, exchange: Exchange) -> str:
+        path = self._redaction.path(exchange.root + exchange.path)
+        return quote(self._path(path), _LONGEST_PATH)
+
+    def _policy_version(self) -> str:
+        version = self._version
+        return _known(version() if callable(version) else version)
+
+    def _query(self, exchange: Exchange) -> str:
+        query = self._redaction.query(exchange.query)
+        return "" if query is None else f',"query":{quote(query, _LONGEST_PATH)}'
+
+    def _body(self, exchange: Exchange) -> str:
+        body = self._redaction.body(exchange)
+        if body is None:
+            return ""
+        return f',"body":{quote(body.decode("utf-8", "replace"), _LONGEST_BODY)}'
+
+    def _chosen_headers(self, exchange: Exchange) -> str:
+        items = [
+            f'"{name}":{quote(exchange.headers[key].decode("latin-1"))}'
+            for name, key in self._headers
+            if key in exchange.headers
+        ]
+        return f',"headers":{{{",".join(items)}}}'

@@ -1,0 +1,159 @@
+"""Hands records to the sink, and counts and tells those that it did not take."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import platform
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._version import __version__
+from ._lifetime import watch
+from .canonical import canonical
+from .queued import QueuedSink
+from .record import VERSION, timestamp
+from .sink import Sink
+
+logger = logging.getLogger("ringwall.audit")
+
+
+class Recorder:
+    """The way of a record to its sink and to the copies.
+
+    The first record of a process is "start", the last one "stop". No failure of a sink reaches
+    the caller.
+
+    Attributes:
+        lost: how many records the sink did not take, in this process.
+        missing: how many of those no record tells yet.
+        uncopied: how many records some copy did not take.
+
+    Parameters:
+        about: further members of the record "start".
+        wall_clock: seconds since the epoch.
+    """
+
+    lost: int
+    missing: int
+    uncopied: int
+
+    def __init__(
+        self,
+        sink: Sink | None,
+        copies: Sequence[Sink],
+        about: dict[str, Any],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.sink = sink
+        self._copies = tuple(
+            copy if isinstance(copy, QueuedSink) else QueuedSink(copy) for copy in copies
+        )
+        self._about = about
+        self._wall_clock = wall_clock
+        self.renew()
+        watch(self, order=0)
+
+    def renew(self) -> None:
+        """Begin as a process of its own: another writer, with no loss of its own yet, and a lock
+        that no vanished thread holds. It is reentrant, for the collector may end an exchange (a
+        WSGI body that nobody closed) in the middle of it."""
+        self._writer = os.urandom(8).hex()
+        self._sequence = itertools.count(1)
+        self._lock = threading.RLock()
+        self._started = False
+        self.lost = self.missing = self.uncopied = 0
+
+    def next_id(self) -> str:
+        """Record ids count up within a writer, so that a reader notices one that is missing."""
+        return f"{self._writer}-{next(self._sequence)}"
+
+    def keep(self, record: bytes) -> None:
+        """Keep one record, after what must come before it."""
+        sink = self.sink
+        if sink is None:
+            return
+        try:
+            if not self._started:
+                self._start(sink)
+            if self.missing:
+                self._tell_gap(sink)
+            sink.write(record)
+        except Exception as error:  # noqa: BLE001  a sink never breaks a request
+            self.lose(error)
+        self._copy(record)
+
+    def event(self, name: str, fields: dict[str, Any]) -> None:
+        """Keep the record of something that is no exchange."""
+        self.keep(self._event(name, fields))
+
+    def recover(self) -> bool:
+        """Whether the sink takes records again, tried with the record that tells the gap."""
+        try:
+            if self.sink is not None:
+                self._tell_gap(self.sink)
+        except Exception:  # noqa: BLE001  it was reported when it began
+            return False
+        return True
+
+    def lose(self, error: Exception) -> None:
+        """Count a record that was not kept."""
+        with self._lock:
+            self.missing += 1
+            self.lost += 1
+            first = self.missing == 1
+        if first:  # the message of the exception may hold a secret
+            logger.error("the audit sink failed with %s; records are lost", type(error).__name__)
+
+    def close(self) -> None:
+        """Say that this is the end, and close the sinks."""
+        if self.sink is not None:
+            if self._started:
+                self._started = False
+                record = self._event("stop", {})
+                try:
+                    self.sink.write(record)
+                except Exception as error:  # noqa: BLE001  nobody is left to tell
+                    logger.error("the end of the audit was not recorded: %s", type(error).__name__)
+                self._copy(record)
+            self.sink.close()
+        for copy in self._copies:
+            copy.close()
+
+    def _start(self, sink: Sink) -> None:
+        with self._lock:
+            if not self._started:
+                about = {
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "python": platform.python_version(),
+                    "ringwall": __version__,
+                    **self._about,
+                }
+                record = self._event("start", about, f"{self._writer}-0")
+                sink.write(record)
+                self._started = True
+                self._copy(record)
+
+    def _tell_gap(self, sink: Sink) -> None:
+        with self._lock:
+            count = self.missing
+            if count:
+                sink.write(self._event("records-lost", {"count": count}))
+                self.missing = 0
+                logger.warning("the audit sink takes records again; lost: %d", count)
+
+    def _event(self, name: str, fields: dict[str, Any], record_id: str = "") -> bytes:
+        time = timestamp(self._wall_clock())
+        record_id = record_id or self.next_id()
+        return canonical({**fields, "event": name, "id": record_id, "time": time, "v": VERSION})
+
+    def _copy(self, record: bytes) -> None:
+        for copy in self._copies:
+            try:
+                copy.write(record)
+            except Exception:  # noqa: BLE001  a copy is a copy
+                self.uncopied += 1

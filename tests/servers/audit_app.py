@@ -1,0 +1,90 @@
+"""An audited app that crashes, streams and dawdles, for tests of what is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from ringwall import Audit, Layer, Stack
+from ringwall._exchange import Decision
+from ringwall.audit import JSONLinesSink, close_on_sigterm
+from ringwall.problem import problem
+
+_NO = problem(403, "No.", code="forbidden")
+
+
+class Gate(Layer):
+    """Refuses what begins with /refused."""
+
+    name = "gate"
+
+    def on_request(self, exchange: Any) -> Any:
+        if exchange.path.startswith("/refused"):
+            exchange.decisions.append(Decision("gate", "deny", "list", "forbidden"))
+            return _NO
+        return None
+
+
+class Broken(Layer):
+    """Has a bug on /bug."""
+
+    name = "broken"
+
+    def on_request(self, exchange: Any) -> Any:
+        if exchange.path.startswith("/bug"):
+            raise RuntimeError
+        return None
+
+
+sink = JSONLinesSink(
+    os.environ["RINGWALL_TEST_AUDIT"],
+    key=os.environ["RINGWALL_TEST_KEY"],
+    checkpoint_every=40,
+    rotate_size=60_000,
+)
+close_on_sigterm()  # uvicorn ends by that signal
+stack = Stack(Audit(sink), Gate(), Broken())
+
+
+async def _asgi(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        raise RuntimeError
+    path = scope["path"]
+    if path.startswith("/crash"):
+        raise RuntimeError
+    if path.startswith("/slow"):
+        await asyncio.sleep(0.05)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if path.startswith("/stream"):
+        for _ in range(50):
+            await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+            await asyncio.sleep(0.001)
+    if path.startswith("/half"):
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        raise RuntimeError
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _stream(fails: bool) -> Any:
+    for _ in range(50):
+        yield b"x" * 10_000
+        if fails:
+            raise RuntimeError
+        time.sleep(0.001)
+
+
+def _wsgi(environ: Any, start_response: Any) -> Any:
+    path = environ["PATH_INFO"]
+    if path.startswith("/crash"):
+        raise RuntimeError
+    if path.startswith("/slow"):
+        time.sleep(0.05)
+    start_response("200 OK", [])
+    if path.startswith(("/stream", "/half")):
+        return _stream(path.startswith("/half"))
+    return [b"ok"]
+
+
+asgi, wsgi = stack.asgi(_asgi), stack.wsgi(_wsgi)

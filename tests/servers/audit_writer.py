@@ -1,0 +1,33 @@
+"""A process that audits as fast as it can, to be killed. It says what was kept, after it was.
+
+python audit_writer.py LOG KEY direct|queued
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from audit_support import WSGIApp, call_wsgi
+from ringwall import Audit
+from ringwall.audit import JSONLinesSink, QueuedSink
+
+
+def main() -> None:
+    path, key, mode = sys.argv[1:]
+    log = JSONLinesSink(path, key=key, checkpoint_every=50, rotate_size=200_000)
+    audit = Audit(QueuedSink(log, interval=0.002) if mode == "queued" else log)
+    app = audit.wsgi(WSGIApp())
+
+    def load() -> None:
+        while True:
+            head = call_wsgi(app)
+            sys.stdout.write(head[1]["x-request-id"] + "\n")
+
+    for _ in range(3):
+        threading.Thread(target=load, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

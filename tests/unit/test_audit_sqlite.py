@@ -1,0 +1,158 @@
+"""The log in a database: the same chain, and SQL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_support import Clock, WSGIApp, call_wsgi
+from ringwall import Audit
+from ringwall._errors import ConfigurationError
+from ringwall.audit import SigningKey, SQLiteSink
+from ringwall.audit import sqlite as module
+from ringwall.audit.verify import Verification, database_lines, verify
+from ringwall.cli import main
+
+KEY = SigningKey.generate()
+
+
+def check(path: Path) -> Verification:
+    return verify(database_lines(path), [KEY.public])
+
+
+def test_it_is_chained_signed_and_can_be_asked(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "audit.db"
+    sink = SQLiteSink(path, key=KEY, fsync="always")
+    audit = Audit(sink)
+    app = audit.wsgi(WSGIApp())
+    for _ in range(3):
+        call_wsgi(app)
+    audit.close()
+    sink.close()
+    sink.flush()
+    result = check(path)
+    assert result.ok
+    assert result.proven == [(0, 6)]
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT status, subject FROM exchanges").fetchall()
+    connection.close()
+    assert rows == [(200, None)] * 3
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert repr(sink) == f"<SQLiteSink {str(path)!r}>"
+    assert main(["audit", "verify", str(path), "--key", KEY.public]) == 0
+    assert "proven: records 0 to 6" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="closed"):
+        sink.write(b'{"n":1}')
+
+
+def test_several_writers_share_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    one, two = SQLiteSink(path, key=KEY), SQLiteSink(path, key=KEY)
+    for n in range(5):
+        one.write(b'{"n":%d}' % n)
+        two.write_many([b'{"n":%d}' % n] * 2)
+    pid = os.fork()
+    if pid == 0:
+        one.write(b'{"n":9}')
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    one.renew()
+    one.write(b'{"n":10}')
+    one.close()
+    two.close()
+    result = check(path)
+    assert not result.findings
+    assert result.records == 1 + 15 + 2 + 1
+    one._abandoned[0].close()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE records SET line = replace(line, '\"n\":2', '\"n\":3') WHERE seq = 3",
+        "DELETE FROM records WHERE seq = 3",
+        "UPDATE records SET line = 'junk' WHERE seq = 3",
+        "UPDATE records SET line = X'00FF' WHERE seq = 3",
+    ],
+)
+def test_a_change_is_found(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "audit.db"
+    sink = SQLiteSink(path, key=KEY)
+    for n in range(5):
+        sink.write(b'{"n":%d}' % n)
+    sink.close()
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    assert not check(path).ok
+
+
+def test_what_is_missing_at_the_end_is_noticed_by_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    sink = SQLiteSink(path)
+    sink.write(b'{"n":1}')
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM records WHERE seq = 1")
+    connection.commit()
+    with pytest.raises(OSError, match="missing from the database"):
+        sink.write(b'{"n":2}')
+    connection.execute("DROP TABLE records")
+    connection.commit()
+    with pytest.raises(OSError, match="failed with OperationalError"):
+        sink.write(b'{"n":2}')
+    connection.close()
+    with pytest.raises(OSError, match="failed"):
+        sink.close()
+    with pytest.raises(OSError, match="failed"):
+        check(path)
+
+
+def test_old_records_are_deleted_which_is_a_record_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_OPEN_EVERY", 4)
+    path, wall = tmp_path / "audit.db", Clock(1_000_000.0)
+    sink = SQLiteSink(path, key=KEY, retention=60, wall_clock=wall)
+    for n in range(12):
+        sink.write(b'{"n":%d}' % n)
+        wall.now += 10
+    sink.close()
+    result = check(path)
+    assert not result.findings
+    assert result.first
+    assert "which a record tells" in result.notes[0]
+
+
+def test_checkpoints_come_in_time(tmp_path: Path) -> None:
+    clock = Clock()
+    sink = SQLiteSink(tmp_path / "audit.db", key=KEY, clock=clock)
+    sink.flush()
+    sink.write(b'{"n":1}')
+    sink.flush()
+    assert check(tmp_path / "audit.db").checkpoints == 0
+    clock.now = 60
+    sink.flush()
+    assert check(tmp_path / "audit.db").checkpoints == 1
+    sink.close()
+
+
+def test_a_sink_that_was_never_used_is_closed(tmp_path: Path) -> None:
+    sink = SQLiteSink(tmp_path / "audit.db")
+    sink.renew()
+    sink.close()
+    sink._abandoned[0].close()  # type: ignore[union-attr]
+
+
+def test_what_cannot_work_is_told_at_construction(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'always'"):
+        SQLiteSink(tmp_path / "a", fsync="alway")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="cannot open the audit database"):
+        SQLiteSink(tmp_path)
+    (tmp_path / "junk").write_bytes(b"junk" * 1000)
+    with pytest.raises(ConfigurationError, match="DatabaseError"):
+        SQLiteSink(tmp_path / "junk")
