@@ -18,7 +18,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Observation
 from opentelemetry.util.types import AttributeValue
 
-from .._exchange import Decision, Exchange, declared_length
+from .._body import declared_length
+from .._exchange import Decision, Exchange
 from .._health import states
 from .._version import __version__
 
