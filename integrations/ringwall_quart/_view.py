@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from quart import Response, after_this_request, current_app, has_request_context, request, websocket
+from quart import after_this_request, current_app, has_request_context, request, websocket
 from werkzeug.local import LocalProxy
 
 import ringwall
@@ -79,7 +79,7 @@ def _guarded_by(guard: Guard, view: View) -> View:
     return cast("View", guarded)
 
 
-def _add(lines: Iterable[tuple[bytes, bytes]], response: Response) -> Response:
+def _add(lines: Iterable[tuple[bytes, bytes]], response: Any) -> Any:
     for name, value in lines:
         response.headers.add(name.decode("ascii"), value.decode("latin-1"))
     return response

@@ -17,8 +17,7 @@ from ._wsgi_request import Environ, WSGIExchange
 from .problem import Response, reason_phrase
 
 ExcInfo: TypeAlias = (
-    "tuple[type[BaseException], BaseException, TracebackType | None]"
-    " | tuple[None, None, None] | None"
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None
 )
 Write: TypeAlias = Callable[[bytes], object]
 

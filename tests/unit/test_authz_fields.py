@@ -223,9 +223,9 @@ def test_a_compressed_response_is_filtered_and_leaves_plain(interface, coding, p
     "packed",
     [
         b"not gzip",
-        gzip.compress(b'{"id": 1}')[:-4],
-        gzip.compress(b'{"id": 1}') + gzip.compress(b'{"salary": 1}'),
-        gzip.compress(b'{"id": "' + b"a" * 100_000 + b'"}'),
+        gzip.compress(b'{"id": 1}', mtime=0)[:-4],
+        gzip.compress(b'{"id": 1}', mtime=0) + gzip.compress(b'{"salary": 1}', mtime=0),
+        gzip.compress(b'{"id": "' + b"a" * 100_000 + b'"}', mtime=0),
     ],
     ids=["garbage", "cut", "two members", "bomb"],
 )
@@ -429,7 +429,7 @@ def test_fields_are_stripped_by_option(interface):
         (b"application/json", b'{"name": 1, "name": 2}', 400),
         (b"application/json", b'\xef\xbb\xbf{"name": 1}', 400),
         (b"application/json", '{"name": 1}'.encode("utf-16"), 400),
-        (b"application/json", gzip.compress(b'{"name": 1}'), 400),
+        (b"application/json", gzip.compress(b'{"name": 1}', mtime=0), 400),
         (b"application/json", b"[" * 90_000, 400),
         (b"application/json", b'{"name": "' + b"x" * 100_000 + b'"}', 413),
     ],

@@ -114,7 +114,8 @@ class APIKey(Scheme):
         if isinstance(store, (str, os.PathLike)):
             source: Any = open_store(store)
         elif isinstance(store, Iterable) and not hasattr(store, "find"):
-            source = MemoryStore(store)
+            records: Iterable[APIKeyRecord] = store
+            source = MemoryStore(records)
         else:
             source = store
         self._find, self._afind = ports(source)

@@ -111,8 +111,8 @@ class Basic(Scheme):
         self._like = DEFAULT
         source: object = users
         if isinstance(users, Mapping):
-            source = known = _Users(users)
-            self._like = known.dearest or self._like
+            known = _Users(users)
+            source, self._like = known, known.dearest or self._like
         self._port = port_of(
             source,
             "find",
