@@ -1,6 +1,7 @@
 """What path operations ask for: who it is, and what they must have."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: older FastAPI cannot resolve the annotations of a
+# dependency that is an object.
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, cast
@@ -26,7 +27,8 @@ class Required(SecurityBase):
     """
 
     def __init__(self, requirement: Requirement) -> None:
-        self.scheme_name = MARKS.require
+        # Older FastAPI keeps scopes for OAuth 2.0 alone: they go along in the name.
+        self.scheme_name = " ".join((MARKS.require, *requirement.scopes))
         self.model = HTTPBase(scheme="bearer")
         self._requirement = requirement
 
@@ -85,7 +87,7 @@ def require(
     ...     return {"for": who.subject}
     """
     requirement = Requirement(*conditions, path=path, hide=hide, roles=roles, interface="asgi")
-    return Security(Required(requirement), scopes=list(requirement.scopes))
+    return Security(Required(requirement))
 
 
 def limit(*rates: Rate, **options: Any) -> Any:

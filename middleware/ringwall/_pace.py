@@ -89,13 +89,17 @@ class Within(Generic[T]):
 
 
 def _go_on(steps: Generator[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """The rest of an awaitable whose first step has been taken."""
+    """The rest of an awaitable whose first step has been taken, as `yield from` goes on (PEP 380):
+    what a server hands out may be a plain iterator, which can only be asked for the next step."""
     advance: Callable[[Any], Any]
+    send = getattr(steps, "send", lambda _: next(steps))
     while True:
         try:
             value = yield waits_for
-            advance = steps.send
-        except BaseException as error:  # noqa: BLE001  thrown on into what is awaited
+            advance = send
+        except BaseException as error:  # thrown on into what is awaited
+            if not hasattr(steps, "throw"):
+                raise
             value, advance = error, steps.throw
         try:
             waits_for = advance(value)

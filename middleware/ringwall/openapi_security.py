@@ -50,7 +50,8 @@ class Marks(NamedTuple):
     """Names of security schemes by which a framework tells which operations have protection of
     their own. They are taken out of the document again.
 
-    require: with the scopes that a handler requires. limit: it has a rate limit.
+    require: with the scopes that a handler requires, as the scopes of the entry, or after the name
+    and a space, as some frameworks write scopes for OAuth 2.0 alone. limit: it has a rate limit.
     """
 
     require: str = "ringwall-require"
@@ -84,8 +85,8 @@ def secure_document(
     """
     components = document.setdefault("components", {})
     own = components.get("securitySchemes", {})
-    for mark in marks:
-        own.pop(mark, None)
+    for name in [name for name in own if _mark(name) in marks]:
+        del own[name]
     schemes = security_schemes(stack)
     components["securitySchemes"] = {**own, **schemes}
     used: set[int] = set()
@@ -112,9 +113,10 @@ def _annotate(
     stale: Sequence[str],
 ) -> set[int]:
     given: list[dict[str, list[str]]] = operation.pop("security", [])
-    marked = [entry[marks.require] for entry in given if marks.require in entry]
-    limited = any(marks.limit in entry for entry in given)
-    others = [entry for entry in given if not set(entry) & set(marks)]
+    named = [(name, some) for entry in given for name, some in entry.items()]
+    marked = [[*name.split(" ")[1:], *some] for name, some in named if _mark(name) == marks.require]
+    limited = any(_mark(name) == marks.limit for name, _ in named)
+    others = [entry for entry in given if not any(_mark(name) in marks for name in entry)]
     scopes = tuple(dict.fromkeys((*asked.scopes, *(s for some in marked for s in some))))
     statuses = {*asked.statuses, *((401, 403) if marked else ()), *((429,) if limited else ())}
     credentials = "required" if marked else asked.credentials
@@ -131,6 +133,10 @@ def _annotate(
     for status in sorted(added):
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     return added
+
+
+def _mark(name: str) -> str:
+    return name.partition(" ")[0]
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -195,7 +195,7 @@ def test_optional_credentials_are_an_alternative_to_none() -> None:
 
 
 def test_a_requirement_of_its_own_outweighs_the_stack() -> None:
-    marked = {"get": {"security": [{"ringwall-require": ["a"]}]}}
+    marked = {"get": {"security": [{"ringwall-require a": []}]}}
     secured = secure_document({"paths": {"/": marked}}, OPTIONAL)
     assert secured["paths"]["/"]["get"]["security"] == [{"apikey": ["a"]}]
     assert set(secured["paths"]["/"]["get"]["responses"]) == {"401", "403"}

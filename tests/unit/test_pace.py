@@ -217,3 +217,41 @@ def test_time_that_is_over_is_no_cancellation() -> None:
         return "alive"
 
     assert asyncio.run(main()) == "alive"
+
+
+class Plain:
+    """An awaitable of a server that is no generator: it has no send and no throw (Granian's)."""
+
+    def __init__(self, waits_for):
+        self._waits_for = waits_for
+        self._begun = False
+
+    def __await__(self):
+        return self
+
+    __iter__ = __await__
+
+    def __next__(self):
+        if not self._begun:
+            self._begun = True
+            self._waits_for._asyncio_future_blocking = True
+            return self._waits_for
+        raise StopIteration("done")
+
+
+def test_a_plain_iterator_is_awaited():
+    async def run():
+        ready = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(ready.set_result, None)
+        return await Within(lambda: Plain(ready), 60.0)
+
+    assert asyncio.run(run()) == "done"
+
+
+def test_a_plain_iterator_that_takes_too_long_is_left():
+    async def run():
+        never = asyncio.get_running_loop().create_future()
+        await Within(lambda: Plain(never), 0.0)
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(run())
