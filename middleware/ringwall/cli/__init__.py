@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._errors import ConfigurationError
 from .._version import __version__
-from . import audit, explain, keys, limits, policy, routes
+from . import audit, explain, keys, layers, limits, policy, routes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="api",
         help="which headers to send; with 'browser' there is a start page, too (api)",
     )
-    for subcommand in (routes, explain, policy, keys, audit, limits):
+    for subcommand in (routes, explain, policy, keys, audit, limits, layers):
         subcommand.add(commands)
     options = parser.parse_args(arguments)
     try:
