@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 
+import jwt as pyjwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from authn_support import (
     ASYMMETRIC,
@@ -43,7 +47,8 @@ from ringwall import (
 from ringwall._errors import MissingDependency
 from ringwall.authn import Answer, Nonces, Replays, ReplaysFull, Scheme
 from ringwall.authn._bound import Bound
-from ringwall.authn._proof import thumbprint
+from ringwall.authn._failure import Refused
+from ringwall.authn._proof import ProofVerifier, read_proof, thumbprint
 from ringwall.authn._target import Origins, read_url
 from ringwall.authn._tokens import TokenScheme
 from ringwall.principal import Principal
@@ -1033,6 +1038,53 @@ def test_no_header_crashes_it(changes):
     proof = changed(prove(token), header=changes)
     answer = send(layer(), *with_proof(token, proof), sides="w")
     assert (answer.status, answer.principal) == (401, False)
+
+
+# Differential: what we take, others take
+
+
+@functools.cache
+def good():
+    token = bound()
+    return prove(token)
+
+
+def ours(proof):
+    try:
+        read = read_proof(proof, frozenset({"ES256"}), 8192)
+        return ProofVerifier(frozenset({"ES256"}), 8).verify(read)
+    except Refused:
+        return None
+
+
+def theirs(proof):
+    """The claims, by joserfc and by PyJWT with the key in the proof."""
+    text = proof.decode("latin-1")
+    jwk = pyjwt.get_unverified_header(text)["jwk"]
+    options = {"verify_aud": False, "verify_iat": False, "verify_exp": False, "verify_nbf": False}
+    first = pyjwt.decode(text, pyjwt.PyJWK(jwk, "ES256"), algorithms=["ES256"], options=options)
+    registry = jws.JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+    second = jws.deserialize_compact(text, ECKey.import_key(jwk), registry=registry).payload
+    assert first == json.loads(second)
+    return first
+
+
+def test_a_good_proof_is_one_for_all():
+    assert ours(good()) == theirs(good())
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3), st.data())
+def test_what_we_take_others_take(changes, data):
+    proof = bytearray(good())
+    for position, value in changes:
+        proof[position % len(proof)] = value
+    if data.draw(st.booleans()):
+        cut = data.draw(st.integers(0, len(proof)))
+        proof = proof[:cut] + data.draw(st.binary(max_size=4)) + proof[cut:]
+    claims = ours(bytes(proof))
+    if claims is not None:
+        assert claims == theirs(bytes(proof))
+    assert claims is None or bytes(proof) == good(), "one proof has one spelling"
 
 
 # Silence and configuration
