@@ -18,12 +18,14 @@ from authn_support import (
     NOW,
     Clock,
     Port,
+    b64,
     bearer,
     jwks,
     send,
     send_asgi,
     send_wsgi,
     sign,
+    unb64,
 )
 from ringwall import JWT, Authentication, ConfigurationError, Denylist, RedisDenylist
 from ringwall._errors import MissingDependency
@@ -310,6 +312,22 @@ def redis_url(tmp_path_factory):
     finally:
         server.terminate()
         server.wait()
+
+
+def test_another_signature_that_fits_does_not_make_another_token():
+    """Of an ECDSA signature (r, s), anyone can make (r, n - s)."""
+    denylist = Denylist(clock=Clock())
+    wrap = layer(denylist, keys=jwks("p256"))
+    token = sign(FULL, alg="ES256")
+    signed, _, last = token.rpartition(b".")
+    raw, order = unb64(last), 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    other = raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
+    twin = signed + b"." + b64(other)
+    principal = send(wrap, bearer(token)).principal
+    assert send(wrap, bearer(twin)).principal.credential_id == principal.credential_id
+    denylist.deny(ISSUER, credential_id=principal.credential_id, keep=600)
+    assert revoked(send(wrap, bearer(token)))
+    assert revoked(send(wrap, bearer(twin)))
 
 
 def test_a_denylist_in_redis(redis_url):

@@ -248,8 +248,10 @@ class JWT(TokenScheme):
             scopes=policy.scopes(claims),
             roles=policy.roles(claims),
             claims={name: freeze(value) for name, value in claims.items()},
-            # Names the token for audit; `jti` is a claim, and claims stay out of logs.
-            credential_id=digest[:16].hex(),
+            # Names the token for audit; `jti` is a claim, and claims stay out of logs. Without the
+            # signature: anyone can make a second one that fits from an ECDSA signature, and so
+            # pass for another token where this one is denied.
+            credential_id=sha256(token[: token.rindex(b".")]).digest()[:16].hex(),
         )
         # The limit makes even a token in constant use be verified again now and then, and with it
         # the age of the keys looked at.
