@@ -9,11 +9,14 @@ from typing import Any
 from ringwall import (
     CORS,
     HTTPS,
+    JWT,
     APIKey,
     Audit,
     Authentication,
     Authorization,
     BodyValidation,
+    DPoP,
+    MutualTLS,
     RateLimit,
     SecurityHeaders,
     Stack,
@@ -94,19 +97,31 @@ def wsgi_inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 def make_stack() -> Stack:
     # The servers here speak plain HTTP, as behind a proxy that ends TLS and says so.
+    jwt = JWT(
+        "https://id.example.com",
+        "https://api.example.com",
+        keys=os.environ["RINGWALL_TEST_JWKS"],
+        mtls=MutualTLS(header="client-cert"),
+    )
     return Stack(
         Audit(sink=os.environ["RINGWALL_TEST_AUDIT"]),
         SecurityHeaders(),
         HTTPS(hosts=["localhost", "127.0.0.1"], exempt=["/healthz"]),
         CORS(["https://page.example"], credentials=True),
         RateLimit("100000/minute"),
-        Authentication(APIKey(os.environ["RINGWALL_TEST_KEYS"]), exempt=["/calls", "/healthz"]),
+        Authentication(
+            APIKey(os.environ["RINGWALL_TEST_KEYS"]),
+            jwt,
+            DPoP(jwt, origin="https://localhost"),
+            exempt=["/calls", "/healthz"],
+        ),
         Authorization(
             public("GET", "/calls"),
             public("GET", "/healthz"),
             allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
             allow("POST", "/v1/orders", scope("orders:write")),
             allow("GET", "/v1/fails", scope("orders:read")),
+            allow("GET", "/v1/files/{name}", scope("orders:read")),
             allow("WEBSOCKET", "/v1/feed", scope("orders:read")),
             allow("*", "/v1/admin/**", role("admin")),
         ),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from authn_support import jwks
 from ringwall import generate_api_key
 
 ROOT = Path(__file__).parent
@@ -102,10 +103,12 @@ def running(name: str, folder: Path) -> Iterator[Server]:
     """A server of `COMMANDS` around the walled app, until the block ends."""
     interface, arguments = COMMANDS[name]
     keys = write_keys(folder / "keys.json")
+    (folder / "jwks.json").write_text(json.dumps(jwks("rsa")))
     port, audit = free_port(), folder / "audit.jsonl"
     environment = {
         **os.environ,
         "RINGWALL_TEST_KEYS": str(folder / "keys.json"),
+        "RINGWALL_TEST_JWKS": str(folder / "jwks.json"),
         "RINGWALL_TEST_AUDIT": str(audit),
         "PYTHONWARNINGS": "default",
     }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 
 from audit_support import exchanges
+from authn_support import CLAIMS, b64, sign
+from dpop_support import jkt, prove
 from servers.harness import Server
 from servers.raw import Answer, exchange, handshake, request
 
@@ -565,3 +569,58 @@ class TestAudit:
         assert server.keys["bob"] not in server.audit.read_text()
         assert server.keys["alice"] not in server.audit.read_text()
         assert MARK.decode() not in server.audit.read_text()
+
+
+class TestBoundTokens:
+    """Tokens bound to a key or a certificate, with the path as each server tells it."""
+
+    FILE = b"/v1/files/a%20b%3Ac%c3%a4%7Ed"
+
+    def token(self, **cnf: str) -> bytes:
+        now = int(time.time())
+        return sign({**CLAIMS, "cnf": cnf, "iat": now, "exp": now + 300})
+
+    def ask(self, server: Server, token: bytes, proof: bytes, target: bytes = FILE) -> Answer:
+        return request(server.port, target, b"Authorization: DPoP " + token, b"DPoP: " + proof)
+
+    def prove(self, token: bytes, url: str = "https://localhost/v1/files/a%20b%3Ac%C3%A4~d"):
+        return prove(token, htu=url, iat=int(time.time()))
+
+    def test_a_proof_is_good_once(self, server: Server) -> None:
+        token = self.token(jkt=jkt("p256"))
+        proof = self.prove(token)
+        answer = self.ask(server, token, proof)
+        assert answer.status == 200, answer
+        assert answer.json()["subject"] == "alice"
+        before = reached(server)
+        assert_refused(server, before, self.ask(server, token, proof), 401)
+        assert_refused(
+            server, before, self.ask(server, token, self.prove(token), b"/v1/orders/1001"), 401
+        )
+        assert_refused(
+            server,
+            before,
+            self.ask(server, token, self.prove(token, "https://localhost/v1/files/a%20b%3Ac~d")),
+            401,
+        )
+        bearer = request(server.port, self.FILE, b"Authorization: Bearer " + token)
+        assert_refused(server, before, bearer, 401)
+        two = request(
+            server.port,
+            self.FILE,
+            b"Authorization: DPoP " + token,
+            *(b"DPoP: " + self.prove(token) for _ in range(2)),
+        )
+        # A server that keeps one of two lines makes one proof of them, and a good one.
+        assert two.status == 401 or (two.status == 200 and server.name in KEEPS_THE_LAST)
+
+    def test_a_certificate_counts_from_a_proxy_alone(self, server: Server) -> None:
+        der = b"a certificate"
+        token = self.token(**{"x5t#S256": b64(sha256(der).digest()).decode()})
+        lines = b"Authorization: Bearer " + token, b"Client-Cert: :" + b64encode(der) + b":"
+        assert request(server.port, self.FILE, *lines).status == 200
+        before = reached(server)
+        assert_refused(server, before, request(server.port, self.FILE, lines[0]), 401)
+        # A stranger's word for the scheme does not count either: plain HTTP is turned away first.
+        stranger = request(server.port, self.FILE, *lines, source="127.0.0.2")
+        assert_refused(server, before, stranger, 401, 403, 308)
