@@ -35,10 +35,12 @@ for _who, _roles in (("alice", ()), ("bob", ()), ("root", ("admin",))):
 
 
 class Lines(list[dict[str, Any]]):
-    """An audit sink that keeps its records."""
+    """An audit sink that keeps the records of exchanges."""
 
     def write(self, record: str) -> None:
-        self.append(json.loads(record))
+        told = json.loads(record)
+        if told["event"] == "exchange":
+            self.append(told)
 
     def close(self) -> None: ...
 
