@@ -385,6 +385,24 @@ class TestRotation:
         JSONLinesSink(path).write(b'{"n":1}')
         assert_intact(path)
 
+    def test_a_file_that_cannot_be_renamed_still_keeps_each_record_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = tmp_path / "audit.jsonl"
+        sink = JSONLinesSink(path, rotate_size=1)
+
+        def fail(*_: Any) -> Any:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("ringwall.audit._logfile.set_aside", fail)
+        sink.write(b'{"n":0}')
+        assert "cannot be rotated: OSError" in caplog.text
+        monkeypatch.undo()
+        sink.write(b'{"n":1}')
+        written = [n for file in segments(path) for n in events(file) if isinstance(n, int)]
+        assert written == [0, 1]
+        assert_intact(path)
+
     def test_an_old_file_that_was_changed_is_not_gone_on_from(self, tmp_path: Path) -> None:
         path = tmp_path / "audit.jsonl"
         JSONLinesSink(path, rotate_size=1).write(b'{"n":0}')

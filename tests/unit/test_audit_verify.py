@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -303,6 +304,35 @@ class TestFiles:
         (finding,) = result.findings
         assert finding.problem.endswith("are not here, and no record tells")
         assert result.proven == [(result.first, result.last)]
+
+    def test_who_cannot_sign_cannot_pass_a_deletion_off_as_pruning(self, tmp_path: Path) -> None:
+        path = tmp_path / "audit.jsonl"
+        write(path, rotate_size=700)
+        sink = JSONLinesSink(path, key=KEY)
+        last = int(segments(path)[2].name.rpartition(".")[2]) - 1
+        # An appended line becomes part of the chain, and the next checkpoint signs it.
+        sink.write(canonical({"event": "pruned", "files": [], "through": last, "v": 2}))
+        sink.close()
+        for gone in segments(path)[:2]:
+            gone.unlink()
+        problems = [finding.problem for finding in check(path).findings]
+        assert "it is signed by key 'None', which is not trusted" in problems
+        assert any("and no record tells" in problem for problem in problems)
+
+    def test_a_signed_pruning_is_believed(self, tmp_path: Path) -> None:
+        path, wall = tmp_path / "audit.jsonl", Clock(1_000_000.0)
+        sink = JSONLinesSink(path, key=KEY, rotate_size=1, retention=60, wall_clock=wall)
+        for n in range(4):
+            sink.write(b'{"n":%d}' % n)
+        for file in segments(path):
+            os.utime(file, (wall.now, wall.now))
+        wall.now += 61
+        sink.write(b'{"n":4}')
+        sink.close()
+        result = check(path)
+        assert not result.findings
+        assert result.first
+        assert "which a record tells" in result.notes[0]
 
     def test_a_frontier_that_was_changed_is_found(self, rotated: Path) -> None:
         for gone in segments(rotated)[:2]:

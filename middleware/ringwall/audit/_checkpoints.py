@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .._errors import ConfigurationError
 from .chain import Chain
@@ -53,6 +54,12 @@ class Checkpoints:
         if self._tell is not None:
             self._untold = [*self._untold[1 - _MOST_UNTOLD :], line]
         return [line]
+
+    def event(self, chain: Chain, event: str, now: float, **fields: Any) -> bytes:
+        """The line of an event that nobody but the holder of the key may claim."""
+        if self._key is None:
+            return chain.event(event, now, log=chain.log, **fields)
+        return chain.signed(event, self._key, now, log=chain.log, **fields)
 
     def witness(self) -> None:
         """Tell the witness what was signed. One that cannot be told is told later."""

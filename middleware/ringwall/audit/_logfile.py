@@ -71,7 +71,7 @@ class LogFile:
                 segment.append(lines, chain)
                 self._checkpoints.witness()
             if records and self._rotation.is_due(segment.size):
-                self._rotate(segment)
+                self._try_to_rotate(segment)
         finally:
             segment.unlock()
         return segment
@@ -83,8 +83,8 @@ class LogFile:
             chain = segment.fork()
             now = self._wall_clock()
             line = chain.signed("key-rotated", old, now, log=chain.log, new=new.public)
-            swap()
             segment.append([line, chain.checkpoint(new, now)], chain)
+            swap()
         finally:
             segment.unlock()
 
@@ -158,6 +158,14 @@ class LogFile:
             return last.chain
         return None
 
+    def _try_to_rotate(self, segment: Segment) -> None:
+        """The records are written: that the next file cannot be begun must not make them count as
+        lost, and be written twice by those who try again."""
+        try:
+            self._rotate(segment)
+        except OSError as error:
+            logger.error("the audit file cannot be rotated: %s", type(error).__name__)
+
     def _rotate(self, segment: Segment) -> None:
         """End a full file, and begin the next."""
         self._leave(segment)
@@ -170,7 +178,7 @@ class LogFile:
             if paths:
                 chain = following.fork()
                 names = [path.name for path in paths]
-                line = chain.event("pruned", now, files=names, through=through)
+                line = self._checkpoints.event(chain, "pruned", now, files=names, through=through)
                 following.append([line], chain)
                 for path in paths:
                     path.unlink(missing_ok=True)

@@ -151,7 +151,8 @@ class SQLiteSink(SerialSink):
                 "SELECT max(seq) - 1 FROM openings WHERE at < ?", (now - self._retention,)
             ).fetchone()[0]
             if through is not None and through >= 0:
-                lines.append(chain.event("pruned", now, files=[], through=through))
+                line = self._checkpoints.event(chain, "pruned", now, files=[], through=through)
+                lines.append(line)
                 connection.execute("DELETE FROM records WHERE seq <= ?", (through,))
                 connection.execute("DELETE FROM openings WHERE seq <= ?", (through,))
         lines += [chain.link(record) for record in records]

@@ -196,8 +196,9 @@ class Verifier:
             new = record.get("new")
             if isinstance(new, str) and len(new) == 64:
                 self._keys[key_id(new)] = new
-        elif event == "pruned" and isinstance(record.get("through"), int):
-            self._pruned = max(self._pruned, record["through"])
+        elif event == "pruned" and (not self._checks or self._check_signature(line, record, seq)):
+            through = record.get("through")
+            self._pruned = max(self._pruned, through if isinstance(through, int) else -1)
         elif event == "recovered":
             self.result.notes.append(f"record {seq}: a crash had left an unfinished line")
 
