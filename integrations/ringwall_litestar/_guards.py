@@ -12,12 +12,11 @@ from litestar.handlers.base import BaseRouteHandler
 
 import ringwall
 from ringwall.authz import Condition, Facts
-from ringwall.handlers import Guard, Refused, Requirement
+from ringwall.handlers import Guard, Refused, Requirement, walled_exchange
 from ringwall.ratelimit.rules import Rate
 
-#: Where a guard leaves lines for the response: in the state, the one thing that the scopes which
-#: Litestar and the stack hand on have in common.
-HEADERS = "ringwall.headers"
+#: Where a guard leaves lines for the response, in the state of the exchange: that is one request's.
+HEADERS = object()
 
 Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 LitestarGuard: TypeAlias = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
@@ -74,5 +73,5 @@ async def _ask(guard: Guard, connection: Connection) -> None:
         if connection.scope["type"] == ScopeType.WEBSOCKET:
             raise WebSocketException(code=1008, detail="")
         raise Refused(refusal)
-    state: Any = connection.scope["state"]
+    state = walled_exchange(connection).state
     state[HEADERS] = (*state.get(HEADERS, ()), *guard.headers(connection))

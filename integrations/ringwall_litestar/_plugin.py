@@ -52,7 +52,7 @@ class RingwallPlugin(InitPlugin):
             raise ConfigurationError("write Litestar(..., plugins=[wall]) and wall.around(app)")
         if hasattr(app.asgi_handler, "__ringwall__"):
             raise ConfigurationError("this app has a stack already; join both into one Stack(...)")
-        handler: Any = self._stack.asgi(app.asgi_handler)  # type: ignore[arg-type]
+        handler: Any = self._stack.asgi(_adding_headers(app.asgi_handler))
         app.asgi_handler = handler
         return app
 
@@ -62,7 +62,6 @@ class RingwallPlugin(InitPlugin):
         handlers: Any = {Refused: _refuse}
         app_config.exception_handlers = {**handlers, **app_config.exception_handlers}
         app_config.dependencies = {"principal": Provide(_principal), **app_config.dependencies}
-        app_config.before_send = [*app_config.before_send, _add_headers]
         self._describe(app_config)
         return app_config
 
@@ -112,6 +111,16 @@ def _refuse(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:
     return Response(refusal.body, status_code=refusal.status, headers=lines, media_type=media_type)
 
 
-async def _add_headers(message: Any, scope: Any) -> None:
-    if message["type"] == "http.response.start" and HEADERS in scope["state"]:
-        message["headers"] = [*message.get("headers", ()), *scope["state"][HEADERS]]
+def _adding_headers(handler: Any) -> Any:
+    """Litestar's handler, with the lines that guards left for the response."""
+
+    async def adding(scope: Any, receive: Any, send: Any) -> None:
+        async def out(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                lines = walled_exchange(scope).state.get(HEADERS, ())
+                message = {**message, "headers": [*message.get("headers", ()), *lines]}
+            await send(message)
+
+        await handler(scope, receive, out)
+
+    return adding

@@ -1,0 +1,46 @@
+"""Writes docs/compatibility.md from what tox found:
+
+tox run -m matrix --result-json matrix.json; python tests/compatibility_table.py matrix.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "compatibility.md"
+LIBRARIES = (
+    "starlette fastapi werkzeug flask django djangorestframework litestar quart falcon pyramid"
+    " redis opentelemetry-api joserfc authlib limits uvicorn hypercorn granian gunicorn waitress"
+).split()
+HEAD = """# Compatibility
+
+What was tried, and passed or failed, in the last run of `tox run -m matrix` whose result was kept here: the
+integrations, the examples on real servers, and the layers' tests of the libraries, in an environment of
+its own for each column. Versions that were not tried are not listed.
+
+"""
+
+
+def table(result: dict[str, Any]) -> str:
+    """The page, from tox's result in JSON."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for name, environment in sorted(result["testenvs"].items()):
+        tests = environment.get("test")
+        if name.startswith("matrix-") and tests:
+            passed = all(each["retcode"] == 0 for each in tests)
+            installed = (each.split("==") for each in environment.get("installed_packages", ()))
+            versions = {each[0].lower(): each[1] for each in installed if len(each) == 2}
+            found[name] = "passed" if passed else "failed", versions
+    rows = [["", *(name.removeprefix("matrix-") for name in found)]]
+    rows.append(["---"] * len(rows[0]))
+    rows.append(["**tests**", *(f"**{outcome}**" for outcome, _ in found.values())])
+    for library in LIBRARIES:
+        rows.append([library, *(versions.get(library, "") for _, versions in found.values())])
+    return HEAD + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(table(json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")
