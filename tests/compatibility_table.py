@@ -17,9 +17,9 @@ LIBRARIES = (
 ).split()
 HEAD = """# Compatibility
 
-What was tried, and passed or failed, in the last run of `tox run -m matrix` whose result was kept here: the
-integrations, the examples on real servers, and the layers' tests of the libraries, in an environment of
-its own for each column. Versions that were not tried are not listed.
+What was tried, and whether it passed: the integrations, the examples on real servers, and tests of
+the layers that stand on a library, in an environment of its own for each column. `tox -m matrix`
+tries what the machine has; versions that were not tried are not listed.
 
 """
 
