@@ -42,7 +42,7 @@ class Authentication(BaseAuthentication):
 
 
 class _Requires(BasePermission):
-    requirement = Requirement()
+    requirement: Requirement = Requirement()
 
     def has_permission(self, request: Any, view: Any) -> bool:
         """True, or the problem of the layer."""
