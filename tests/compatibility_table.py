@@ -1,12 +1,15 @@
 """Writes docs/compatibility.md from what tox found:
 
 tox run -m matrix --result-json matrix.json; python tests/compatibility_table.py matrix.json
+
+Further arguments are libraries to leave out, as that run did not have their tests.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ tries what the machine has; versions that were not tried are not listed.
 """
 
 
-def table(result: dict[str, Any]) -> str:
+def table(result: dict[str, Any], without: Sequence[str] = ()) -> str:
     """The page, from tox's result in JSON."""
     found: dict[str, tuple[str, dict[str, str]]] = {}
     for name, environment in sorted(result["testenvs"].items()):
@@ -37,10 +40,10 @@ def table(result: dict[str, Any]) -> str:
     rows = [["", *(name.removeprefix("matrix-") for name in found)]]
     rows.append(["---"] * len(rows[0]))
     rows.append(["**tests**", *(f"**{outcome}**" for outcome, _ in found.values())])
-    for library in LIBRARIES:
+    for library in (each for each in LIBRARIES if each not in without):
         rows.append([library, *(versions.get(library, "") for _, versions in found.values())])
     return HEAD + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(table(json.loads(Path(sys.argv[1]).read_text("utf-8"))), "utf-8")
+    PAGE.write_text(table(json.loads(Path(sys.argv[1]).read_text("utf-8")), sys.argv[2:]), "utf-8")
