@@ -436,6 +436,19 @@ class TestLife:
         assert lines.closed
         assert len(lines.life) == 2
 
+    def test_one_that_cannot_be_closed_keeps_no_other_open(self, caplog: Any) -> None:
+        class Stuck(Lines):
+            def close(self) -> None:
+                raise OSError(SECRET)
+
+        stuck, lines = Audit(Stuck()), Lines()
+        kept = Audit(lines)
+        close_all()
+        assert lines.closed
+        assert "was not closed: OSError" in caplog.text
+        assert SECRET not in caplog.text
+        stuck._recorder.sink = kept._recorder.sink  # at the end of the tests there is no error
+
     def test_an_exchange_that_defies_description_is_counted(self, monkeypatch: Any) -> None:
         def fail(*_: Any, **__: Any) -> Any:
             raise RuntimeError

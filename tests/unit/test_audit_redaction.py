@@ -62,6 +62,7 @@ def left_by(path: str, redact: Redaction, **more: Any) -> tuple[dict[str, Any], 
         f"/%72eset/{SECRET}",
         f"/reset\\{SECRET}",
         f"/reset%2f{SECRET}",
+        f"/reset%25252f{SECRET}",
         f"/../reset/{SECRET};a",
     ],
 )
@@ -69,6 +70,15 @@ def test_a_secret_in_a_path_is_nowhere(path: str) -> None:
     record, everything = left_by(path, Redaction(paths=["/reset/{token}"]))
     assert SECRET not in everything
     assert (record["path"] or "/reset/REDACTED").lower() == "/reset/redacted"
+
+
+def test_a_secret_below_a_mount_point_is_nowhere() -> None:
+    for template in ("/reset/{token}", "/api/reset/{token}"):
+        redaction = Redaction(paths=[template])
+        record, everything = left_by(f"/reset/x/{SECRET}", redaction, SCRIPT_NAME="/api")
+        assert record["path"] == "/api/reset/REDACTED"
+        if template.startswith("/reset"):
+            assert SECRET not in everything
 
 
 def test_other_paths_are_told() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import weakref
 from types import FrameType
 from typing import Protocol
+
+
+logger = logging.getLogger("ringwall.audit")
 
 
 class Living(Protocol):
@@ -36,7 +40,10 @@ def close_all() -> None:
     """At exit, before the interpreter takes modules apart."""
     for order in _living:
         for thing in list(_living[order]):
-            thing.close()
+            try:
+                thing.close()
+            except Exception as error:  # noqa: BLE001  the others are to be closed, too
+                logger.error("%r was not closed: %s", thing, type(error).__name__)
 
 
 def close_on_sigterm() -> None:

@@ -202,8 +202,7 @@ class ExchangeForm:
         return f"{{{','.join(items)}}}"
 
     def _target(self, exchange: Exchange) -> str:
-        path = self._redaction.path(exchange.root + exchange.path)
-        return quote(self._path(path), _LONGEST_PATH)
+        return quote(self._path(self._redaction.target(exchange)), _LONGEST_PATH)
 
     def _policy_version(self) -> str:
         version = self._version

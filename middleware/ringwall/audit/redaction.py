@@ -24,6 +24,7 @@ _SECRET_HEADERS = frozenset(
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _LONGEST_QUERY = 512
 _MOST_QUERY_PAIRS = 32
+_MOST_DECODINGS = 3
 
 
 class Redaction:
@@ -103,6 +104,14 @@ class Redaction:
                 return "/" + "/".join([*segments[: len(literal)], REDACTED])
         return path
 
+    def target(self, exchange: Exchange) -> str:
+        """The path of an exchange as it may be told: templates are those of the app's router, below
+        the mount point, or of the whole path."""
+        below = self.path(exchange.path)
+        if below != exchange.path:
+            return exchange.root + below
+        return self.path(exchange.root + exchange.path)
+
     def query(self, query: bytes) -> str | None:
         """A query with the values that may be told; None: it is not recorded."""
         if self._query is None:
@@ -158,7 +167,9 @@ def _segments(path: str) -> list[str]:
     """The segments as any router could read them: two slashes are one, dots are resolved, what was
     encoded twice is decoded."""
     found: list[str] = []
-    for segment in unquote(path).replace("\\", "/").split("/"):
+    for _ in range(_MOST_DECODINGS):
+        path = unquote(path)
+    for segment in path.replace("\\", "/").split("/"):
         name = segment.partition(";")[0]
         if name == "..":
             del found[-1:]

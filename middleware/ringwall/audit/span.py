@@ -28,7 +28,7 @@ def start_attributes(
     """What is known at the start, where samplers see it."""
     attributes: dict[str, AttributeValue] = {
         "http.request.method": known,
-        "url.path": clean(redaction.path(exchange.root + exchange.path), _LONGEST_PATH),
+        "url.path": clean(redaction.target(exchange), _LONGEST_PATH),
         "url.scheme": exchange.scheme,
     }
     if known == "_OTHER":
