@@ -10,7 +10,6 @@ import weakref
 from types import FrameType
 from typing import Protocol
 
-
 logger = logging.getLogger("ringwall.audit")
 
 
