@@ -9,7 +9,7 @@ from typing import Any, cast
 from ._boundary import COMMON_METHODS
 from ._boundary.host import Host
 from ._exchange import KEY, Outcome
-from ._failure import checked, fail_at
+from ._failure import FAILED, checked, fail_at, refusal_body
 from ._layer import Verdict
 from ._pending import settle
 from ._plan import Plan
@@ -108,11 +108,11 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             return result
         if completing:
             exchange.outcome.error = None  # raised and answered between stacks inside
-        if (result.__class__ is list or result.__class__ is tuple) and not exchange.replaced:
+        if result.__class__ is list or result.__class__ is tuple:
             # Made already: the server may take its length and send it in one go.
             if completing:
                 finish(all_completes, exchange)
-            return result
+            return result if not exchange.replaced else [refusal_body(exchange, FAILED)]
         if not completing and not answering and exchange.started and not exchange.replaced:
             return result
         start = cast("StartResponse", app_start)
