@@ -77,7 +77,7 @@ class Scripted(Layer):
         self.tolerant = script.tolerant
         self.by_path = script.by_path
         if script.seldom:
-            self.edits_only = self.sets
+            self.edits_only = self.sets - {name for name, _ in script.constant}
         self.replaces_body = script.request == "read-replace"
         for hook in ("on_request", "on_response", "on_complete"):
             if hook not in script.hooks:

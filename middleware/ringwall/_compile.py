@@ -92,6 +92,7 @@ def _unwind(outside: Sequence[Layer]) -> Unwind:
     looked_at: set[bytes] | None = set()
     for depth in reversed(range(len(outside))):
         layer = outside[depth]
+        inside = frozenset(defaults)
         in_place = tuple(pair for pair in layer.constant_headers if pair[0] in dynamic)
         for name, value in layer.constant_headers:
             if name not in dynamic:
@@ -103,9 +104,10 @@ def _unwind(outside: Sequence[Layer]) -> Unwind:
         if _is_set(layer, "on_response"):
             hook = _tolerating_edit(layer) if layer.observes else layer.on_response
             edits.append((hook, depth))
-            if looked_at is not None and layer.edits_only is not None:
-                looked_at |= layer.edits_only
-            else:
+            seldom = layer.edits_only
+            if looked_at is not None and seldom is not None and seldom.isdisjoint(inside):
+                looked_at |= seldom
+            else:  # it sees every response, or what layers further inside add to every one
                 looked_at = None
     names = frozenset(defaults)
     return Unwind(

@@ -101,7 +101,8 @@ class Layer:
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
         edits_only: names without one of which `on_response` does nothing to a response, so that
-            it need not be called; None: it sees every response.
+            it need not be called; it does nothing either where only the layer's own
+            `constant_headers` are of these names. None: it sees every response.
         observes: True: a failure of this layer never reaches the request. False: it is a 500.
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).
