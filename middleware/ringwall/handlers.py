@@ -17,11 +17,15 @@ from ._layer import Verdict
 from ._pending import asettle, settle
 from .authz import Authorization, Condition, Facts, Need, Policy, allow
 from .authz._condition import as_condition
+from .authz._roles import Roles
 from .context import exchange_of
 from .description import challenge_of
 from .problem import Header, Response
 
 __all__ = ["Guard", "NotWalled", "Refused", "Requirement", "name_of", "walled_exchange"]
+
+
+_MOST_JUDGES = 16
 
 
 class Guard(Protocol):
@@ -85,7 +89,8 @@ class Requirement:
         path: the template that names what a loader takes, such as "/v1/orders/{order_id:int}";
             a request for another path, or with an id in another spelling, is refused.
         hide: refuse with 404 instead of 403.
-        roles: the hierarchy of roles, as for `Authorization`.
+        roles: the hierarchy of roles, as for `Authorization`; None: that of the `Authorization`
+            around the app. Without it `~role("editor")` would let those pass who are more.
         interface: "asgi" or "wsgi", where it is known: a loader that cannot serve it is refused at
             once.
 
@@ -117,10 +122,9 @@ class Requirement:
             condition = each if condition is None else condition & each
         self._text = "authenticated" if condition is None else repr(condition)
         self._path = path
-        self._policy = Policy(
-            allow("GET", path or "/", condition, name=f"require {self._text}", hide=hide),
-            roles=roles,
-        )
+        self._rule = allow("GET", path or "/", condition, name=f"require {self._text}", hide=hide)
+        self._roles = None if roles is None else Roles(roles)
+        self._policy = Policy(self._rule, roles=self._roles)
         if self._policy.reads_body:
             raise ConfigurationError(
                 "a handler has its body already: ids from the body belong into a rule of"
@@ -133,8 +137,8 @@ class Requirement:
             )
         #: The scopes that it names, for descriptions.
         self.scopes: tuple[str, ...] = _scopes(condition)
-        # One for each challenge, that is: for each stack.
-        self._judges: dict[str | None, _Judge] = {}
+        # One for each challenge and hierarchy, that is: for each stack and policy.
+        self._judges: dict[tuple[str | None, Roles | None], _Judge] = {}
 
     def __repr__(self) -> str:
         return f"<Requirement {self._text}>"
@@ -176,10 +180,14 @@ class Requirement:
         return ()
 
     def _judge(self, exchange: Exchange) -> Verdict:
-        challenge = challenge_of(exchange)
-        judge = self._judges.get(challenge)
+        roles = self._roles or _hierarchy(exchange)
+        key = challenge_of(exchange), roles
+        judge = self._judges.get(key)
         if judge is None:
-            judge = self._judges[challenge] = _Judge(policy=self._policy, challenge=challenge)
+            if len(self._judges) >= _MOST_JUDGES:  # policies that were reloaded leave theirs
+                self._judges.clear()
+            policy = self._policy if roles is None else Policy(self._rule, roles=roles)
+            judge = self._judges[key] = _Judge(policy=policy, challenge=key[0])
         return judge.judge(exchange, "/" if self._path is None else exchange.path or "/")
 
 
@@ -194,6 +202,17 @@ class _Judge(Authorization):
         if isinstance(answer, Need):
             return self._wait(exchange, match, facts, answer)
         return self._conclude(exchange, match, facts, answer)
+
+
+def _hierarchy(exchange: Exchange) -> Roles | None:
+    """The hierarchy of roles of the innermost authorization around the app."""
+    stack: Exchange | None = exchange
+    while stack is not None:
+        for layer in reversed(stack.boundary.layers):
+            if isinstance(layer, Authorization):
+                return layer.policy.roles
+        stack = stack.parent
+    return None
 
 
 def _scopes(condition: Condition | None) -> tuple[str, ...]:

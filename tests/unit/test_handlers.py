@@ -12,9 +12,11 @@ from authz_support import ALICE, BOB, exchange, person
 from ringwall import (
     APIKey,
     Authentication,
+    Authorization,
     ConfigurationError,
     Exchange,
     Stack,
+    allow,
     generate_api_key,
     owner,
     resource_of,
@@ -205,3 +207,33 @@ def test_without_authentication_the_challenge_is_the_default() -> None:
 def test_a_handler_has_a_name() -> None:
     assert name_of(load_order) == f"{__name__}.load_order"
     assert name_of(object()).endswith("object")
+
+
+def walled(who: Any, roles: Any) -> Exchange:
+    """An exchange inside a stack whose authorization has this hierarchy, and one inside that."""
+    outer = exchange(who=who)
+    outer.boundary = Stack(Authorization(allow("*", "/**"), roles=roles))._boundary
+    inner = exchange(who=who)
+    inner.parent = outer
+    return inner
+
+
+def test_roles_follow_the_hierarchy_of_the_stack() -> None:
+    """Else `~role(...)` would let those pass who are more than what it excludes."""
+    admin = person("root", roles=["admin"])
+    hierarchy = {"admin": ["editor"]}
+    assert both(Requirement(role("editor")), walled(admin, hierarchy)) is None
+    refusal = both(Requirement(~role("editor")), walled(admin, hierarchy))
+    assert refusal is not None
+    assert refusal.status == 403
+    assert both(Requirement(~role("editor")), walled(admin, None)) is None
+    own = Requirement(role("editor"), roles={})
+    assert both(own, walled(admin, hierarchy)) is not None
+
+
+def test_policies_that_come_and_go_leave_nothing_behind() -> None:
+    requirement = Requirement(role("editor"))
+    admin = person("root", roles=["admin"])
+    for _ in range(40):
+        assert both(requirement, walled(admin, {"admin": ["editor"]})) is None
+    assert len(requirement._judges) <= 16

@@ -54,7 +54,7 @@ class Policy:
     def __init__(
         self,
         *rules: Rule,
-        roles: Mapping[str, Iterable[str]] | None = None,
+        roles: Mapping[str, Iterable[str]] | Roles | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         for rule in rules:
@@ -67,8 +67,9 @@ class Policy:
                 "without public(...) or allow(...) nothing passes: what no rule governs is refused"
             )
         self.rules = rules
-        hierarchy = Roles(roles)
-        compiled = [(rule, CompiledRule(rule, hierarchy, clock)) for rule in rules]
+        #: The hierarchy, for requirements at handlers.
+        self.roles: Roles = roles if isinstance(roles, Roles) else Roles(roles)
+        compiled = [(rule, CompiledRule(rule, self.roles, clock)) for rule in rules]
         self.rulebook = Rulebook(compiled)
         self._loads = [load for _, ready in compiled for load in ready.loads]
 
