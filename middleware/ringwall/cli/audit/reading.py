@@ -1,4 +1,4 @@
-"""`ringwall audit show | tail | stats`: a log for people."""
+"""`ringwall audit show | tail | stats | report`: a log for people."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def add(actions: Any) -> None:
     add_log(parser)
     add_filters(parser)
     parser.set_defaults(run=_stats)
+    parser = actions.add_parser(
+        "report",
+        help="write a page about a log",
+        description="Write one HTML page about a log, filtered. It needs nothing else.",
+    )
+    add_log(parser)
+    add_filters(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("audit.html"), metavar="FILE",
+        help="the page (audit.html); only its owner may read it",
+    )  # fmt: skip
+    parser.set_defaults(run=_report)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -89,6 +101,21 @@ def _stats(options: argparse.Namespace) -> int:
         statistics.add(record)
     for line in statistics.lines():
         print(line)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from ...audit.page import page
+    from ...audit.report import Report
+
+    report = Report()
+    for record, _ in matching(lines_of(options.log), options):
+        report.add(record)
+    text = page(report, f"Audit of {options.log[-1].name}")
+    descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"written: {options.output}")
     return 0
 
 

@@ -93,6 +93,7 @@ class Session:
         self._say(f"WSGI  https://localhost:{wsgi}   the same stack around the same API")
         self._say(f"HTTP  http://localhost:{http}    redirects, or refuses what must not travel so")
         self._say(f"Audit {self._audit_file}")
+        self._say(f"      ringwall audit report {self._audit_file}   writes a page about it")
         if self._preset == "browser":
             self._say(
                 f"\nOpen https://localhost:{https}/ in a browser: it will warn of a certificate"
