@@ -23,7 +23,7 @@ from .lab import Lab, laboratory
 from .layers import INTERFACES, bare_app, pairs
 
 BUDGET = Path(__file__).with_name("budget.json")
-TOLERANCE = 1.10
+TOLERANCE = 1.15
 REQUESTS = 200
 
 
