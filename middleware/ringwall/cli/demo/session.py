@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from ...audit import Audit
 from .api import asgi_api, wsgi_api
 from .credentials import Issuer, make_api_keys, make_certificate
 from .servers import Servers, free_ports
@@ -39,6 +41,7 @@ class Session:
         self._audit_file = folder / "audit.jsonl"
         self._ports = free_ports(3) if port is None else [port, port + 1, port + 2]
         self._servers = Servers()
+        self._closing = ExitStack()
 
     def __enter__(self) -> Session:
         https, wsgi, http = self._ports
@@ -53,6 +56,9 @@ class Session:
         stack = make_stack(
             self._audit_file, issuer.keys, key_file, https, http, preset=self._preset
         )
+        # Closed before its folder goes.
+        audits = (layer for layer in stack.layers if isinstance(layer, Audit))
+        self._closing.callback(next(audits).close)
         self._say("3/3  starting the servers")
         try:
             walled = stack.asgi(asgi_api)
@@ -76,6 +82,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self._servers.__exit__(kind, error, trace)
+        self._closing.close()
 
     @property
     def ports(self) -> list[int]:
