@@ -273,6 +273,15 @@ def test_files_behind_references_are_found() -> None:
         )
 
 
+@pytest.mark.parametrize("interface", INTERFACES)
+def test_a_range_of_images_means_no_drawing_that_runs_scripts(interface: str) -> None:
+    svg = file("cover", "a.svg", b"<svg onload=alert(1)>", "image/svg+xml")
+    for kind, called in (("image/*", False), ("image/svg+xml", True)):
+        schema = {"properties": {"cover": {"contentMediaType": kind}}}
+        layer = BodyValidation({"POST /v1/orders": schema}, media_types=["multipart/form-data"])
+        assert ask(layer, interface, form(svg), headers=[TYPE]).called is called
+
+
 def test_openapi_says_by_encoding_what_a_file_may_be() -> None:
     content = {
         "schema": {

@@ -78,6 +78,15 @@ def is_safe_name(name: str) -> bool:
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+def is_markup(media_type: str) -> bool:
+    """Whether browsers take a type apart, and may run what is in it.
+
+    >>> is_markup("image/svg+xml"), is_markup("image/png")
+    (True, False)
+    """
+    return bool(_MARKED_UP.match(media_type))
+
+
 def is_what_it_says(media_type: str, data: bytes) -> bool:
     """Whether the first bytes can be those of the declared media type.
 
@@ -88,9 +97,9 @@ def is_what_it_says(media_type: str, data: bytes) -> bool:
     if signatures is not None:
         return any(data.startswith(bytes_, offset) for offset, bytes_ in signatures)
     if media_type.startswith(("image/", "audio/", "video/")) and _MARKUP.match(data[:512]):
-        return bool(_MARKED_UP.match(media_type))
+        return is_markup(media_type)
     if media_type.startswith("text/"):
-        if b"\0" in data or (_MARKUP.match(data[:512]) and not _MARKED_UP.match(media_type)):
+        if b"\0" in data or (_MARKUP.match(data[:512]) and not is_markup(media_type)):
             return False
         try:
             data.decode("utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
-from .._files import UploadedFile, is_safe_name, is_what_it_says
+from .._files import UploadedFile, is_markup, is_safe_name, is_what_it_says
 from .._media import media_type, parameter
 from .._multipart import Part, parse_multipart
 from .._options import Options
@@ -97,7 +97,10 @@ def _file(part: Part, filename: str, rule: _FileRule, rules: dict[str, _FileRule
     told = part.content_type
     kind = media_type(told) if told is not None else b"application/octet-stream"
     declared = "" if kind is None else kind.decode("ascii")
-    if rule.types and rule.types.isdisjoint((declared, declared.partition("/")[0] + "/*")):
+    named = {declared}
+    if not is_markup(declared):  # `image/*` shall not mean a drawing that runs scripts
+        named.add(declared.partition("/")[0] + "/*")
+    if rule.types and rule.types.isdisjoint(named):
         shown = ", ".join(sorted(rule.types))
         raise _wrong(part.name, rules, "contentMediaType", f"Must be a file of {shown}.")
     if not declared or not is_what_it_says(declared, part.data):
