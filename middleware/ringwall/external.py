@@ -227,8 +227,10 @@ def extauthz(stack: Stack, *, dialect: str, prefix: str = "") -> ExternalAuthori
     Parameters:
         stack: its layers judge the original request; none may read bodies.
         dialect: "nginx" (set `X-Original-Method $request_method` and `X-Original-URI $request_uri`
-            with `proxy_set_header`), "traefik" (leave `trustForwardHeader` false), "caddy", or
-            "envoy" (with `failure_mode_allow: false`). It is never guessed.
+            with `proxy_set_header`; where the app serves websockets, also `Upgrade $http_upgrade`,
+            without which nginx hides that it is asked for one), "traefik" (leave
+            `trustForwardHeader` false), "caddy", or "envoy" (with
+            `failure_mode_allow: false`). It is never guessed.
         prefix: for Envoy its `path_prefix`.
 
     Returns:
