@@ -25,9 +25,9 @@ class Call(Generic[T]):
         aio: Callable[..., Awaitable[T]] | None,
         *args: Any,
     ) -> None:
-        self.sync = sync
-        self.aio = aio
-        self.args = args
+        self.sync: Callable[..., T] | None = sync
+        self.aio: Callable[..., Awaitable[T]] | None = aio
+        self.args: tuple[Any, ...] = args
 
 
 Pending: TypeAlias = Generator[Call[Any], Any, T]

@@ -62,9 +62,9 @@ class Response:
             pairs += ((b"content-length", b"%d" % len(body)),)
         for name, value in pairs:
             check_header(name, value)
-        self.status = status
-        self.headers = pairs
-        self.body = body
+        self.status: int = status
+        self.headers: tuple[Header, ...] = pairs
+        self.body: bytes = body
 
     def __repr__(self) -> str:
         return f"<Response {self.status}>"

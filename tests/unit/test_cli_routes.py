@@ -19,6 +19,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
     pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:DeprecationWarning"),
+    # Namespaces as an older setuptools declares them.
+    pytest.mark.filterwarnings(
+        "ignore:Deprecated call to `pkg_resources.declare_namespace:DeprecationWarning"
+    ),
 ]
 KNOWN = [name for name in HOSTS if name not in ("pyramid", "bottle")]
 ORDER = allow("GET", "/v1/orders/{order_id:int}")

@@ -8,7 +8,7 @@ request: it is counted and recorded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .._exchange import Decision, Exchange
@@ -66,7 +66,7 @@ class Boundary:
     """
 
     layers: tuple[Layer, ...] = ()
-    canonical_address = staticmethod(canonical_address)
+    canonical_address: Callable[[str | None], str | None] = staticmethod(canonical_address)
 
     def __init__(
         self, proxies: TrustedProxies | None = None, relax: Iterable[str] = frozenset()
@@ -74,7 +74,9 @@ class Boundary:
         self.proxies = proxies
         # Hosts that were seen and are well-formed, for the adapters: one look-up for most requests.
         self.known_hosts: dict[bytes | None, Host] = {}
-        self.wants = frozenset({b"host"}) | (proxies.wants if proxies else frozenset())
+        self.wants: frozenset[bytes] = frozenset({b"host"}) | (
+            proxies.wants if proxies else frozenset()
+        )
         self._path_is_plain = PathCheck(relax)
 
     def derive(self, exchange: Exchange) -> None:

@@ -88,7 +88,9 @@ class TrustedProxies:
         self._read = self._x_forwarded if headers == "x-forwarded" else self._forwarded
         self.tells_host = host
         self._withheld = withheld(headers, host)
-        self.wants = _WANTS[headers] if host else _WANTS[headers] - {b"x-forwarded-host"}
+        self.wants: frozenset[bytes] = (
+            _WANTS[headers] if host else _WANTS[headers] - {b"x-forwarded-host"}
+        )
 
     def __repr__(self) -> str:
         return f"<TrustedProxies {len(self._networks) + self._unix}>"

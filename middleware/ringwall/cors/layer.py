@@ -77,9 +77,9 @@ class CORS(Layer):
     """
 
     name = "cors"
-    wants = ASKED | {b"origin", b"upgrade"}
-    sets = GRANTS | {VARY[0]}
-    inside = frozenset({"https"})
+    wants: frozenset[bytes] = ASKED | {b"origin", b"upgrade"}
+    sets: frozenset[bytes] = GRANTS | {VARY[0]}
+    inside: frozenset[str] = frozenset({"https"})
 
     def __init__(
         self,

@@ -41,8 +41,10 @@ class Origins:
 
     def __init__(self, entries: Iterable[str], parameter: str) -> None:
         parsed = [parse_origin(entry, parameter) for entry in entries]
-        self.exact = frozenset(origin for origin in parsed if b"://*." not in origin)
-        self.patterns = frozenset(parsed) - self.exact
+        self.exact: frozenset[bytes] = frozenset(
+            origin for origin in parsed if b"://*." not in origin
+        )
+        self.patterns: frozenset[bytes] = frozenset(parsed) - self.exact
 
     def __contains__(self, origin: bytes) -> bool:
         return origin in self.exact or self.is_subdomain(origin)

@@ -143,7 +143,7 @@ class SecurityHeaders(Layer):
         overridden = sent_headers(override, pieces)
         removed = removable(remove, pieces)
 
-        self.constant_headers = tuple(
+        self.constant_headers: tuple[Header, ...] = tuple(
             (name, parts[0])
             for name, parts in pieces.items()
             if len(parts) == 1 and name not in overridden
@@ -158,7 +158,7 @@ class SecurityHeaders(Layer):
         self._touched = removed | overridden | self._kept
         if cookies is not None:
             self._touched |= {b"set-cookie"}
-        self.sets = self._touched
+        self.sets: frozenset[bytes] = self._touched
 
         # The compiler takes hooks from the instance: what is not configured costs nothing.
         if self._policies:
@@ -166,7 +166,7 @@ class SecurityHeaders(Layer):
         if self._policies or overridden:
             self.__dict__["on_response"] = self._rewrite_and_set
         elif self._touched:
-            self.edits_only = self._touched
+            self.edits_only: frozenset[bytes] | None = self._touched
             self.__dict__["on_response"] = self._rewrite
 
     def __repr__(self) -> str:

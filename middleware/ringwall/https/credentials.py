@@ -38,8 +38,12 @@ class Credentials:
         if isinstance(names, (str, bytes)):
             raise ConfigurationError(f"credentials= takes a list: credentials=[{names!r}]")
         found = [_checked(name) for name in names]
-        self.headers = frozenset(name for name in found if not name.startswith(b"?"))
-        self.parameters = frozenset(name[1:] for name in found if name.startswith(b"?"))
+        self.headers: frozenset[bytes] = frozenset(
+            name for name in found if not name.startswith(b"?")
+        )
+        self.parameters: frozenset[bytes] = frozenset(
+            name[1:] for name in found if name.startswith(b"?")
+        )
 
     def sent(self, exchange: Exchange) -> bool:
         """Whether one of the headers or parameters is there, and not empty."""

@@ -40,12 +40,12 @@ class AllowList:
     """
 
     def __init__(self, hosts: Iterable[str] | AnyHost) -> None:
-        self.everyone = isinstance(hosts, AnyHost)
+        self.everyone: bool = isinstance(hosts, AnyHost)
         parsed = [] if isinstance(hosts, AnyHost) else [_parse(entry) for entry in _listed(hosts)]
         # Names that are right with any port: what the request path looks up first.
-        self.names = frozenset(host.name for host in parsed if host.port is None)
+        self.names: frozenset[str] = frozenset(host.name for host in parsed if host.port is None)
         self._ports = frozenset((host.name, host.port) for host in parsed)
-        self.only_names = not self.everyone and not any(host.is_ip for host in parsed)
+        self.only_names: bool = not self.everyone and not any(host.is_ip for host in parsed)
 
     def allows(self, name: str, port: int) -> bool:
         """Whether this host, by its name as `Host` has it and its effective port, is ours."""

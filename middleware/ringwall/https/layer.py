@@ -115,20 +115,20 @@ class HTTPS(Layer):
         read = NAVIGATION if redirect == "browsers" else frozenset[bytes]()
         # A cached redirect must not answer those that are refused.
         self._vary: tuple[Header, ...] = ((b"vary", b", ".join(sorted(read))),) if read else ()
-        self.wants = self._credentials.headers | read | {b"upgrade"}
-        self.by_path = bool(self._exempt)
+        self.wants: frozenset[bytes] = self._credentials.headers | read | {b"upgrade"}
+        self.by_path: bool = bool(self._exempt)
         self._hsts = b""
         # The compiler takes hooks from the instance: what is not configured costs nothing.
         if hsts is None:
             self.on_response = super().on_response  # type: ignore[method-assign]
         else:
-            self.sets = frozenset({HSTS_NAME})
+            self.sets: frozenset[bytes] = frozenset({HSTS_NAME})
             self._hsts = hsts.header[1]
             if self._hosts.only_names and not self._exempt:
                 # Whatever passes this layer is secure and has a name: only an app that has a
                 # policy of its own, or two, leaves something to do.
-                self.constant_headers = (hsts.header,)
-                self.edits_only = self.sets
+                self.constant_headers: tuple[Header, ...] = (hsts.header,)
+                self.edits_only: frozenset[bytes] | None = self.sets
                 self.on_response = self._leave_one  # type: ignore[method-assign]
 
     def __repr__(self) -> str:

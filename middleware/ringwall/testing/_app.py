@@ -56,11 +56,11 @@ class SampleApp:
         error: BaseException | None = None,
     ) -> None:
         self.status = status
-        self.headers = tuple(headers)
-        self.chunks = tuple(chunks)
+        self.headers: tuple[Header, ...] = tuple(headers)
+        self.chunks: tuple[bytes, ...] = tuple(chunks)
         self.reads = reads
         self.fails = fails
-        self.error = error or RuntimeError("the app failed")
+        self.error: BaseException = error or RuntimeError("the app failed")
         self.seen: list[Seen] = []
 
     def __repr__(self) -> str:

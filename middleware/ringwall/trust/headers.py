@@ -85,7 +85,7 @@ class IdentityHeaders(Layer):
         self._twins = Concealment(headers=twins) if twins else None
         self._single = frozenset(n.encode("ascii") for n in lowered if not _LIST.search(n))
         if networks:
-            self.wants = self._single
+            self.wants: frozenset[bytes] = self._single
 
     def on_request(self, exchange: Exchange) -> Verdict:
         if not self._peers.trusts(exchange.peer):

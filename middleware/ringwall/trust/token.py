@@ -42,7 +42,7 @@ class InternalToken(Layer):
     """
 
     name = "internal-token"
-    inside = frozenset({"authentication"})
+    inside: frozenset[str] = frozenset({"authentication"})
 
     def __init__(
         self,
