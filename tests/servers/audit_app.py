@@ -9,7 +9,7 @@ from typing import Any
 
 from ringwall import Audit, Layer, Stack
 from ringwall._exchange import Decision
-from ringwall.audit import JSONLinesSink, close_on_sigterm
+from ringwall.audit import JSONLinesSink, QueuedSink, Sink, close_on_sigterm
 from ringwall.problem import problem
 
 _NO = problem(403, "No.", code="forbidden")
@@ -38,12 +38,14 @@ class Broken(Layer):
         return None
 
 
-sink = JSONLinesSink(
+sink: Sink = JSONLinesSink(
     os.environ["RINGWALL_TEST_AUDIT"],
     key=os.environ["RINGWALL_TEST_KEY"],
     checkpoint_every=40,
     rotate_size=60_000,
 )
+if "RINGWALL_TEST_QUEUE" in os.environ:
+    sink = QueuedSink(sink)
 close_on_sigterm()  # uvicorn ends by that signal
 stack = Stack(Audit(sink), Gate(), Broken())
 

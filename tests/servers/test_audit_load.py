@@ -70,6 +70,8 @@ def test_every_request_has_exactly_one_record(tmp_path: Path, name: str) -> None
         "RINGWALL_TEST_KEY": str(tmp_path / "key"),
         "PYTHONPATH": str(HERE),
     }
+    if name == "gunicorn-preload":
+        environment["RINGWALL_TEST_QUEUE"] = "1"
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, *(word.format(port) for word in SERVERS[name])],
@@ -108,11 +110,6 @@ def test_every_request_has_exactly_one_record(tmp_path: Path, name: str) -> None
         "/ok": "success", "/refused": "denied", "/crash": "error", "/bug": "error",
         "/half": "error", "/stream": "success", "/slow": "success",
     }  # fmt: skip
-    events = [
-        event
-        for file in segments(path)
-        for event in ("start", "stop")
-        if f'"event":"{event}"' in file.read_text()
-    ]
-    assert {"start", "stop"} == set(events)
+    text = "".join(file.read_text() for file in segments(path))
+    assert text.count('"event":"stop"') == text.count('"event":"start"') > 0
     assert result.unsigned == 0  # the last one to leave signs

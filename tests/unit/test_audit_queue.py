@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ringwall import Audit
 from ringwall._errors import ConfigurationError
 from ringwall.audit import JSONLinesSink, QueuedSink
 from ringwall.audit import queued as queued_module
+from ringwall.audit._lifetime import close_all
 from ringwall.audit._segments import segments
 from ringwall.audit.queued import QueueFull
 from ringwall.audit.verify import read_lines, verify
@@ -225,3 +228,47 @@ def test_what_cannot_work_is_told_at_construction(options: Any, said: str) -> No
         QueuedSink(Lines(), **options)
     with pytest.raises(ConfigurationError, match="takes a sink"):
         QueuedSink("audit.jsonl")  # type: ignore[arg-type]
+
+
+SCRIPT = """
+import sys
+from ringwall import Audit
+from ringwall.audit import JSONLinesSink, QueuedSink
+
+audits = []
+for path in sys.argv[1:]:
+    inner = QueuedSink(JSONLinesSink(path))
+    audits.append(Audit(QueuedSink(inner), copies=[JSONLinesSink(path + ".copy")]))
+    audits.append(Audit(inner))  # one sink for two stacks
+for audit in audits:
+    audit.event("configuration")
+"""
+
+
+def test_last_words_reach_every_file_at_exit(tmp_path: Path) -> None:
+    """In a process of its own, at its normal end, behind queues: what was made last is closed
+    first. Many, because a wrong order may be right by chance."""
+    paths = [str(tmp_path / f"{n}.jsonl") for n in range(8)]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *paths], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    for path in paths:
+        assert Path(path).read_text().count('"event":"stop"') == 2
+        assert Path(path + ".copy").read_text().count('"event":"stop"') == 1
+
+
+def test_a_sink_is_closed_once() -> None:
+    class Once(Lines):
+        def close(self) -> None:
+            assert not self.closed
+            super().close()
+
+    sink = Once()
+    audit = Audit(sink)
+    audit.event("configuration")
+    audit.close()
+    audit.close()
+    close_all()
+    assert sink.closed
+    assert len(sink.life) == 2

@@ -189,6 +189,23 @@ def test_a_file_that_cannot_be_opened_anew_keeps_the_old_one(
     assert caplog.messages == ["the audit file cannot be opened anew: No such file or directory"]
 
 
+def test_a_file_whose_folder_is_gone_takes_no_records(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What would be written to it could be read by nobody."""
+    path, clock = tmp_path / "logs" / "audit.jsonl", Clock()
+    path.parent.mkdir()
+    audit = Audit(JSONLinesSink(path, clock=clock))
+    audit.event("configuration")
+    path.unlink()
+    path.parent.rmdir()
+    clock.now = 1.0
+    audit.close()
+    assert caplog.messages == ["the end of the audit was not recorded: FileNotFoundError"]
+    audit.event("configuration")
+    assert audit.lost == 1
+
+
 def test_rotation_closes_the_old_file(tmp_path: Path) -> None:
     path, clock = tmp_path / "audit.jsonl", Clock()
     sink = JSONLinesSink(path, clock=clock)
@@ -270,6 +287,7 @@ def test_fsync_is_a_choice(
     sink.flush()
     sink.flush()
     assert len(synced) == (2 if fsync != "never" else 0)
+    sink.write(b'{"n":4}')
     sink.close()
     assert len(synced) == times
 

@@ -39,6 +39,11 @@ class Checkpoints:
         self._tell = _witness(witness)
         self._untold: list[bytes] = []
 
+    @property
+    def sign(self) -> bool:
+        """Whether there is a key."""
+        return self._key is not None
+
     def is_due(self, chain: Chain) -> bool:
         """Whether what is there should be signed now."""
         if self._key is None or not chain.unsigned:

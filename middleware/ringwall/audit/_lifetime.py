@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
 import os
 import signal
@@ -20,29 +21,45 @@ class Living(Protocol):
     def renew(self) -> None: ...
 
 
-_living: dict[int, weakref.WeakSet[Living]] = {0: weakref.WeakSet(), 1: weakref.WeakSet()}
+class Speaking(Living, Protocol):
+    """Something with a last word, which raises nothing."""
+
+    def stop(self) -> None: ...
 
 
-def watch(thing: Living, *, order: int) -> None:
-    """Call `renew` in a forked child and `close` at exit; those of order 0 come first."""
-    _living[order].add(thing)
+_ages = itertools.count()
+_sinks: weakref.WeakValueDictionary[int, Living] = weakref.WeakValueDictionary()
+_recorders: weakref.WeakSet[Speaking] = weakref.WeakSet()
+
+
+def watch_sink(sink: Living) -> None:
+    """Call `renew` in a forked child and `close` at exit. What was made last is closed first: it
+    may hand on to what was made before it, as a queue does to its sink."""
+    _sinks[next(_ages)] = sink
+
+
+def watch_recorder(recorder: Speaking) -> None:
+    """As above. It has its last word before, and closes what is left after all sinks: several
+    recorders may share one."""
+    _recorders.add(recorder)
 
 
 def renew_all() -> None:
     """In a forked child: locks may be held by threads that are not there any more."""
-    for order in _living:
-        for thing in list(_living[order]):
-            thing.renew()
+    for thing in [*_recorders, *_sinks.values()]:
+        thing.renew()
 
 
 def close_all() -> None:
     """At exit, before the interpreter takes modules apart."""
-    for order in _living:
-        for thing in list(_living[order]):
-            try:
-                thing.close()
-            except Exception as error:  # noqa: BLE001  the others are to be closed, too
-                logger.error("%r was not closed: %s", thing, type(error).__name__)
+    recorders = list(_recorders)
+    for recorder in recorders:
+        recorder.stop()
+    for thing in [*(sink for _, sink in sorted(_sinks.items(), reverse=True)), *recorders]:
+        try:
+            thing.close()
+        except Exception as error:  # noqa: BLE001  the others are to be closed, too
+            logger.error("%r was not closed: %s", thing, type(error).__name__)
 
 
 def close_on_sigterm() -> None:

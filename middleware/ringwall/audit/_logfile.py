@@ -97,7 +97,7 @@ class LogFile:
             look = fresh or self._clock() >= self._next_check
             segment.lock()
             try:
-                here = not look or segment.is_at(self._path) or not self._can_reopen(fresh)
+                here = not look or segment.is_at(self._path) or self._must_stay(segment, fresh)
                 self._catch_up(segment)
                 if here and not segment.rotated:
                     if segment.chain is None:
@@ -117,16 +117,22 @@ class LogFile:
             self._segment = None
         raise OSError("the audit file is replaced again and again")
 
-    def _can_reopen(self, fresh: bool) -> bool:
-        """Whether a new file can take the place of one that was moved away."""
+    def _must_stay(self, segment: Segment, fresh: bool) -> bool:
+        """Whether no new file can take the place of one that was moved away.
+
+        Raises:
+            OSError: nor does anybody find the old one any more.
+        """
         if not fresh:
             try:
                 Segment(self._path)
             except OSError as error:
+                if segment.is_deleted():
+                    raise
                 # The old file still takes records: better there than nowhere.
                 logger.error("the audit file cannot be opened anew: %s", error.strerror)
-                return False
-        return True
+                return True
+        return False
 
     def _catch_up(self, segment: Segment) -> None:
         segment.catch_up()

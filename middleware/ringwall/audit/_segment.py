@@ -69,6 +69,10 @@ class Segment:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
+    def is_deleted(self) -> bool:
+        """Whether the file has no name any more: what is written to it is gone with the process."""
+        return os.fstat(self._fd).st_nlink == 0
+
     def lock(self) -> None:
         """Wait until no other process writes. The kernel frees the lock of one that dies."""
         if fcntl is not None:  # pragma: no branch

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from .._errors import ConfigurationError, did_you_mean
 from ._checkpoints import Checkpoints
-from ._lifetime import watch
+from ._lifetime import watch_sink
 from ._logfile import LogFile
 from ._retention import Rotation
 from ._segment import Segment
@@ -104,7 +104,7 @@ class JSONLinesSink(SerialSink):
             ) from error
         self._unsynced = None
         super().__init__()
-        watch(self, order=1)
+        watch_sink(self)
 
     def __repr__(self) -> str:
         return f"<JSONLinesSink {str(self._path)!r}>"
@@ -123,17 +123,18 @@ class JSONLinesSink(SerialSink):
     def close(self) -> None:
         """Sign and sync what is left. A write that is under way in another thread ends first."""
         with self._lock:
-            log = self._log
             if self._closed:
                 return
             try:
-                if log.chain is not None:
-                    self._checkpoints.hurry()
-                    self._next_sync = 0.0
-                    self._append(())
+                self._checkpoints.hurry()
+                self._next_sync = 0.0
+                if self._checkpoints.sign and self._log.chain is not None:
+                    self._append(())  # lines of processes that were killed, too
+                elif self._unsynced is not None:
+                    self._sync(self._unsynced)
             finally:
                 self._closed = True
-                log.detach()
+                self._log.detach()
 
     def _append(self, records: Sequence[bytes]) -> None:
         raise_if_closed(self._closed)

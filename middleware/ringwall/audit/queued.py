@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from .._errors import ConfigurationError, did_you_mean
-from ._lifetime import watch
+from ._lifetime import watch_sink
 from ._serial import raise_if_closed
 from .sink import Sink
 
@@ -91,7 +91,7 @@ class QueuedSink:
         self._timeout = timeout
         self._closed = False
         self.renew()
-        watch(self, order=0)
+        watch_sink(self)
 
     def __repr__(self) -> str:
         return f"<QueuedSink {self._sink!r}>"

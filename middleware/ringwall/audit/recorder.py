@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._version import __version__
-from ._lifetime import watch
+from ._lifetime import watch_recorder
 from .canonical import canonical
 from .queued import QueuedSink
 from .record import VERSION, timestamp
@@ -54,8 +54,9 @@ class Recorder:
         )
         self._about = about
         self._wall_clock = wall_clock
+        self._closed = False
         self.renew()
-        watch(self, order=0)
+        watch_recorder(self)
 
     def renew(self) -> None:
         """Begin as a process of its own: another writer, with no loss of its own yet, and a lock
@@ -108,17 +109,25 @@ class Recorder:
         if first:  # the message of the exception may hold a secret
             logger.error("the audit sink failed with %s; records are lost", type(error).__name__)
 
+    def stop(self) -> None:
+        """Say that this is the end, once."""
+        if self.sink is None or not self._started:
+            return
+        self._started = False
+        record = self._event("stop", {})
+        try:
+            self.sink.write(record)
+        except Exception as error:  # noqa: BLE001  nobody is left to tell
+            logger.error("the end of the audit was not recorded: %s", type(error).__name__)
+        self._copy(record)
+
     def close(self) -> None:
-        """Say that this is the end, and close the sinks."""
+        """Say that this is the end, and close the sinks, once."""
+        self.stop()
+        if self._closed:
+            return
+        self._closed = True
         if self.sink is not None:
-            if self._started:
-                self._started = False
-                record = self._event("stop", {})
-                try:
-                    self.sink.write(record)
-                except Exception as error:  # noqa: BLE001  nobody is left to tell
-                    logger.error("the end of the audit was not recorded: %s", type(error).__name__)
-                self._copy(record)
             self.sink.close()
         for copy in self._copies:
             copy.close()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
 from ._checkpoints import Checkpoints
-from ._lifetime import watch
+from ._lifetime import watch_sink
 from ._serial import SerialSink, raise_if_closed
 from .chain import Chain, Damaged
 from .keys import SigningKey
@@ -88,7 +88,7 @@ class SQLiteSink(SerialSink):
             raise ConfigurationError(
                 f"cannot open the audit database {str(self._path)!r} ({type(error).__name__})"
             ) from None
-        watch(self, order=1)
+        watch_sink(self)
 
     def __repr__(self) -> str:
         return f"<SQLiteSink {str(self._path)!r}>"
