@@ -30,7 +30,9 @@ class PrincipalUser:
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
-        self.pk = self.id = self.username = principal.subject
+        self.pk: str = principal.subject
+        self.id: str = self.pk
+        self.username: str = self.pk
 
     def __str__(self) -> str:
         return self.username

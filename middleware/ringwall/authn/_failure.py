@@ -30,8 +30,8 @@ class Failure:
         error: Error | None = "invalid_token",
         status: Literal[400, 401, 503] = 401,
     ) -> None:
-        self.code = code
-        self.detail = detail
+        self.code: str = code
+        self.detail: str = detail
         self.error = error
         self.status = status
 

@@ -70,9 +70,9 @@ class KeySet:
             if key.kid is not None:
                 by_kid[key.kid] = (*by_kid.get(key.kid, ()), key)
         self._by_kid = by_kid
-        self.algorithms = algorithms
+        self.algorithms: frozenset[str] = algorithms
         self.memo: dict[bytes, tuple[Header, Verify]] = {}
-        self.skipped = tuple(skipped)
+        self.skipped: tuple[str, ...] = tuple(skipped)
 
     def __repr__(self) -> str:
         return f"<KeySet of {len(self._all)}>"

@@ -27,7 +27,7 @@ class KeySource:
     """
 
     keys: KeySet | None
-    colours = frozenset({"asgi", "wsgi"})
+    colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 
     def __init__(self, keys: KeySet | None) -> None:
         self.keys = keys

@@ -66,12 +66,13 @@ class TokenScheme(Scheme):
             if not isinstance(mtls, MutualTLS):
                 raise ConfigurationError("mtls takes MutualTLS(), or MutualTLS(header=...)")
             self._mtls = mtls
-            self.wants, self.wants_tls = self.wants | mtls.wants, mtls.wants_tls
-            self.failures = (*self.failures, *MutualTLS.failures)
+            self.wants: frozenset[bytes] = self.wants | mtls.wants
+            self.wants_tls: bool = mtls.wants_tls
+            self.failures: tuple[Failure, ...] = (*self.failures, *MutualTLS.failures)
         if denylist is not None:
             self._revocation = Revocation(denylist)
             self.failures = (*self.failures, *Revocation.failures)
-            self.colours &= self._revocation.colours
+            self.colours: frozenset[str] = self.colours & self._revocation.colours
 
 
 def _refuse_bound(found: Principal | Bound) -> Found:

@@ -80,7 +80,7 @@ class APIKey(Scheme):
     """
 
     name = "ApiKey"
-    failures = (BAD_KEY, EXPIRED, NOT_YET, REVOKED_KEY, STORE_UNAVAILABLE)
+    failures: tuple[Failure, ...] = (BAD_KEY, EXPIRED, NOT_YET, REVOKED_KEY, STORE_UNAVAILABLE)
 
     def __init__(
         self,
@@ -98,14 +98,16 @@ class APIKey(Scheme):
         if sum(place is not None for place in (header, query, cookie)) > 1:
             raise ConfigurationError("a key lies in one place: header=, query= or cookie=")
         if header is not None:
-            self.header = header_name(header, "Authorization: ApiKey <key>")
-            self.parameters = (("header", header.lower()),)
+            self.header: bytes | None = header_name(header, "Authorization: ApiKey <key>")
+            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
         if query is not None:
-            self.query = _warned("query", query, "URLs stay in logs, histories and Referer")
+            self.query: str | None = _warned(
+                "query", query, "URLs stay in logs, histories and Referer"
+            )
             self.parameters = (("query", query),)
         if cookie is not None:
             danger = "browsers send it along with requests that other sites cause"
-            self.cookie = _warned("cookie", cookie, danger)
+            self.cookie: str | None = _warned("cookie", cookie, danger)
             self.parameters = (("cookie", cookie),)
         at_least("cache_ttl", cache_ttl, 0)
         at_least("cache_size", cache_size, 0)
@@ -125,7 +127,7 @@ class APIKey(Scheme):
         self._recent = Recent(cache_size, cache_ttl)
         if not self._immediate:
             self.authenticate = self._authenticate_remotely  # type: ignore[method-assign]
-            self.colours = frozenset(
+            self.colours: frozenset[str] = frozenset(
                 colour
                 for colour, port in (("wsgi", self._find), ("asgi", self._afind))
                 if port is not None

@@ -88,7 +88,7 @@ class Authentication(Layer):
     """
 
     name = "authentication"
-    inside = frozenset({"https", "cors"})  # preflights carry no credentials
+    inside: frozenset[str] = frozenset({"https", "cors"})  # preflights carry no credentials
 
     def __init__(
         self,
@@ -118,8 +118,8 @@ class Authentication(Layer):
         if isinstance(resource, str):
             resource = ProtectedResource(resource)
         self._metadata_path = None if resource is None else resource.path
-        self.by_path = bool(self._exact or self._below or resource)
-        self.wants = frozenset(
+        self.by_path: bool = bool(self._exact or self._below or resource)
+        self.wants: frozenset[bytes] = frozenset(
             (
                 *((b"authorization",) if by_name else ()),
                 *by_header,
@@ -127,12 +127,14 @@ class Authentication(Layer):
                 *(want for scheme in schemes for want in scheme.wants),
             )
         )
-        self.wants_tls = any(scheme.wants_tls for scheme in schemes)
-        self.sets = frozenset().union(*(scheme.sets for scheme in schemes))
+        self.wants_tls: bool = any(scheme.wants_tls for scheme in schemes)
+        self.sets: frozenset[bytes] = frozenset().union(*(scheme.sets for scheme in schemes))
         self._telling = tuple(scheme.answer_headers for scheme in schemes if scheme.sets)
         if not self._telling:
             self.on_response = super().on_response  # type: ignore[method-assign]
-        self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
+        self.colours: frozenset[str] = frozenset({"asgi", "wsgi"}).intersection(
+            *(s.colours for s in schemes)
+        )
         if not self.colours:
             raise ConfigurationError(
                 "one scheme works under ASGI only and another under WSGI only: their ports lack"

@@ -88,10 +88,10 @@ class Basic(Scheme):
     """
 
     name = "Basic"
-    parameters = (("charset", "UTF-8"),)  # RFC 7617 section 2.1
+    parameters: tuple[tuple[str, str], ...] = (("charset", "UTF-8"),)  # RFC 7617 section 2.1
     tells_error = False  # those of RFC 6750 are for tokens
     max_length = 1024
-    failures = (WRONG, MALFORMED_BASIC, BUSY, STORE_UNAVAILABLE)
+    failures: tuple[Failure, ...] = (WRONG, MALFORMED_BASIC, BUSY, STORE_UNAVAILABLE)
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Basic(Scheme):
             "users is a mapping of names to hashes made by hash_password(), or an object with"
             " find(user) for WSGI or async afind(user) for ASGI",
         )
-        self.colours = self._port.colours
+        self.colours: frozenset[str] = self._port.colours
         self._workers = Workers(parallel, waiting, timeout)
         self._right: BoundedCache[bool] = BoundedCache(cache_size)
         self._secret = secrets.token_bytes(32)

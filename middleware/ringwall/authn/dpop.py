@@ -127,18 +127,18 @@ class DPoP(Scheme):
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "DPoP") from None
         self._establish = inner.establish
-        self.max_length = inner.max_length
-        self.wants = inner.wants | {b"dpop"}
-        self.wants_tls = inner.wants_tls
-        self.parameters = (("algs", " ".join(sorted(allowed))),)
-        self.colours = inner.colours & self._used.colours
-        self.failures = (
+        self.max_length: int = inner.max_length
+        self.wants: frozenset[bytes] = inner.wants | {b"dpop"}
+        self.wants_tls: bool = inner.wants_tls
+        self.parameters: tuple[tuple[str, str], ...] = (("algs", " ".join(sorted(allowed))),)
+        self.colours: frozenset[str] = inner.colours & self._used.colours
+        self.failures: tuple[Failure, ...] = (
             *(*inner.failures, *_FAILURES),
             *(*proof_failures, *PROOF_CLAIM_FAILURES, *UsedProofs.failures),
         )
         if nonces is not None:
             # Section 8: an answer with a nonce should not be stored, or it is told again later.
-            self.sets = frozenset({b"dpop-nonce", b"cache-control"})
+            self.sets: frozenset[bytes] = frozenset({b"dpop-nonce", b"cache-control"})
 
     def __repr__(self) -> str:
         return "<DPoP>"

@@ -220,7 +220,9 @@ class Introspection(TokenScheme):
         self._introspect = getattr(self._port, "introspect", None)
         self._aintrospect = getattr(self._port, "aintrospect", None)
         ports = (("wsgi", self._introspect), ("asgi", self._aintrospect))
-        self.colours = frozenset(colour for colour, port in ports if port is not None)
+        self.colours: frozenset[str] = frozenset(
+            colour for colour, port in ports if port is not None
+        )
         if source is not None:
             self.colours &= source.colours
         if not self.colours:
@@ -229,12 +231,18 @@ class Introspection(TokenScheme):
                 " async aintrospect(token) for ASGI"
             )
         self._not_answered = _introspector.NotAnswered
-        self.issuers = frozenset({issuer} if issuer else ())
+        self.issuers: frozenset[str] = frozenset({issuer} if issuer else ())
         self.max_length = max_length
-        self.failures = (MALFORMED, TOO_LONG, _answers.INACTIVE, UNAVAILABLE, *CLAIM_FAILURES)
+        self.failures: tuple[Failure, ...] = (
+            MALFORMED,
+            TOO_LONG,
+            _answers.INACTIVE,
+            UNAVAILABLE,
+            *CLAIM_FAILURES,
+        )
         if header is not None:
-            self.header = header_name(header, "Authorization: Bearer <token>")
-            self.parameters = (("header", header.lower()),)
+            self.header: bytes | None = header_name(header, "Authorization: Bearer <token>")
+            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
         self._active: BoundedCache[Active] = BoundedCache(cache_size)
         self._refused: BoundedCache[tuple[float, Failure]] = BoundedCache(negative_cache_size)
         self._negative_ttl = negative_ttl

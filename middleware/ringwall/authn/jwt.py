@@ -143,11 +143,11 @@ class JWT(TokenScheme):
             scopes=scopes,
             roles=roles,
         )
-        self.issuers = self._policy.issuers
+        self.issuers: frozenset[str] = self._policy.issuers
         self._rule = min(self.issuers)
         if header is not None:
-            self.header = header_name(header, "Authorization: Bearer <token>")
-            self.parameters = (("header", header.lower()),)
+            self.header: bytes | None = header_name(header, "Authorization: Bearer <token>")
+            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
         at_least("max_length", max_length, 1)
         at_least("cache_size", cache_size, 0)
         at_least("cache_ttl", cache_ttl, 0)
@@ -177,14 +177,14 @@ class JWT(TokenScheme):
         self._too_long = _jws.TOO_LONG
         self._strict_json = _json.strict_json
         self._not_json = _json.NotJSON
-        self.failures = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
+        self.failures: tuple[Failure, ...] = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
 
         self.max_length = max_length
         self._cache: BoundedCache[Verified] = BoundedCache(cache_size)
         self._recent = self._cache.recent
         self._cache_ttl = cache_ttl
         self._clock = clock
-        self.colours = self._source.colours
+        self.colours: frozenset[str] = self._source.colours
         self._demand(denylist, mtls)
 
     def __repr__(self) -> str:

@@ -62,14 +62,14 @@ class MutualTLS:
     ringwall._errors.ConfigurationError: MutualTLS does not know the header 'x-client-cert'; did you mean 'client-cert'?
     """  # noqa: E501 - a message in full
 
-    failures = (WRONG_CERTIFICATE, BAD_CERTIFICATE)
+    failures: tuple[Failure, ...] = (WRONG_CERTIFICATE, BAD_CERTIFICATE)
 
     def __init__(
         self,
         *,
         header: Literal["client-cert", "ssl-client-cert", "x-forwarded-client-cert"] | None = None,
     ) -> None:
-        self.wants_tls = header is None
+        self.wants_tls: bool = header is None
         self.wants: frozenset[bytes] = frozenset()
         self._digest: Callable[[Exchange], bytes | None] = _of_server
         if header is not None:

@@ -70,8 +70,8 @@ class ProtectedResource:
         self._documentation = documentation
         self._members = dict(members or {})
         # Section 3.1: inserted between host and path, without a slash that ends the path.
-        self.path = _WELL_KNOWN + parts.path.rstrip("/")
-        self.url = f"{parts.scheme}://{parts.netloc}{self.path}"
+        self.path: str = _WELL_KNOWN + parts.path.rstrip("/")
+        self.url: str = f"{parts.scheme}://{parts.netloc}{self.path}"
 
     def __repr__(self) -> str:
         return f"<ProtectedResource {self._resource}>"

@@ -121,10 +121,10 @@ class WebSocketTickets(Scheme):
     name = "Ticket"
     # In the URL of a page it would be seen, sent on and used up by accident; there, a parameter of
     # this name is the app's own affair.
-    kinds = frozenset({"websocket"})
+    kinds: frozenset[str] = frozenset({"websocket"})
     conceals = True
     tells_error = False
-    failures = (BAD_TICKET, STORE_UNAVAILABLE)
+    failures: tuple[Failure, ...] = (BAD_TICKET, STORE_UNAVAILABLE)
 
     def __init__(
         self,
@@ -138,8 +138,8 @@ class WebSocketTickets(Scheme):
             raise ConfigurationError("lifetime is at most 300 seconds: a ticket lies in a URL")
         if not re.match(r"[A-Za-z0-9_-]+\Z", query):
             raise ConfigurationError("query= is one name of letters, digits, '-' and '_'")
-        self.query = query
-        self.parameters = (("query", query),)
+        self.query: str | None = query
+        self.parameters: tuple[tuple[str, str], ...] = (("query", query),)
         self._lifetime = lifetime
         if isinstance(store, str):
             from ._redis_tickets import RedisTickets

@@ -30,12 +30,12 @@ class Binding:
         only_load: LoadSpec | None,
         loads: list[Load],
     ) -> None:
-        self.template = template
-        self.positive = positive
-        self.roles = roles
-        self.clock = clock
-        self.only_load = only_load
-        self.loads = loads
+        self.template: Template = template
+        self.positive: bool = positive
+        self.roles: Roles = roles
+        self.clock: Callable[[], float] = clock
+        self.only_load: LoadSpec | None = only_load
+        self.loads: list[Load] = loads
 
     def negated(self) -> Binding:
         """The same inside of `~`."""

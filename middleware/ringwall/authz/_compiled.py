@@ -58,28 +58,28 @@ class CompiledRule:
     )  # fmt: skip
 
     def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
-        self.name = rule.name
-        self.source = rule
+        self.name: str = rule.name
+        self.source: Rule = rule
         self.binding: Binding | None = None
-        self.template = rule.template.text
-        self.methods = _expand(rule.methods)
-        self.public = rule.effect == "public"
-        self.shadow = rule.shadow
-        self.granted = granted(rule.name, "public" if self.public else "granted")
+        self.template: str = rule.template.text
+        self.methods: frozenset[str] = _expand(rule.methods)
+        self.public: bool = rule.effect == "public"
+        self.shadow: bool = rule.shadow
+        self.granted: PolicyDecision = granted(rule.name, "public" if self.public else "granted")
         # Credentials cannot help against a prohibition without a condition.
         hopeless = rule.effect == "forbid" and rule.condition is None
         self._refusal = 404 if rule.hide else 403
         status = self._refusal if hopeless else 401
-        self.anonymous = denied(rule.name, "unauthenticated", status)
+        self.anonymous: PolicyDecision = denied(rule.name, "unauthenticated", status)
         self._denials: dict[str, PolicyDecision] = {}
         self._overlooked: dict[PolicyDecision, PolicyDecision] = {}
         self.loads: tuple[Load, ...] = ()
         self.test: Test | None = None
         self._hints: tuple[tuple[Test, PolicyDecision], ...] = ()
-        self.static = Match(self, {}, self.template)
+        self.static: Match = Match(self, {}, self.template)
         self.reads: FieldList | None = None
         self.writes: FieldList | None = None
-        self.guards = rule.reads is not None or rule.writes is not None
+        self.guards: bool = rule.reads is not None or rule.writes is not None
         if rule.condition is not None or self.guards:
             loads: list[Load] = []
             self.binding = binding = Binding(

@@ -53,7 +53,8 @@ class Node:
     __slots__ = ("all", "elements", "leaf", "members")
 
     def __init__(self) -> None:
-        self.all = self.leaf = False
+        self.all: bool = False
+        self.leaf: bool = False
         self.members: dict[str, Node] = {}
         self.elements: Node | None = None
 

@@ -25,15 +25,15 @@ class Load:
     is_object = True
 
     def __init__(self, loader: Loader, sources: Mapping[str, Source]) -> None:
-        self.loader = loader
+        self.loader: Loader = loader
         self._names = tuple(sources)
         self._sources = tuple(sources.values())
         # The usual case, all ids in the path, takes a shorter way.
         self._path_names: tuple[str, ...] | None = None
         if all(isinstance(source, PathId) for source in self._sources):
             self._path_names = self._names
-        self.many = any(source.many for source in self._sources)
-        self.reads_body = any(source.reads_body for source in self._sources)
+        self.many: bool = any(source.many for source in self._sources)
+        self.reads_body: bool = any(source.reads_body for source in self._sources)
 
     def __repr__(self) -> str:
         return f"<Load {self.loader!r}>"

@@ -62,7 +62,7 @@ class Loader:
                 f"{name_of(function)} takes the principal, so the id alone cannot be the key of a"
                 " cache"
             )
-        self.cache = cache
+        self.cache: ObjectCache | None = cache
         # What it is known by: two loaders of one plain function share one read per request.
         self.identity: Any = self
 

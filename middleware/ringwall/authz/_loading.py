@@ -25,7 +25,7 @@ class LoadSpec:
     __slots__ = ("_ids", "loader")
 
     def __init__(self, given: Loader | Callable[..., Any], ids: Mapping[str, Source]) -> None:
-        self.loader = Loader.of(given)
+        self.loader: Loader = Loader.of(given)
         for name, source in ids.items():
             if name not in self.loader.parameters:
                 raise ConfigurationError(f"{self.loader!r} has no parameter {name!r}")

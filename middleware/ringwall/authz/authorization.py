@@ -76,7 +76,7 @@ class Authorization(Layer):
     """
 
     name = LAYER
-    inside = frozenset({"authentication", "cors"})
+    inside: frozenset[str] = frozenset({"authentication", "cors"})
     by_path = True
 
     def __init__(
@@ -104,12 +104,12 @@ class Authorization(Layer):
                 raise ConfigurationError(f"{name}={limit!r}: write a number of bytes")
         if streams not in ("pass", "refuse"):
             raise ConfigurationError(f"streams={streams!r} is unknown; use 'pass' or 'refuse'")
-        self.policy = policy
+        self.policy: Policy = policy
         self._match, self._decide = policy.rulebook.match, policy.decide
-        self.colours = policy.colours
+        self.colours: frozenset[str] = policy.colours
         if policy.reads_body:
-            self.wants = frozenset({b"content-type", b"content-length"})
-        self.replaces_body = policy.touches_bodies
+            self.wants: frozenset[bytes] = frozenset({b"content-type", b"content-length"})
+        self.replaces_body: bool = policy.touches_bodies
         if not policy.touches_bodies:
             # An unset hook costs nothing: the stack is not cut behind this layer.
             self.on_response_body = super().on_response_body  # type: ignore[method-assign]

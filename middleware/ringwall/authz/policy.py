@@ -70,7 +70,7 @@ class Policy:
         #: The hierarchy, for requirements at handlers.
         self.roles: Roles = roles if isinstance(roles, Roles) else Roles(roles)
         compiled = [(rule, CompiledRule(rule, self.roles, clock)) for rule in rules]
-        self.rulebook = Rulebook(compiled)
+        self.rulebook: Rulebook = Rulebook(compiled)
         self._loads = [load for _, ready in compiled for load in ready.loads]
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from .._errors import ConfigurationError, did_you_mean
 from .._template import Template, parse_template
 from ._condition import Condition, Predicate, as_condition
-from ._fields import Given, as_groups
+from ._fields import Fields, Given, as_groups
 
 # What `*` stands for. OPTIONS must be named, so that no preflight slips past; TRACE and CONNECT
 # are never let through.
@@ -47,15 +47,15 @@ class Rule:
         if not isinstance(shadow, bool):
             raise ConfigurationError(f"shadow={shadow!r}: write True or False")
         self.effect = effect
-        self.methods = _parse_methods(method)
+        self.methods: tuple[str, ...] = _parse_methods(method)
         self.template: Template = parse_template(path)
-        self.condition = None if condition is None else as_condition(condition)
-        self.hide = hide
-        self.shadow = shadow
-        self.reads = as_groups(reads, "reads")
-        self.writes = as_groups(writes, "writes")
-        self.strict = _is_refused("unreadable", unreadable)
-        self.strips = not _is_refused("unwritable", unwritable)
+        self.condition: Condition | None = None if condition is None else as_condition(condition)
+        self.hide: bool = hide
+        self.shadow: bool = shadow
+        self.reads: tuple[Fields, ...] | None = as_groups(reads, "reads")
+        self.writes: tuple[Fields, ...] | None = as_groups(writes, "writes")
+        self.strict: bool = _is_refused("unreadable", unreadable)
+        self.strips: bool = not _is_refused("unwritable", unwritable)
         guards = self.reads is not None or self.writes is not None
         if guards and not {"*", "WEBSOCKET"}.isdisjoint(self.methods):
             raise ConfigurationError(
@@ -63,7 +63,7 @@ class Rule:
                 " WEBSOCKET and '*'"
             )
         prefix = "forbid " if effect == "forbid" else ""
-        self.name = name or f"{prefix}{','.join(self.methods)} {path}"
+        self.name: str = name or f"{prefix}{','.join(self.methods)} {path}"
 
     def __repr__(self) -> str:
         return f"<Rule {self.effect} {','.join(self.methods)} {self.template.text}>"

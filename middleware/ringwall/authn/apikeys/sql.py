@@ -55,7 +55,9 @@ class SQLKeyStore:
         # Connections of asyncio belong to the event loop that made them.
         self._aengines: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
         ports = (("wsgi", self._engine), ("asgi", self._new_aengine))
-        self.colours = frozenset(colour for colour, port in ports if port is not None)
+        self.colours: frozenset[str] = frozenset(
+            colour for colour, port in ports if port is not None
+        )
 
     def __repr__(self) -> str:
         return "<SQLKeyStore>"

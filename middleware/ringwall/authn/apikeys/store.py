@@ -68,7 +68,7 @@ class MemoryStore:
             if record.id in self._records:
                 raise ConfigurationError(f"two API keys have the id {record.id}")
             self._records[record.id] = record
-        self.find = self._records.get
+        self.find: Callable[[str], APIKeyRecord | None] = self._records.get
 
     def __repr__(self) -> str:
         return f"<MemoryStore of {len(self._records)}>"
