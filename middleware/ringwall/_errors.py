@@ -11,7 +11,7 @@ class ConfigurationError(ValueError):
 
     >>> raise ConfigurationError("unknown algorithm 'RS265'" + did_you_mean("RS265", ["RS256"]))
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: unknown algorithm 'RS265'; did you mean 'RS256'?
+    ringwall.ConfigurationError: unknown algorithm 'RS265'; did you mean 'RS256'?
     """
 
 
@@ -22,6 +22,10 @@ class MissingDependency(ConfigurationError, ImportError):
         super().__init__(
             f"{needed_for} needs the package {module!r}; run: pip install 'ringwall[{extra}]'"
         )
+
+
+# Users read these names in tracebacks: the place they import them from.
+ConfigurationError.__module__ = MissingDependency.__module__ = "ringwall"
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

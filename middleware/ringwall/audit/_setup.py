@@ -64,11 +64,11 @@ def telemetry(
     trusted = _networks(trust_traceparent)
     try:
         from .telemetry import OpenTelemetry
-    except ModuleNotFoundError as error:
+    except ModuleNotFoundError:
         if tracer_provider is None and meter_provider is None:
             return NoTelemetry()
         argument = "meter_provider=" if tracer_provider is None else "tracer_provider="
-        raise MissingDependency("opentelemetry-api", "otel", f"Audit({argument})") from error
+        raise MissingDependency("opentelemetry-api", "otel", f"Audit({argument})") from None
     return OpenTelemetry(
         tracer_provider,
         meter_provider,

@@ -101,7 +101,7 @@ class JSONLinesSink(SerialSink):
             raise ConfigurationError(
                 f"cannot open the audit file {str(self._path)!r} ({error.strerror}); make its"
                 " directory and let the server's user write there"
-            ) from error
+            ) from None
         self._unsynced = None
         super().__init__()
         watch_sink(self)

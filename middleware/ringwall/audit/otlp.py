@@ -33,8 +33,8 @@ class OTelLogs:
             from opentelemetry import _logs
             from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
             from opentelemetry.trace.propagation import set_span_in_context
-        except ModuleNotFoundError as error:
-            raise MissingDependency("opentelemetry-api", "otel", "OTelLogs()") from error
+        except ModuleNotFoundError:
+            raise MissingDependency("opentelemetry-api", "otel", "OTelLogs()") from None
         if not callable(getattr(logger_provider, "get_logger", None)):
             raise ConfigurationError(
                 "OTelLogs() takes an OpenTelemetry logger provider with get_logger()"

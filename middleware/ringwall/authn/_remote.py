@@ -173,7 +173,11 @@ class RemoteKeys(KeySource):
 
     def _failed(self, error: BaseException) -> None:
         # The kind of error only: a message could quote what the other side sent.
-        _log.warning("the keys of a token issuer could not be fetched: %s", type(error).__name__)
+        _log.warning(
+            "%s could not be fetched (%s); see that this machine reaches that address",
+            self._name,
+            type(error).__name__,
+        )
         tell(self._name, False)
         if not self._failures:
             self.events.append(OUTAGE)

@@ -210,5 +210,9 @@ def _warned(place: str, name: str, danger: str) -> str:
 def _unavailable(error: Exception) -> Failure:
     # The kind of error only: a message could quote the query. A file has told its own already.
     if not isinstance(error, FileUnusable):
-        _log.error("the store of API keys failed: %s", type(error).__name__)
+        _log.error(
+            "the store of API keys failed (%s): keys are answered with 503 until it works;"
+            " see that it runs, and that this machine reaches it",
+            type(error).__name__,
+        )
     return STORE_UNAVAILABLE

@@ -69,6 +69,11 @@ class Breaker:
         with self._lock:
             self._failures += 1
             if self._failures >= _PATIENCE and self._until is None:
-                logger.warning("%s does not answer (%s)", self._what, why)
+                logger.warning(
+                    "%s does not answer (%s): when_down= decides until it does; see that it runs,"
+                    " and that this machine reaches it",
+                    self._what,
+                    why,
+                )
                 tell(self._what, False)
                 self._until = self._clock() + self._pause

@@ -24,7 +24,7 @@ def run(*, tour: bool, port: int, preset: Literal["api", "browser"] = "api") -> 
         from .servers import PortInUse
         from .session import Session
     except ModuleNotFoundError as error:
-        raise MissingDependency(error.name or "a package", "demo", "`ringwall demo`") from error
+        raise MissingDependency(error.name or "a package", "demo", "`ringwall demo`") from None
 
     with tempfile.TemporaryDirectory(prefix="ringwall-demo-") as folder:
         try:
