@@ -45,6 +45,7 @@ def compile_plan(
         boundary=boundary,
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
         wants_tls=any(layer.wants_tls for layer in layers),
+        wants_route=any(layer.wants_route for layer in layers),
         steps=steps,
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
         unwinds=tuple(_unwind(layers[:depth]) for depth in range(len(layers) + 1)),

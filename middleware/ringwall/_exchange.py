@@ -52,8 +52,9 @@ class Exchange:
             one; None where unknown.
         principal: who the request speaks for, once a layer said so.
         decisions: what the layers decided so far, outermost first.
-        route: the template of the rule that matched, such as `/v1/orders/{order_id:int}`.
-        params: the typed parameters of that template.
+        route: the template of the rule that matched, such as `/v1/orders/{order_id:int}`; once the
+            app has run, and where some layer declared `wants_route`, that of the app's own router.
+        params: the typed parameters of the rule's template.
         replacement: the body that the app gets instead, from a layer with `replaces_body`.
         body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
             lies here depends on who asked before.
@@ -163,6 +164,14 @@ class Exchange:
         while exchange is not None:
             exchange.route = template
             exchange.params = params
+            exchange = exchange.parent
+
+    def name_route(self, template: str) -> None:
+        """Tell outer layers which route of the app matched, where no layer's template did."""
+        exchange: Exchange | None = self
+        while exchange is not None:
+            if exchange.route is None:
+                exchange.route = template
             exchange = exchange.parent
 
     def conceal(self, concealment: Concealment) -> None:

@@ -98,6 +98,8 @@ class Layer:
         name: the layer's name in decisions and messages.
         wants: request headers it reads (lower-case); the adapters scan for the union once.
         wants_tls: True: it reads `exchange.tls`.
+        wants_route: True: `on_complete` reads `exchange.route`, that of the app's router where no
+            layer knew one.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
         edits_only: names without one of which `on_response` does nothing to a response, so that
@@ -122,6 +124,7 @@ class Layer:
     name: str = "layer"
     wants: frozenset[bytes] = frozenset()
     wants_tls: bool = False
+    wants_route: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
     edits_only: frozenset[bytes] | None = None

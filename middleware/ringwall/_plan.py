@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     """A compiled stack.
 
     wants: request headers to collect. wants_tls: whether some layer reads `exchange.tls`.
+    wants_route: whether some layer reads the route of the app's own router.
     steps: judgements in order. plain_steps: the same without the boundary's of the target, for
         requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
@@ -60,6 +61,7 @@ class Plan(NamedTuple):
     boundary: Boundary
     wants: frozenset[bytes]
     wants_tls: bool
+    wants_route: bool
     steps: tuple[Step, ...]
     plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from ._app_hooks import watch_routes
+from ._app_route import SCOPE_KEY, note_scope
 from ._asgi_body import Body
 from ._asgi_request import (
     ASGIExchange,
@@ -45,6 +47,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     wrap_app_send = wrap_send[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
+    routing = plan.wants_route
+    if routing:
+        watch_routes(app)
     new, make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +83,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             exchange.tls = tls_of(scope)
         if completing:
             exchange.outcome = new(Outcome)
+        note_route = routing
         host = known_hosts.get(headers.get(b"host"))
         if host is not None and direct and method in COMMON_METHODS and KEY not in scope:
             exchange.host = host
@@ -85,6 +91,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         else:
             if KEY in scope:
                 exchange.join(scope[KEY])
+                note_route = True  # for those outside, which do not see this copy of the scope
             derive(exchange)
             steps = plain_steps if exchange.malformed is None else all_steps
         scope = {**scope, KEY: exchange}
@@ -156,6 +163,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 await answer_error(exchange, app_send)
             raise
         finally:
+            if note_route and SCOPE_KEY in scope:
+                note_scope(exchange, scope)
             if completing and completes_of[completes]:
                 ending = complete(completes_of[completes], exchange, exchange.outcome)
                 if ending is not None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
+from ._app_hooks import watch_routes
+from ._app_route import ENVIRON_KEY, note_environ
 from ._boundary import COMMON_METHODS
 from ._boundary.host import Host
 from ._exchange import KEY, Outcome
@@ -32,6 +34,9 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
     answering = plan.answers_errors
+    routing = plan.wants_route
+    if routing:
+        watch_routes(app)
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
     keys = environ_keys(plan.wants)
@@ -95,8 +100,12 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     return app(environ, start_response)
                 app_start = wrap_app_start(exchange, start_response)
                 result = app(environ, app_start)
+                if routing and ENVIRON_KEY in environ:
+                    note_environ(exchange, environ)
         except BaseException as error:
             exchange.outcome.error = error
+            if routing and ENVIRON_KEY in environ:
+                note_environ(exchange, environ)
             if answering and app_start is not None and isinstance(error, Exception):
                 answer = answer_error(app_start, False, exchange, error)
                 if answer is not None:

@@ -146,8 +146,8 @@ class ExchangeForm:
         decisions, denied = _decisions(tuple(exchange.decisions))
         route, code, status = exchange.route, outcome.close_code, outcome.status
         method, host = exchange.method, exchange.host
-        # A wildcard template captures no parameter that would name the target.
-        shows_path = route is None or "*" in route
+        # A wildcard, or the template of the app's own router, has no parameter to name the target.
+        shows_path = route is None or exchange.params is None or "*" in route
         client, peer = exchange.client, exchange.peer
         error = "null" if outcome.error is None else quote(error_type(outcome.error))
         return (

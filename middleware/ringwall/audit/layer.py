@@ -101,6 +101,7 @@ class Audit(Layer):
     name = "audit"
     observes = True
     tolerant = True
+    wants_route = True
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple, TypeAlias
 
+from .._app_route import flat
 from .._errors import ConfigurationError
 from .._template import INT, STR, UUID_KIND, Kind
 
@@ -64,12 +65,8 @@ def _starlette(app: Any) -> Iterator[Route]:
 
 
 def _starlette_routes(routes: Iterable[Any], prefix: str) -> Iterator[Route]:
-    for route in routes:
-        contexts = getattr(route, "effective_route_contexts", None)
-        if contexts is not None:  # a router that FastAPI includes without copying its routes
-            inner = (getattr(context, "starlette_route", None) or context for context in contexts())
-            yield from _starlette_routes(inner, prefix)
-        elif hasattr(route, "routes"):
+    for route in flat(routes):
+        if hasattr(route, "routes"):
             path = prefix + getattr(route, "path", "")
             if route.routes:
                 yield from _starlette_routes(route.routes, path)
