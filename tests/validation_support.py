@@ -82,6 +82,7 @@ def ask(
     length: str | None = "true",
     query: str = "",
     relax: Sequence[str] = (),
+    target: bytes | None = None,
 ) -> Answer:
     """Send one request.
 
@@ -90,13 +91,15 @@ def ask(
         length: Content-Length as sent; "true": the right one; None: chunked.
         query: the query string, of characters up to U+00FF.
         relax: path refusals of the boundary to lift.
+        target: the path as it was sent, undecoded.
     """
     chunks = [body] if isinstance(body, bytes) else list(body)
     lines = list(headers)
     if length is not None:
         lines.append(("content-length", str(sum(map(len, chunks))) if length == "true" else length))
     run = _ask_asgi if interface == "asgi" else _ask_wsgi
-    return run(_Recorder(relax), layer, chunks, method, path, lines, query)
+    raw = target or path.encode()
+    return run(_Recorder(relax), layer, chunks, method, path, raw, lines, query)
 
 
 def _ask_asgi(
@@ -105,6 +108,7 @@ def _ask_asgi(
     chunks: list[bytes],
     method: str,
     path: str,
+    raw: bytes,
     lines: list[tuple[str, str]],
     query: str,
 ) -> Answer:
@@ -143,7 +147,8 @@ def _ask_asgi(
         "method": method,
         "scheme": "https",
         "path": path,
-        "raw_path": path.encode(),
+        "raw_path": raw,
+        "http_version": "1.1",
         "query_string": query.encode("latin-1"),
         "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in lines],
         "client": ("192.0.2.1", 40000),
@@ -158,6 +163,7 @@ def _ask_wsgi(
     chunks: list[bytes],
     method: str,
     path: str,
+    raw: bytes,
     lines: list[tuple[str, str]],
     query: str,
 ) -> Answer:
@@ -180,6 +186,7 @@ def _ask_wsgi(
         "SCRIPT_NAME": "",
         "PATH_INFO": path.encode().decode("latin-1"),
         "QUERY_STRING": query,
+        "REQUEST_URI": raw.decode("latin-1") + (f"?{query}" if query else ""),
         "REMOTE_ADDR": "192.0.2.1",
         "wsgi.url_scheme": "https",
         "wsgi.input": io.BytesIO(b"".join(chunks)),

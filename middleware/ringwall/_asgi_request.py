@@ -46,6 +46,11 @@ class ASGIExchange(Exchange):
         return self.scope.get("query_string") or b""
 
     @lazy
+    def may_close(self) -> bool:
+        version: str = self.scope.get("http_version") or ""
+        return version[:1] == "1" and self.kind == "http"
+
+    @lazy
     def subprotocols(self) -> Sequence[str]:
         # Not from the header: some servers take it out of the headers.
         return tuple(self.scope.get("subprotocols") or ())

@@ -64,6 +64,8 @@ class Exchange:
         concealed: the credentials that the app shall not see; say so by `conceal`.
         subprotocol: of a websocket, the one to choose where the app chooses none.
         malformed: the boundary's refusal, if the request's host, method or proxy headers are bad.
+        may_close: a response may ask to end the connection: over HTTP/1 under ASGI. HTTP/2 knows
+            no such header (RFC 9113 section 8.2.2), and PEP 3333 leaves it to the server.
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
@@ -94,6 +96,7 @@ class Exchange:
     started: bool = False
     # A layer failed on the response head, and its 500 left instead: the rest is dropped.
     replaced: bool = False
+    may_close: bool = False
 
     def __init__(
         self,

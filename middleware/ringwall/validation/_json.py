@@ -60,6 +60,9 @@ class StrictJSON:
             raise Refused(DUPLICATE)
         return value
 
+    def check(self, value: Any) -> None:
+        """Judge a value that was not parsed here, such as a form. Raises Refused."""
+
     def check_shape(self, body: bytes) -> None:
         """The exact count, in linear time: without escapes, every second part between quotation
         marks is outside of strings. Where the text is malformed the parser stops no later.

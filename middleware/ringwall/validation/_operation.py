@@ -14,6 +14,8 @@ from ._refusal import (
     INVALID,
     INVALID_PARAMETERS,
     REASONS,
+    TOO_LARGE,
+    TOO_SLOW,
     UNSUPPORTED_ENCODING,
     UNSUPPORTED_TYPE,
     Reason,
@@ -137,8 +139,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "responses", "rule",
-        "shadow", "translate",
+        "_closing", "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "responses",
+        "rule", "shadow", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -170,6 +172,11 @@ class Operation:
             )
             for reason in REASONS
         }
+        # The rest of such a body would be read as the next request, or read to no end.
+        self._closing = {
+            reason: self._refusals[reason][0].with_headers([(b"connection", b"close")])
+            for reason in (TOO_LARGE, TOO_SLOW)
+        }
         self._dynamic = {
             reason: Decision(layer, "deny", rule, reason.code)
             for reason in (INVALID, INVALID_PARAMETERS)
@@ -181,6 +188,8 @@ class Operation:
         if self.shadow:
             return overlook(exchange, decision)
         exchange.decisions.append(decision)
+        if reason in self._closing and exchange.may_close:
+            response = self._closing[reason]
         if self.translate is not None:
             return self._translated(exchange, reason, (), response)
         return response

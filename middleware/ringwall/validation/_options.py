@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from .._errors import ConfigurationError
 from .._pace import PACE, Pace
 from ._json import StrictJSON
+from ._profile import NamePatterns, ProfiledJSON
 from ._schema import FormatCheck, JSONSchema, Schema
 from ._size import parse_size
 
@@ -57,8 +58,11 @@ def make_options(
     dialect: str,
     resources: Mapping[str, JSONSchema] | None,
     formats: bool | Mapping[str, FormatCheck],
+    ijson_numbers: bool,
+    nul: str,
+    forbidden_names: Iterable[str],
 ) -> Options:
-    """Raises ConfigurationError: a limit is no sensible number."""
+    """Raises ConfigurationError: a limit is no sensible number, or a name is none."""
     if not _is_in(max_depth, _DEEPEST):
         raise ConfigurationError(f"max_depth={max_depth!r}: write a number from 1 to {_DEEPEST}")
     if not _is_in(max_values, 10**9):
@@ -69,7 +73,14 @@ def make_options(
         raise ConfigurationError(
             f"max_fields={max_fields!r}: write a number of form fields, such as 1000"
         )
+    if nul not in ("pass", "refuse"):
+        raise ConfigurationError(f"nul={nul!r} is unknown; use 'pass' or 'refuse'")
+    names = NamePatterns(forbidden_names)
     parse = StrictJSON(max_depth, max_values)
+    if ijson_numbers or nul == "refuse" or names:
+        parse = ProfiledJSON(
+            max_depth, max_values, ijson_numbers=ijson_numbers, nul=nul == "refuse", names=names
+        )
     known = dict(resources or {})
     return Options(limit, parse, max_values, max_fields, closed, defaults, dialect, known, formats)
 

@@ -41,6 +41,11 @@ NOT_TEXT = Reason(400, "malformed-text", "The body is no text in UTF-8.")
 TOO_DEEP = Reason(400, "too-deep", "The body nests arrays and objects too deeply.")
 TOO_MANY = Reason(400, "too-many-values", "The body holds too many values.")
 DUPLICATE = Reason(400, "duplicate-name", "An object in the body has a name twice.")
+INEXACT = Reason(
+    400, "inexact-number", "A number is not exact as an IEEE 754 double (RFC 7493, I-JSON)."
+)
+NUL = Reason(400, "nul-character", "A text holds the character U+0000.")
+FORBIDDEN_NAME = Reason(400, "forbidden-name", "A property has a name that is not accepted.")
 MALFORMED_FORM = Reason(
     400, "malformed-form", "The body is no form: name=value, percent-encoded UTF-8, joined by '&'."
 )
@@ -77,6 +82,9 @@ REASONS = (
     TOO_DEEP,
     TOO_MANY,
     DUPLICATE,
+    INEXACT,
+    NUL,
+    FORBIDDEN_NAME,
     MALFORMED_FORM,
     MALFORMED_MULTIPART,
     TOO_MANY_FIELDS,

@@ -76,6 +76,11 @@ class BodyValidation(Layer):
         translate: the words of an answer, from its code, its English words and Accept-Language.
         formats: True checks `format`; a mapping of names to checks adds one's own; False ignores
             `format`, as plain JSON Schema 2020-12 does.
+        ijson_numbers: True: 400 for numbers that an IEEE 754 double does not hold exactly (RFC 7493
+            section 2.2), such as integers beyond 2**53. By default they arrive exactly.
+        nul: "refuse" answers 400 to U+0000 in texts and names.
+        forbidden_names: names that no property may have, whatever the schema says: "__proto__",
+            "$*" (all that begin with "$"), "*.*" (all that hold a dot).
 
     What is refused, as a problem document: 400 malformed (strict JSON: no name twice, no NaN, no
     byte order mark, UTF-8 only), empty, too deep, too many values, or not as long as declared;
@@ -131,6 +136,9 @@ class BodyValidation(Layer):
         require_length: bool = False,
         shadow: bool | Iterable[str] = False,
         translate: Translate | None = None,
+        ijson_numbers: bool = False,
+        nul: Literal["pass", "refuse"] = "pass",
+        forbidden_names: Iterable[str] = (),
     ) -> None:
         if undeclared not in ("refuse", "pass"):
             raise ConfigurationError(
@@ -152,6 +160,9 @@ class BodyValidation(Layer):
             dialect=dialect,
             resources=resources,
             formats=formats,
+            ijson_numbers=ijson_numbers,
+            nul=nul,
+            forbidden_names=forbidden_names,
         )
         self._table = make_table(
             self.name,

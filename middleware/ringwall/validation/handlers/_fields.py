@@ -44,6 +44,7 @@ class Fields:
                 f"the schema for {content.where} is that of a form: its references must lead to"
                 " its own $defs"
             ) from None
+        self._check = options.parse.check
         self._read: dict[str, Read] = {}
         self._lists: set[str] = set()
         for name, shape in shapes.items():
@@ -70,6 +71,7 @@ class Fields:
                 raise Refused(DUPLICATE_FIELD)
             else:
                 found[name] = value
+        self._check(found)
         return found
 
 

@@ -58,6 +58,7 @@ class ParameterSet:
         self._is_valid = self._schema.is_valid
         self._defaults = Filler(schema) if options.defaults else None
         parse = options.parse
+        self._check = parse.check
 
         def readers(location: str) -> list[tuple[str, Read]]:
             pairs = zip(*by_location[location], strict=True)
@@ -120,6 +121,7 @@ class ParameterSet:
             raise Refused(TOO_MANY_PARAMETERS)
         wrong: list[tuple[str, str]] = []
         found.query.update(self._query.read(query, wrong))
+        self._check(found.query)
         errors += [_error("query", name, code) for name, code in wrong]
 
     def _explain(self, value: dict[str, Any], known: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,150 @@
+"""What JSON may be refused for beyond its grammar, each by an option."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from openapi_support import layer_of, parameter
+from ringwall import BodyValidation, ConfigurationError
+from ringwall.validation._profile import NamePatterns, ProfiledJSON
+from validation_support import JSON, ask
+
+interfaces = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+FORM = ("content-type", "application/x-www-form-urlencoded")
+MULTIPART = ("content-type", "multipart/form-data; boundary=x")
+LINES = ("content-type", "application/jsonl")
+PATCH = ("content-type", "application/json-patch+json")
+TYPES = [kind for _, kind in (JSON, FORM, LINES, PATCH)] + ["multipart/form-data"]
+LAYER = BodyValidation(
+    {"POST /v1/orders": True},
+    media_types=TYPES,
+    ijson_numbers=True,
+    nul="refuse",
+    forbidden_names=["__proto__", "constructor", "$*", "*.*", "*__"],
+)
+PLAIN = BodyValidation({"POST /v1/orders": True}, media_types=TYPES)
+
+
+@interfaces
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("9007199254740992", "-9007199254740992", "123456789012345678901234567890"),
+        *("9007199254740993.0", "9.007199254740993e15", "0.1000000000000000001", "1e-400"),
+        *("3.141592653589793238", "-2.00000000000000000001", "0." + "1" * 800),
+    ],
+)
+def test_a_number_that_another_reader_would_change(interface: str, number: str) -> None:
+    """RFC 7493 section 2.2; without the option it arrives exactly."""
+    body = b'{"deep": [{"n": %b}]}' % number.encode()
+    assert ask(LAYER, interface, body).refused(400, "inexact-number")
+    assert ask(PLAIN, interface, body).seen == body
+
+
+@interfaces
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("9007199254740991", "-9007199254740991", "0", "-0", "-0.0", "0e5", "0.0", "1.50"),
+        *(
+            "0.1",
+            "0.10000000000000001",
+            "1e300",
+            "1E+2",
+            "100.0",
+            "2.5e-308",
+            "123456.789",
+            "5e-324",
+        ),
+        *("true", '"9007199254740993"', "0.1000000000000000055511151231257827"),
+    ],
+)
+def test_a_number_that_every_reader_keeps(interface: str, number: str) -> None:
+    assert ask(LAYER, interface, b"[%b]" % number.encode()).value == json.loads(f"[{number}]")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(1e-300, 1e300) | st.floats(-1e300, -1e-300), st.integers(0, 14))
+@example(5.960464477539063e-08, 0)  # the shortest form does not end as that of 16 digits
+def test_whatever_a_double_is_written_as_passes(number: float, digits: int) -> None:
+    parse = ProfiledJSON(64, 1000, ijson_numbers=True, nul=False, names=NamePatterns([]))
+    for text in (repr(number), f"{number:.16e}", f"{number:.17e}", f"{number:.{digits}e}"):
+        assert parse(text.encode()) == float(text)
+
+
+@interfaces
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (JSON, b'"\\u0000"'),
+        (JSON, b'{"a": ["b\\u0000"]}'),
+        (JSON, b'{"a\\u0000": 1}'),
+        (LINES, b'1\n"\\u0000"\n'),
+        (PATCH, b'[{"op": "add", "path": "/a", "value": "\\u0000"}]'),
+        (MULTIPART, b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\0\r\n--x--'),
+    ],
+)
+def test_a_nul_by_option(interface: str, kind: Any, body: bytes) -> None:
+    assert ask(LAYER, interface, body, headers=[kind]).refused(400, "nul-character")
+    assert ask(PLAIN, interface, body, headers=[kind]).seen == body
+
+
+@interfaces
+@pytest.mark.parametrize(
+    "name", ["__proto__", "constructor", "$where", "$", "a.b", ".", "__class__", "__"]
+)
+@pytest.mark.parametrize("kind", [JSON, FORM, LINES, MULTIPART])
+def test_names_by_option(interface: str, name: str, kind: Any) -> None:
+    body = {
+        JSON: json.dumps({"a": [{name: 1}]}),
+        LINES: json.dumps({name: 1}),
+        FORM: f"b=1&{quote(name)}=1",
+        MULTIPART: f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nb\r\n--x--',
+    }[kind].encode()
+    assert ask(LAYER, interface, body, headers=[kind]).refused(400, "forbidden-name")
+    assert ask(PLAIN, interface, body, headers=[kind]).seen == body
+
+
+@interfaces
+def test_escapes_hide_no_name(interface: str) -> None:
+    assert ask(LAYER, interface, b'{"\\u0024where": 1}').refused(400, "forbidden-name")
+    assert ask(LAYER, interface, b'{"$wher\\u0065": 1}').refused(400, "forbidden-name")
+
+
+@interfaces
+@pytest.mark.parametrize("name", ["proto", "Constructor", "a$", "class", "__a", "_"])
+def test_other_names_pass(interface: str, name: str) -> None:
+    assert ask(LAYER, interface, json.dumps({name: "$where"}).encode()).called
+
+
+@interfaces
+def test_names_in_a_query(interface: str) -> None:
+    """`?filter[$ne]=1` is an operator for some databases."""
+    deep = parameter({"type": "object"}, "filter", style="deepObject")
+    layer = layer_of(parameters=[deep], forbidden_names=["$*"])
+    answer = ask(layer, interface, path="/x", headers=[], query="filter[%24ne]=1")
+    assert answer.refused(400, "forbidden-name")
+    assert ask(layer, interface, path="/x", headers=[], query="filter[ne]=1").called
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"forbidden_names": "__proto__"}, r"is a list: write \['__proto__'\]"),
+        ({"forbidden_names": [""]}, "write a name"),
+        ({"forbidden_names": ["*"]}, "write a name"),
+        ({"forbidden_names": ["a*b"]}, "write a name"),
+        ({"forbidden_names": ["**b"]}, "write a name"),
+        ({"forbidden_names": [7]}, "write a name"),
+        ({"nul": True}, "use 'pass' or 'refuse'"),
+    ],
+)
+def test_arguments_that_cannot_work_teach(options: dict[str, Any], hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=hint):
+        BodyValidation({}, **options)
