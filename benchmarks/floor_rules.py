@@ -10,7 +10,7 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from hashlib import sha256
-from typing import Any, BinaryIO
+from typing import Any
 
 import jsonschema_rs
 import msgspec
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from . import world
+from .floor_audit import Trail as Trail
 
 
 class Refused(Exception):
@@ -106,39 +107,3 @@ def body_valid(body: bytes) -> Any:
     if not _is_valid(value):
         raise Refused
     return value
-
-
-class Trail:
-    """A line of JSON for each exchange, and the attributes of its span."""
-
-    def __init__(self, file: BinaryIO, tracer: Any) -> None:
-        self._write, self._flush = file.write, file.flush
-        self._encode = msgspec.json.Encoder().encode
-        self._start_span = tracer.start_span if tracer is not None else None
-
-    def span(self, method: str, path: str, scheme: str, client: str) -> Any:
-        if self._start_span is None:
-            return None
-        attributes = {
-            "http.request.method": method,
-            "url.path": path,
-            "url.scheme": scheme,
-            "client.address": client,
-            "server.address": world.HOST,
-        }
-        return self._start_span(method, attributes=attributes)
-
-    def end(self, span: Any, method: str, path: str, status: int, subject: str) -> None:
-        record = {
-            "time": time.time(),
-            "method": method,
-            "path": path,
-            "status": status,
-            "subject": subject,
-            "decisions": [["https", "allow"], ["authn", "allow"], ["authz", "allow"]],
-        }
-        self._write(self._encode(record) + b"\n")
-        self._flush()
-        if span is not None:
-            span.set_attribute("http.response.status_code", status)
-            span.end()

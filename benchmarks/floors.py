@@ -10,6 +10,7 @@ from ringwall import SecurityHeaders
 from ringwall.headers import DISCLOSING
 
 from . import world
+from .floor_audit import audit_asgi, audit_wsgi
 from .floor_rules import Bucket, Refused, Tokens, Trail, authorized, body_valid
 
 App = Callable[..., Any]
@@ -204,45 +205,6 @@ def validation_wsgi(app: App) -> App:
             environ["validated"] = body_valid(body)
             environ["wsgi.input"] = io.BytesIO(body)
         return app(environ, start_response)
-
-    return wrapped
-
-
-def audit_asgi(app: App, trail: Trail) -> App:
-    """One span and one line for each exchange."""
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        method, path, status = scope["method"], scope["path"], 0
-        span = trail.span(method, path, scope["scheme"], scope["client"][0])
-
-        def out(message: Any) -> Any:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            return send(message)
-
-        try:
-            await app(scope, receive, out)
-        finally:
-            trail.end(span, method, path, status, "alice")
-
-    return wrapped
-
-
-def audit_wsgi(app: App, trail: Trail) -> App:
-    def wrapped(environ: Any, start_response: Any) -> Any:
-        method, path, sent = environ["REQUEST_METHOD"], environ["PATH_INFO"], 0
-        span = trail.span(method, path, environ["wsgi.url_scheme"], environ["REMOTE_ADDR"])
-
-        def start(status: str, lines: Any, exc_info: Any = None) -> Any:
-            nonlocal sent
-            sent = int(status[:3])
-            return start_response(status, lines, exc_info)
-
-        try:
-            return app(environ, start)
-        finally:
-            trail.end(span, method, path, sent, "alice")
 
     return wrapped
 

@@ -1,0 +1,175 @@
+"""The floor of the audit: by hand what its record and its span must hold, for one app.
+
+The record has each member of Ringwall's, in canonical JSON (RFC 8785), chained by SHA-256 and
+put into a Merkle tree (RFC 6962); it is in the file before the request has ended. What is left out
+is generality: other apps, redaction, sinks, several processes, and whatever could fail.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from json.encoder import encode_basestring as quote
+from typing import Any, BinaryIO
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import SpanKind, set_span_in_context
+
+from . import world
+
+App = Callable[..., Any]
+_ROOT = Context()
+_SERVER = SpanKind.SERVER
+_DECISIONS = (
+    '[{"layer":"https","outcome":"allow","reason":"secure","rule":"https"},'
+    '{"layer":"authentication","outcome":"allow","reason":"authenticated","rule":"jwt"},'
+    '{"layer":"authorization","outcome":"allow","reason":"granted","rule":"rule"}]'
+)
+
+
+class Trail:
+    """One line for each exchange, and its span; either may be left out."""
+
+    def __init__(self, file: BinaryIO | None, tracer: Any) -> None:
+        self._file = file.fileno() if file is not None else -1
+        self._lock = threading.Lock()
+        self._start_span = tracer.start_span if tracer is not None else None
+        self._writer = os.urandom(8).hex()
+        self._prev, self._size, self._roots = "0" * 64, 0, list[bytes]()
+        self._second, self._shown = 0, ""
+
+    def span(self, method: str, path: str, scheme: str, client: str, agent: str) -> Any:
+        """The span, current, with what is known at the start; and how to undo that."""
+        if self._start_span is None:
+            return None
+        attributes = {
+            "http.request.method": method,
+            "url.path": path,
+            "url.scheme": scheme,
+            "client.address": client,
+            "network.peer.address": client,
+            "server.address": world.HOST,
+            "server.port": 443,
+            "user_agent.original": agent,
+        }
+        span = self._start_span(method, _ROOT, _SERVER, attributes)
+        return span, attach(set_span_in_context(span, _ROOT))
+
+    def end(
+        self,
+        started: Any,
+        method: str,
+        path: str,
+        scheme: str,
+        client: str,
+        status: int,
+        request_id: str,
+        begin: float,
+    ) -> None:
+        if self._file >= 0:
+            self._record(started, method, path, scheme, client, status, request_id, begin)
+        if started is not None:
+            span, token = started
+            span.set_attribute("http.response.status_code", status)
+            span.end()
+            detach(token)
+
+    def _record(
+        self,
+        started: Any,
+        method: str,
+        path: str,
+        scheme: str,
+        client: str,
+        status: int,
+        request_id: str,
+        begin: float,
+    ) -> None:
+        trace = span_id = "null"
+        if started is not None:
+            context = started[0].get_span_context()
+            trace, span_id = f'"{context.trace_id:032x}"', f'"{context.span_id:016x}"'
+        now = time.time()
+        with self._lock:
+            size = self._size
+            line = (
+                f'{{"_prev":"{self._prev}","_seq":{size}'
+                f',"actor":{{"authenticated":true,"credential":null,"issuer":"{world.ISSUER}"'
+                f',"scheme":"Bearer","subject":"alice"}}'
+                f',"client":{quote(client)},"close_code":null,"decisions":{_DECISIONS}'
+                f',"duration_us":{int((now - begin) * 1e6)},"error":null,"event":"exchange"'
+                f',"host":"{world.HOST}","id":"{self._writer}-{size}","kind":"http"'
+                f',"method":{quote(method)},"observed":"{self._time(now)}"'
+                f',"outcome":"{"success" if status < 400 else "failure"}","params":{{}}'
+                f',"path":{quote(path)},"peer":{quote(client)},"policy_version":null'
+                f',"request_id":"{request_id}","route":null,"scheme":"{scheme}"'
+                f',"span_id":{span_id},"status":{status},"time":"{self._time(begin)}"'
+                f',"trace_id":{trace},"v":2}}'
+            ).encode()
+            leaf = sha256(b"\x00" + line).digest()
+            self._prev = leaf.hex()
+            while size & 1:
+                leaf = sha256(b"\x01" + self._roots.pop() + leaf).digest()
+                size >>= 1
+            self._roots.append(leaf)
+            self._size += 1
+            os.write(self._file, line + b"\n")
+
+    def _time(self, seconds: float) -> str:
+        second = int(seconds)
+        if second != self._second:
+            self._shown = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
+        return f"{self._shown}.{int((seconds - second) * 1e6):06d}Z"
+
+
+def audit_asgi(app: App, trail: Trail) -> App:
+    """One span and one line for each exchange, and the id of the request for the client."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        begin, request_id = time.time(), os.urandom(16).hex()
+        method, path, scheme, status = scope["method"], scope["path"], scope["scheme"], 0
+        client, agent = scope["client"][0], b""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                agent = value
+                break
+        span = trail.span(method, path, scheme, client, agent.decode("latin-1"))
+
+        def out(message: Any) -> Any:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            return send(message)
+
+        try:
+            await app(scope, receive, out)
+        finally:
+            trail.end(span, method, path, scheme, client, status, request_id, begin)
+
+    return wrapped
+
+
+def audit_wsgi(app: App, trail: Trail) -> App:
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        begin, request_id = time.time(), os.urandom(16).hex()
+        method, path, sent = environ["REQUEST_METHOD"], environ["PATH_INFO"], 0
+        scheme, client = environ["wsgi.url_scheme"], environ["REMOTE_ADDR"]
+        span = trail.span(method, path, scheme, client, environ["HTTP_USER_AGENT"])
+
+        def start(status: str, lines: Any, exc_info: Any = None) -> Any:
+            nonlocal sent
+            sent = int(status[:3])
+            return start_response(status, [*lines, ("X-Request-Id", request_id)], exc_info)
+
+        try:
+            return app(environ, start)
+        finally:
+            trail.end(span, method, path, scheme, client, sent, request_id, begin)
+
+    return wrapped
