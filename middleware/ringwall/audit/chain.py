@@ -40,10 +40,10 @@ class Chain:
     __slots__ = ("log", "prev", "tree", "unsigned")
 
     def __init__(self, log: str, tree: Frontier, prev: str, unsigned: int = 0) -> None:
-        self.log = log
-        self.tree = tree
-        self.prev = prev
-        self.unsigned = unsigned
+        self.log: str = log
+        self.tree: Frontier = tree
+        self.prev: str = prev
+        self.unsigned: int = unsigned
 
     @classmethod
     def new(cls) -> Chain:

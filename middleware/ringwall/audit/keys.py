@@ -31,8 +31,8 @@ class SigningKey:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         raw = key.public_key().public_bytes_raw()
         self._key = key
-        self.public = raw.hex()
-        self.id = key_id(self.public)
+        self.public: str = raw.hex()
+        self.id: str = key_id(self.public)
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.id}>"

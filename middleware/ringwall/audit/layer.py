@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange, Outcome
-from .._layer import Layer, ResponseHead
+from .._layer import Layer, MessageHook, ResponseHead
 from ..problem import Response, problem
 from ._response import response_edits
 from ._setup import NoTelemetry, Trace, header_name, open_sink, telemetry
@@ -20,7 +20,7 @@ from .recorder import Recorder
 from .redaction import PLAIN, Redaction
 from .sink import Sink
 
-logger = logging.getLogger("ringwall.audit")
+logger: logging.Logger = logging.getLogger("ringwall.audit")
 
 UNAVAILABLE = problem(
     503,
@@ -99,7 +99,7 @@ class Audit(Layer):
     """
 
     name = "audit"
-    observes = True
+    observes: bool = True
     tolerant = True
     wants_route = True
 
@@ -131,13 +131,17 @@ class Audit(Layer):
                 "Audit(None) keeps no record; write Audit('audit.jsonl')"
                 + (" with fail_closed=True" if fail_closed else "")
             )
-        self.wants = self._telemetry.wants | {name.encode() for name in redact.headers}
+        self.wants: frozenset[bytes] = self._telemetry.wants | {
+            name.encode() for name in redact.headers
+        }
         self._form = ExchangeForm(redact, policy_version)
-        self._edits, self.sets = response_edits(
+        edits = response_edits(
             header_name(request_id_header), traceresponse=traceresponse, body_sizes=body_sizes
         )
+        self._edits = edits[0]
+        self.sets: frozenset[bytes] = edits[1]
         if messages:
-            self.on_message = self._record_message  # type: ignore[method-assign]
+            self.on_message: MessageHook = self._record_message  # type: ignore[assignment]
         self._clock = clock
         self._wall_clock = wall_clock
         self._fail_closed = fail_closed

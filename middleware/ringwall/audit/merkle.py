@@ -36,8 +36,8 @@ class Frontier:
     def __init__(self, size: int = 0, roots: Sequence[bytes] = ()) -> None:
         if len(roots) != size.bit_count() or any(len(root) != 32 for root in roots):
             raise ValueError("a tree of this size has other subtrees")
-        self.size = size
-        self.roots = list(roots)
+        self.size: int = size
+        self.roots: list[bytes] = list(roots)
 
     def push(self, leaf: bytes) -> None:
         """Add the hash of a record."""

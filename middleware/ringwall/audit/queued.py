@@ -14,7 +14,7 @@ from ._lifetime import watch_sink
 from ._serial import raise_if_closed
 from .sink import Sink
 
-logger = logging.getLogger("ringwall.audit")
+logger: logging.Logger = logging.getLogger("ringwall.audit")
 
 Policy = Literal["block", "drop", "fail_closed"]
 _RETRY = 0.25
@@ -80,7 +80,7 @@ class QueuedSink:
         for name, number in (("size", size), ("group", group), ("interval", interval)):
             if not number > 0:
                 raise ConfigurationError(f"{name}={number!r} must be more than 0")
-        self.fail_closed = policy == "fail_closed"
+        self.fail_closed: bool = policy == "fail_closed"
         self._sink = sink
         self._write: Any = getattr(sink, "write_many", None) or self._one_by_one
         self._flush: Any = getattr(sink, "flush", None)

@@ -18,7 +18,7 @@ from .queued import QueuedSink
 from .record import VERSION, timestamp
 from .sink import Sink
 
-logger = logging.getLogger("ringwall.audit")
+logger: logging.Logger = logging.getLogger("ringwall.audit")
 
 
 class Recorder:

@@ -82,7 +82,7 @@ class Redaction:
         for _, names in templates:
             for name in names:
                 self._fields[f"params.{name}"] = _redacted
-        self.headers = tuple(sorted(_header(name) for name in headers))
+        self.headers: tuple[str, ...] = tuple(sorted(_header(name) for name in headers))
         self._query = None if query is None else frozenset(query)
         self._bodies = frozenset(bodies)
 

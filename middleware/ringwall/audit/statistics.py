@@ -16,7 +16,7 @@ class Statistics:
     """Counts what an auditor asks first."""
 
     def __init__(self) -> None:
-        self.records = 0
+        self.records: int = 0
         self.first: str | None = None
         self.last: str | None = None
         self.outcomes: Counter[str] = Counter()

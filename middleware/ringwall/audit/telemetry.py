@@ -112,7 +112,7 @@ class OpenTelemetry:
         self._idle = False
         self._trusted = trusted
         self._redaction = redaction
-        self.wants = frozenset({b"traceparent", b"user-agent"})
+        self.wants: frozenset[bytes] = frozenset({b"traceparent", b"user-agent"})
         if trusted:
             self.wants |= {b"tracestate", b"baggage"}
         if body_sizes:

@@ -91,7 +91,7 @@ class Verifier:
     """
 
     def __init__(self, keys: Iterable[str] = (), heads: Mapping[int, str] | None = None) -> None:
-        self.result = Verification()
+        self.result: Verification = Verification()
         self._keys = {key_id(key): key for key in keys}
         self._checks = bool(self._keys)
         self._retired: set[str] = set()

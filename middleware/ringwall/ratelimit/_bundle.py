@@ -35,19 +35,23 @@ class Bundle:
     def __init__(
         self, limits: Sequence[Limit], layer: str, policy: str, headers: str, share: int
     ) -> None:
-        self.limits = tuple(limits)
-        self.manner = MANNERS[headers](self.limits)
-        self.allowed = Decision(layer, "allow", policy, "within-quota")
-        self.denied = [Decision(layer, "deny", one.name, "quota-exceeded") for one in limits]
-        self.here = (
+        self.limits: tuple[Limit, ...] = tuple(limits)
+        self.manner: Manner = MANNERS[headers](self.limits)
+        self.allowed: Decision = Decision(layer, "allow", policy, "within-quota")
+        self.denied: list[Decision] = [
+            Decision(layer, "deny", one.name, "quota-exceeded") for one in limits
+        ]
+        self.here: tuple[list[Limit], Decision, list[Decision]] = (
             # Never more in sum than the rule says, but at least one request each.
             [type(one)(one.name, max(1, one.quota // share), one.window) for one in limits],
             Decision(layer, "allow", policy, "within-local-quota"),
             [Decision(layer, "deny", one.name, "local-quota-exceeded") for one in limits],
         )
-        answer: Callable[[tuple[Standing, ...]], Response] = partial(refusal, self.manner)
+        answer = partial(refusal, self.manner)
         # In whole seconds there are few different refusals: a flood is answered from the cache.
-        self.refusal = lru_cache(maxsize=256)(answer) if self.manner.timeless else answer
+        self.refusal: Callable[[tuple[Standing, ...]], Response] = (
+            lru_cache(maxsize=256)(answer) if self.manner.timeless else answer
+        )
 
     def refuse(self, quotas: Sequence[Quota]) -> Response:
         """The answer where some do not admit."""

@@ -52,10 +52,12 @@ class Tiers:
             raise ConfigurationError(f"there is no tier {default!r}" + did_you_mean(default, rates))
         if not (isinstance(claim, str) or (callable(claim) and not _is_async(claim))):
             raise ConfigurationError("Tiers takes a claim's name, or a function (not a coroutine)")
-        self.by_claim = isinstance(claim, str)
+        self.by_claim: bool = isinstance(claim, str)
         self._names = tuple(rates)
         self._default = default
-        self.rates = {name: (one,) if isinstance(one, str) else one for name, one in rates.items()}
+        self.rates: dict[str, Sequence[str]] = {
+            name: (one,) if isinstance(one, str) else one for name, one in rates.items()
+        }
         self._value: Callable[[Exchange], Any] = _claim(claim) if isinstance(claim, str) else claim
 
     def __repr__(self) -> str:
@@ -102,7 +104,7 @@ class Source:
         self.fixed: Limits | None = None
         self.now: Callable[[Exchange], Limits] | None = None
         self.later: Callable[[Exchange], Pending[Limits]] | None = None
-        self.identified = False
+        self.identified: bool = False
         self.all: Limits = ()
         first = rates[0] if rates else None
         if not isinstance(first, Tiers) and not callable(first):

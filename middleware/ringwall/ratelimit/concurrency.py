@@ -78,7 +78,7 @@ class ConcurrencyLimit(Layer):
         if compiled.chosen:
             raise ConfigurationError("whoever chooses the header chooses the place; use 'client'")
         if compiled.identified:
-            self.inside = frozenset({"authentication"})
+            self.inside: frozenset[str] = frozenset({"authentication"})
         self._key = compiled.of
         self._per_key = _MOST if per_key is None else per_key
         self._total = _MOST if total is None else total
@@ -100,7 +100,7 @@ class ConcurrencyLimit(Layer):
         self._held: dict[str, int] = {}
         self._sum = 0
         lists = Lists(exempt, (), self.name, shadow=False)
-        self.by_path = bool(lists.paths)
+        self.by_path: bool = bool(lists.paths)
         if lists:
             self.__dict__["on_request"] = lists.before(self.on_request)
 

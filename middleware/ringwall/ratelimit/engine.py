@@ -39,10 +39,10 @@ class Limit(ABC):
     def __init__(self, name: str, quota: int, window: int) -> None:
         if not 1 <= quota <= MAX_QUOTA or window < 1:
             raise ValueError("a limit needs a quota from 1 to 10^9 and a window above 0")
-        self.name = name
-        self.quota = quota
-        self.window = window
-        self.id = f"{name}:{self.algorithm}:{quota}/{window}"
+        self.name: str = name
+        self.quota: int = quota
+        self.window: int = window
+        self.id: str = f"{name}:{self.algorithm}:{quota}/{window}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
@@ -106,8 +106,8 @@ class GCRA(Limit):
     def __init__(self, name: str, quota: int, window: int) -> None:
         super().__init__(name, quota, window)
         # Rounded up: never faster than the rule says.
-        self.interval = -(-window // quota)
-        self.burst = self.interval * quota
+        self.interval: int = -(-window // quota)
+        self.burst: int = self.interval * quota
 
     def at(self, state: int, now: int) -> int:
         if state <= now:

@@ -95,8 +95,8 @@ class limit:  # noqa: N801  used as a decorator is
             "ipv6_prefix": ipv6_prefix, "clock": clock,
         }  # fmt: skip
         self._rates = rates
-        self.policy = rule.policy
-        self.colours = judge.store.colours
+        self.policy: str = rule.policy
+        self.colours: frozenset[str] = judge.store.colours
 
     def __repr__(self) -> str:
         return f"<limit {self.policy}>"

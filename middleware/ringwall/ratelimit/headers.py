@@ -81,7 +81,9 @@ class Manner(Protocol):
 
 
 class Draft:
-    names = frozenset({b"ratelimit", b"ratelimit-policy"})
+    """RateLimit and RateLimit-Policy, as the IETF draft has them."""
+
+    names: frozenset[bytes] = frozenset({b"ratelimit", b"ratelimit-policy"})
     timeless = True
 
     def __init__(self, limits: Sequence[Limit]) -> None:
@@ -128,7 +130,9 @@ def _items_of(limit: Limit) -> Callable[[int, int], bytes]:
 
 
 class Legacy:
-    names = frozenset({_LIMIT, _REMAINING, _RESET})
+    """X-RateLimit-Limit, -Remaining and -Reset, as older clients read them."""
+
+    names: frozenset[bytes] = frozenset({_LIMIT, _REMAINING, _RESET})
     timeless = False
 
     wall_clock: Callable[[], float] = staticmethod(time.time)

@@ -18,7 +18,7 @@ from .layer import RateLimit
 from .login import LoginLimit
 from .messages import MessageLimit
 
-logger = logging.getLogger("ringwall")
+logger: logging.Logger = logging.getLogger("ringwall")
 
 _KINDS = ("client", "principal", "credential", "claim", "header", "route", "account", "key")
 
@@ -65,7 +65,7 @@ class Subject:
                 self.client = _address(value)
             else:
                 setattr(self, kind, value)
-        self.principal = Principal(scheme="", issuer=issuer, **principal)
+        self.principal: Principal = Principal(scheme="", issuer=issuer, **principal)
 
 
 def _address(text: str) -> str:

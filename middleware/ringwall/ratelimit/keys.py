@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Exchange
 
-logger = logging.getLogger("ringwall")
+logger: logging.Logger = logging.getLogger("ringwall")
 
 KeyFunction: TypeAlias = Callable[[Exchange], str]
 Key: TypeAlias = "str | Callable[[Exchange], str | None] | Sequence[str]"

@@ -111,11 +111,15 @@ class RateLimit(Layer):
             headers=headers, workers=workers, login=login, shadow=shadow, clock=clock,
         )  # fmt: skip
         judge.check_algorithms({rule.algorithm for rule in everything})
-        self.rules, self.store, self.ipv6_prefix = tuple(everything), judge.store, ipv6_prefix
-        self.colours = self.store.colours
-        self.wants = frozenset[bytes]().union(*(rule.wants for rule in everything))
+        self.rules: tuple[Rule, ...] = tuple(everything)
+        self.store: Store = judge.store
+        self.ipv6_prefix: int = ipv6_prefix
+        self.colours: frozenset[str] = self.store.colours
+        self.wants: frozenset[bytes] = frozenset[bytes]().union(
+            *(rule.wants for rule in everything)
+        )
         if any(rule.identified for rule in everything):
-            self.inside = frozenset({"authentication"})
+            self.inside: frozenset[str] = frozenset({"authentication"})
 
         self._after = After(self)
         lists = Lists(exempt, deny, self.name, shadow=shadow)
@@ -131,7 +135,7 @@ class RateLimit(Layer):
         else:
             decide = others = select(rules, rules[0].policy).judge
         charges = [rule.charge for rule in everything if rule.charge is not None]
-        self.sets = judge.names.union(*(charge.reads for charge in charges))
+        self.sets: frozenset[bytes] = judge.names.union(*(charge.reads for charge in charges))
         if charges:
             self.__dict__["on_response"] = self._tell_and_charge
             self.__dict__["on_complete"] = self._after.on_complete

@@ -19,7 +19,7 @@ from ._lmdb_file import SharedFile, open_file
 from .engine import SECOND, Check, Limit, Quota
 from .store import StoreUnavailable
 
-logger = logging.getLogger("ringwall")
+logger: logging.Logger = logging.getLogger("ringwall")
 
 T = TypeVar("T")
 
@@ -60,8 +60,8 @@ class LMDBStore:
         ConfigurationError: an argument cannot work. MissingDependency: lmdb is missing.
     """
 
-    colours = frozenset({"asgi", "wsgi"})
-    algorithms = frozenset({"gcra", "sliding-window", "fixed-window"})
+    colours: frozenset[str] = frozenset({"asgi", "wsgi"})
+    algorithms: frozenset[str] = frozenset({"gcra", "sliding-window", "fixed-window"})
 
     def __init__(
         self,

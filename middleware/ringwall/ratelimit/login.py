@@ -93,7 +93,7 @@ class LoginLimit(Layer):
         self._success = _statuses(success)
         self._routes = Routes(dict.fromkeys([routes] if isinstance(routes, str) else routes, True))
         self._reader = AccountReader(account, body_limit)
-        self.wants = self._reader.wants
+        self.wants: frozenset[bytes] = self._reader.wants
         self._client = client_key(ipv6_prefix)
         self._pair = ladder(f"{policy}-lock", attempts, first, last)
         self._account = read_limits([per_account], f"{policy}-account", "gcra")
@@ -103,8 +103,9 @@ class LoginLimit(Layer):
             workers=workers, login=True, shadow=False, clock=clock,
         )  # fmt: skip
         self._judge.check_algorithms({"gcra"})
-        self.store, self.ipv6_prefix = self._judge.store, ipv6_prefix
-        self.colours = self.store.colours
+        self.store: Store = self._judge.store
+        self.ipv6_prefix: int = ipv6_prefix
+        self.colours: frozenset[str] = self.store.colours
         self._policy = policy
         self._bundle = self._judge.make_bundle(
             (*self._pair, *self._account, *self._clients), policy
@@ -163,7 +164,7 @@ class Reservation:
 
     def __init__(self, admitted: Admitted) -> None:
         self._admitted = admitted
-        self.succeeded = False
+        self.succeeded: bool = False
 
     def give_back(self) -> Pending[None]:
         _, store, checks, quotas = self._admitted

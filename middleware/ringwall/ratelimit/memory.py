@@ -33,7 +33,7 @@ class MemoryStore:
     60000000
     """
 
-    colours = frozenset({"asgi", "wsgi"})
+    colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 
     def __init__(
         self, max_keys: int = 100_000, *, clock: Callable[[], float] = time.monotonic

@@ -60,8 +60,10 @@ class MessageLimit(Layer):
         if "asgi" not in judge.store.colours:
             raise ConfigurationError("websockets need a store that an event loop can ask")
         if rule.identified:
-            self.inside = frozenset({"authentication"})
-        self.rules, self.store, self.ipv6_prefix = (rule,), judge.store, ipv6_prefix
+            self.inside: frozenset[str] = frozenset({"authentication"})
+        self.rules: tuple[Rule, ...] = (rule,)
+        self.store: Store = judge.store
+        self.ipv6_prefix: int = ipv6_prefix
         self._judge = Selection(
             judge, [rule], rule.policy, after=After(self), ipv6_prefix=ipv6_prefix
         ).judge

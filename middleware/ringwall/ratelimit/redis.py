@@ -58,8 +58,8 @@ class RedisStore:
     <RedisStore rw at localhost:6379>
     """
 
-    colours = frozenset({"asgi", "wsgi"})
-    algorithms = frozenset({"gcra", "sliding-window", "fixed-window"})
+    colours: frozenset[str] = frozenset({"asgi", "wsgi"})
+    algorithms: frozenset[str] = frozenset({"gcra", "sliding-window", "fixed-window"})
 
     def __init__(
         self,

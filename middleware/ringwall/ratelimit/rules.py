@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from .._errors import ConfigurationError
-from ._costs import Charge, Cost, compile_charge, compile_cost
+from ._costs import Charge, CompiledCharge, CompiledCost, Cost, compile_charge, compile_cost
 from ._sources import DynamicRates, Source, Tiers
 from .keys import Key, compile_key
 
@@ -48,20 +48,20 @@ class Rule:
         charge: Charge | None = None,
     ) -> None:
         self.rates = rates
-        self.key = tuple(key) if isinstance(key, list) else key
+        self.key: Key | tuple[str, ...] = tuple(key) if isinstance(key, list) else key
         self.algorithm = algorithm
         compiled = compile_key(key, 64)
-        self.policy = compiled.policy if policy is None else policy
-        self.cost = compile_cost(cost)
-        self.charge = None if charge is None else compile_charge(charge)
+        self.policy: str = compiled.policy if policy is None else policy
+        self.cost: CompiledCost = compile_cost(cost)
+        self.charge: CompiledCharge | None = None if charge is None else compile_charge(charge)
         if charge is not None and self.cost.fixed == 0:
             raise ConfigurationError(
                 "with charge= a request costs at least 1: one that costs nothing is never refused"
             )
-        self.source = Source(rates, self.policy, algorithm)
-        self.wants = compiled.wants | self.cost.wants
-        self.identified = compiled.identified or self.source.identified
-        self.chosen = compiled.chosen
+        self.source: Source = Source(rates, self.policy, algorithm)
+        self.wants: frozenset[bytes] = compiled.wants | self.cost.wants
+        self.identified: bool = compiled.identified or self.source.identified
+        self.chosen: bool = compiled.chosen
 
     def __repr__(self) -> str:
         return f"<Rule {self.policy}>"

@@ -58,7 +58,7 @@ class LimitsStore:
         ConfigurationError: an argument cannot work. MissingDependency: a driver is missing.
     """
 
-    algorithms = frozenset({FixedWindow.algorithm})
+    algorithms: frozenset[str] = frozenset({FixedWindow.algorithm})
 
     def __init__(
         self, url: str, *, timeout: float = 0.1, wall_clock: Callable[[], float] = time.time
@@ -69,7 +69,7 @@ class LimitsStore:
             raise ConfigurationError("LimitsStore takes a URL of memcached:// or mongodb://")
         if not isinstance(timeout, (int, float)) or not 0.001 <= timeout <= 60:
             raise ConfigurationError("timeout= takes seconds, from 0.001 to 60")
-        self.colours = frozenset(
+        self.colours: frozenset[str] = frozenset(
             colour for colour, module in drivers.items() if find_spec(module) is not None
         )
         if not self.colours:

@@ -86,9 +86,9 @@ class Bodies:
     __slots__ = ("_by_name", "_common", "_ranges", "accept", "required")
 
     def __init__(self, media_types: Sequence[MediaType], required: bool = True) -> None:
-        self.required = required
+        self.required: bool = required
         named = {one.name.encode("ascii"): one for one in media_types}
-        self.accept = b", ".join(sorted(named))
+        self.accept: bytes = b", ".join(sorted(named))
         self._by_name = {name: one for name, one in named.items() if b"*" not in name}
         self._ranges = {name: one for name, one in named.items() if b"*" in name}
         self._common = {
@@ -152,14 +152,15 @@ class Operation:
         parameters: ParameterSet | None = None,
         responses: Responses | None = None,
     ) -> None:
-        self.rule = rule = f"{method} {path}"
-        self.shadow = False
+        self.rule: str = f"{method} {path}"
+        rule = self.rule
+        self.shadow: bool = False
         self.translate: Translate | None = None
-        self.path = path
-        self.bodies = bodies
-        self.parameters = parameters
-        self.responses = responses
-        self.allowed = Decision(layer, "allow", rule, "valid")
+        self.path: str = path
+        self.bodies: Bodies | None = bodies
+        self.parameters: ParameterSet | None = parameters
+        self.responses: Responses | None = responses
+        self.allowed: Decision = Decision(layer, "allow", rule, "valid")
         headers = {UNSUPPORTED_ENCODING: ((b"accept-encoding", b"identity"),)}
         if bodies is not None:
             headers[UNSUPPORTED_TYPE] = ((b"accept", bodies.accept),)

@@ -106,7 +106,9 @@ class Schema:
             raise ConfigurationError(f"the schema for {where} cannot be used: {error}") from None
         # True or False, in time linear in the value: what `$ref` leads to is judged once.
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid
-        self.known = frozenset[str]().union(*map(known_names, (schema, *documents.values())))
+        self.known: frozenset[str] = frozenset[str]().union(
+            *map(known_names, (schema, *documents.values()))
+        )
         self._alternatives = sum(map(alternatives, (schema, *documents.values())))
         self._recursive = is_recursive(schema)
 

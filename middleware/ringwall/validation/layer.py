@@ -103,8 +103,8 @@ class BodyValidation(Layer):
 
     name = "validation"
     by_path = True
-    wants = frozenset({b"content-type", b"content-length", b"content-encoding"})
-    inside = frozenset({"https", "authentication", "authorization", "cors"})
+    wants: frozenset[bytes] = frozenset({b"content-type", b"content-length", b"content-encoding"})
+    inside: frozenset[str] = frozenset({"https", "authentication", "authorization", "cors"})
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class BodyValidation(Layer):
         self._undeclared = Undeclared(self.name, shadow=shadow is True)
         self._decoders = decoders(codings)
         self._require_length = require_length
-        self.replaces_body = bool(self._decoders)
+        self.replaces_body: bool = bool(self._decoders)
         language = frozenset({b"accept-language"} if translate is not None else ())
         self.wants = BodyValidation.wants | self._table.wants | language
         self._on_undeclared = self._pass

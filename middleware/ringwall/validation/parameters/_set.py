@@ -69,7 +69,7 @@ class ParameterSet:
         self._cookies = Cookies(*by_location["cookie"], parse) if by_location["cookie"][0] else None
         self._query = Query(*by_location["query"], parse, strict, ignored)
         self._any = any(specs for specs, _ in by_location.values())
-        self.wants = frozenset(key for key, _, _ in self._header)
+        self.wants: frozenset[bytes] = frozenset(key for key, _, _ in self._header)
         if self._cookies is not None:
             self.wants |= {b"cookie"}
 
