@@ -64,7 +64,8 @@ class Audit(Layer):
         trust_traceparent: True: continue the trace named by the request. Only where every
             request comes through a gateway of yours that sets the header: else any client joins
             your traces or switches them off. Networks, such as ["10.0.0.0/8"]: only if the socket's
-            other end is in one. False: a new trace, linked to the named one.
+            other end is in one. False: a new trace, linked to the named one. What is not trusted of
+            `traceparent`, `tracestate` and `baggage` does not reach the app.
         request_id_header: the response header that tells the id in the record, in place of one
             that the app sets; None: no header.
         traceresponse: tell clients the trace in a header `traceresponse`.

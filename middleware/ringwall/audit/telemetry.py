@@ -2,7 +2,8 @@
 
 Who called decides nothing here: an inbound `traceparent` is a claim. By default the span is a new
 root that links to the claimed one, so no client can join, flood or switch off a trace. Baggage of
-a request is read from trusted peers only.
+a request is read from trusted peers only. What others claim does not reach the app either, whose
+propagators would believe it: its spans find their parent in the current context.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from .._conceal import Concealment
 from .._exchange import Exchange, Outcome
 from .._version import __version__
 from .metrics import SCHEMA, Measurements
@@ -27,6 +29,7 @@ _SERVER = SpanKind.SERVER
 _ROOT = Context()
 _PROPAGATOR = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
+_CLAIMS = Concealment(headers=frozenset({b"traceparent", b"tracestate", b"baggage"}))
 _LONGEST_TRACE_HEADER = 512
 _LONGEST_BAGGAGE = 8192
 
@@ -112,9 +115,10 @@ class OpenTelemetry:
         self._idle = False
         self._trusted = trusted
         self._redaction = redaction
-        self.wants: frozenset[bytes] = frozenset({b"traceparent", b"user-agent"})
+        self._doubts = trusted is not True
+        self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
         if trusted:
-            self.wants |= {b"tracestate", b"baggage"}
+            self.wants |= {b"tracestate"}
         if body_sizes:
             self.wants |= {b"content-length"}
 
@@ -129,6 +133,8 @@ class OpenTelemetry:
         elif b"traceparent" in headers:
             context, links = self._parent(exchange)
             base = context if context is not _ROOT else before
+        if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
+            self._withhold(exchange)
         method = exchange.method if exchange.kind == "http" else "GET"  # RFC 6455 section 4.1
         known = method if method in METHODS else "_OTHER"
         name = known if known != "_OTHER" else "HTTP"
@@ -164,6 +170,10 @@ class OpenTelemetry:
                 remote = _BAGGAGE.extract(carrier, remote)
             return remote, None
         return _ROOT, [Link(claimed)]
+
+    def _withhold(self, exchange: Exchange) -> None:
+        if not self._trusts(exchange.peer):
+            exchange.conceal(_CLAIMS)
 
     def _trusts(self, peer: str | None) -> bool:
         if isinstance(self._trusted, bool):
