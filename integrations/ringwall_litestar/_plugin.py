@@ -58,6 +58,8 @@ class RingwallPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Called by Litestar."""
+        # Litestar keeps the lifespan protocol from what stands around its handlers.
+        app_config.on_shutdown = [*app_config.on_shutdown, self._stack.on_shutdown]
         app_config.guards = [_must_be_walled, *app_config.guards]
         handlers: Any = {Refused: _refuse}
         app_config.exception_handlers = {**handlers, **app_config.exception_handlers}

@@ -168,6 +168,13 @@ class Layer:
         """Observe the end, exactly once for each request that `on_request` saw."""
         return None
 
+    def on_shutdown(self) -> None:
+        """The ASGI server ends (lifespan protocol): write down what must not be lost.
+
+        Not called where the app does not speak that protocol, nor under WSGI. Requests may follow
+        all the same: a test client ends, and begins anew.
+        """
+
     def asgi(self, app: ASGIApp) -> ASGIApp:
         """This layer alone around an ASGI app."""
         from .stack import Stack

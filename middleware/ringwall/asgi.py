@@ -22,6 +22,7 @@ from ._boundary import COMMON_METHODS
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
 from ._layer import Verdict
+from ._lifespan import enders, telling_end
 from ._pending import asettle
 from ._plan import Plan
 from ._tls_of import tls_of
@@ -42,6 +43,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
     listening, answering = listeners(plan.layers), plan.answers_errors
+    leaving = enders(plan.layers)
     transparent = plan.transparent and not listening
     wrap_send = senders(plan)
     wrap_app_send = wrap_send[everyone]
@@ -55,6 +57,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind != "http" and kind != "websocket":
+            if leaving and kind == "lifespan":
+                send = telling_end(leaving, send)
             return await app(scope, receive, send)
 
         lines = scope.get("headers") or ()

@@ -13,6 +13,7 @@ from ._compile import compile_plan, innermost_plan
 from ._contract import check_colours, check_contract, check_order
 from ._errors import ConfigurationError
 from ._layer import Layer
+from ._lifespan import end, enders
 from ._plan import Plan
 from ._response_body import segments
 from ._wsgi_reading import read_wsgi
@@ -115,6 +116,11 @@ class Stack:
             ConfigurationError: it cannot be told; write `.asgi(app)` or `.wsgi(app)`.
         """
         return self.asgi(app) if _interface(app) == "asgi" else self.wsgi(app)
+
+    def on_shutdown(self) -> None:
+        """Tell the layers that the server ends, the innermost first, as `asgi` does by itself where
+        it sees the lifespan protocol: for frameworks that keep that protocol to themselves."""
+        end(enders(self.layers))
 
     def _build(
         self,

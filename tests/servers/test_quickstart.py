@@ -145,6 +145,7 @@ def test_a_new_user_is_walled_in_under_twelve_lines(
     assert "Traceback" not in log
     told = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert [line["status"] for line in told if line["event"] == "exchange"] == [200, 401, 403, 421]
+    assert told[-1]["event"] == "stop"
     shown = run(tmp_path, "ringwall audit tail audit.jsonl")
     assert "421" in shown
     assert key not in shown

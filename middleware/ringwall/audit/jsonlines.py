@@ -120,18 +120,25 @@ class JSONLinesSink(SerialSink):
             elif self._unsynced is not None:
                 self._sync(self._unsynced)
 
+    def commit(self) -> None:
+        """Sign and sync what is left."""
+        with self._lock:
+            if self._closed:
+                return
+            self._checkpoints.hurry()
+            self._next_sync = 0.0
+            if self._checkpoints.sign and self._log.chain is not None:
+                self._append(())  # lines of processes that were killed, too
+            elif self._unsynced is not None:
+                self._sync(self._unsynced)
+
     def close(self) -> None:
         """Sign and sync what is left. A write that is under way in another thread ends first."""
         with self._lock:
             if self._closed:
                 return
             try:
-                self._checkpoints.hurry()
-                self._next_sync = 0.0
-                if self._checkpoints.sign and self._log.chain is not None:
-                    self._append(())  # lines of processes that were killed, too
-                elif self._unsynced is not None:
-                    self._sync(self._unsynced)
+                self.commit()
             finally:
                 self._closed = True
                 self._log.detach()

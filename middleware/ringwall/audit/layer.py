@@ -201,6 +201,9 @@ class Audit(Layer):
             },
         )
 
+    def on_shutdown(self) -> None:
+        self._recorder.pause()
+
     def close(self) -> None:
         """Close the sinks. What is recorded after this is lost, and counted."""
         self._recorder.close()

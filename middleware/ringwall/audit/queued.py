@@ -113,6 +113,17 @@ class QueuedSink:
         if self._idle:
             self._wake_up()
 
+    def commit(self) -> None:
+        """Wait up to `timeout` until what is in the queue is written, and on disk."""
+        with self._place:
+            done = self._place.wait_for(lambda: not self._waiting(), self._timeout)
+        if not done:
+            logger.error("the audit sink is late; records wait: %d", self._waiting())
+            return
+        commit = getattr(self._sink, "commit", None)
+        if commit is not None:
+            commit()
+
     def close(self) -> None:
         """Write what is left, wait for it up to `timeout`, and close the other sink."""
         if self._closed:

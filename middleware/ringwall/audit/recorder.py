@@ -115,11 +115,20 @@ class Recorder:
             return
         self._started = False
         record = self._event("stop", {})
+        self._writer, self._sequence = os.urandom(8).hex(), itertools.count(1)
         try:
             self.sink.write(record)
         except Exception as error:  # noqa: BLE001  nobody is left to tell
             logger.error("the end of the audit was not recorded: %s", type(error).__name__)
         self._copy(record)
+
+    def pause(self) -> None:
+        """Say that this is the end, for now, and have everything on disk."""
+        self.stop()
+        for sink in (self.sink, *self._copies):
+            commit = getattr(sink, "commit", None)
+            if commit is not None:
+                commit()
 
     def close(self) -> None:
         """Say that this is the end, and close the sinks, once."""

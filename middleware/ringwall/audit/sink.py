@@ -15,8 +15,9 @@ class Sink(Protocol):
     """Takes records. May be called from several threads, and in the event loop under ASGI: it
     must not block for long. Raising tells that the record was not kept.
 
-    A sink may also have `write_many(records)`, which takes all of them or raises, and `flush()`,
-    which a queue calls when it has nothing else to do.
+    A sink may also have `write_many(records)`, which takes all of them or raises; `flush()`, which
+    a queue calls when it has nothing else to do; and `commit()`, which returns when everything is
+    on disk, for servers that end.
     """
 
     def write(self, record: bytes) -> None:

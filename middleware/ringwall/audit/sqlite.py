@@ -100,15 +100,20 @@ class SQLiteSink(SerialSink):
             if not self._closed and chain is not None and self._checkpoints.is_due(chain):
                 self._append(())
 
+    def commit(self) -> None:
+        """Sign what is left."""
+        with self._lock:
+            if not self._closed and self._chain is not None:
+                self._checkpoints.hurry()
+                self._append(())
+
     def close(self) -> None:
         """Sign what is left, and close the database."""
         with self._lock:
             if self._closed:
                 return
             try:
-                if self._chain is not None:
-                    self._checkpoints.hurry()
-                    self._append(())
+                self.commit()
             finally:
                 self._closed = True
                 if self._connection is not None:
