@@ -9,7 +9,6 @@ from ._boundary import Boundary
 from ._exchange import Exchange
 from ._layer import Layer
 from .authn import Authentication, Introspection, Scheme
-from .authn.authentication import MISSING
 from .authz import Authorization
 from .https import HTTPS
 from .ratelimit import RateLimit
@@ -46,8 +45,7 @@ def challenge_of(exchange: Exchange) -> str | None:
     for layer in layers_around(exchange):
         if isinstance(layer, Authentication):
             # The layer makes it even where credentials are optional.
-            response, _ = layer._general[MISSING]
-            return dict(response.headers)[b"www-authenticate"].decode("ascii")
+            return layer.challenges.missing[1].decode("ascii")
     return "Bearer"
 
 
@@ -70,11 +68,7 @@ def schemes_of(stack: Stack) -> tuple[Scheme, ...]:
     found: dict[Scheme, None] = {}
     for layer in stack.layers:
         if isinstance(layer, Authentication):
-            chosen = [*layer._by_name.values(), *(each for _, each in layer._by_header)]
-            for each in chosen:
-                scheme = getattr(each.authenticate, "__self__", None)
-                if isinstance(scheme, Scheme):
-                    found[scheme] = None
+            found |= dict.fromkeys(layer.schemes)
     return tuple(found)
 
 
@@ -91,9 +85,12 @@ def security_schemes(stack: Stack) -> dict[str, dict[str, Any]]:
 
 def _security_scheme(scheme: Scheme) -> tuple[str, dict[str, Any]]:
     name = scheme.name.lower()
-    if scheme.header is not None:
-        header = scheme.header.decode("ascii")
-        return header, {"type": "apiKey", "in": "header", "name": header}
+    if scheme.ambient:
+        return "mutualTLS", {"type": "mutualTLS"}
+    header = None if scheme.header is None else scheme.header.decode("ascii")
+    for place, key in (("header", header), ("query", scheme.query), ("cookie", scheme.cookie)):
+        if key is not None:
+            return key, {"type": "apiKey", "in": place, "name": key}
     if name == "apikey":
         # `http` would be truer, but tools know to send only registered schemes (RFC 9110 16.4).
         return name, {

@@ -133,9 +133,9 @@ def test_who_is_anonymous_is_told_of_every_scheme():
 
 
 def test_a_scheme_that_left_no_challenge_gets_none():
-    words = Authentication(APIKey([RECORD]))._challenges
+    words = Authentication(APIKey([RECORD])).challenges
     assert words.insufficient_scope("bearer", "a") is None
-    assert LAYER._challenges.insufficient_scope("bearer", 'a"b') is None
+    assert LAYER.challenges.insufficient_scope("bearer", 'a"b') is None
 
 
 # RFC 9728

@@ -919,7 +919,7 @@ def test_schemes_of_one_s_own_may_tell_something_in_headers():
             self.issuers = frozenset({issuer})
             self.lines = lines
 
-        def find(self, credential, exchange):
+        def find(self, token, digest, exchange):
             return Principal("alice", scheme="bearer")
 
         def answer_headers(self, exchange):
@@ -934,7 +934,7 @@ def test_schemes_of_one_s_own_may_tell_something_in_headers():
     assert (bad.status, bad.headers["x-told"]) == (401, "1")
     assert bad.headers["content-type"] == "application/problem+json"
     with pytest.raises(NotImplementedError):
-        TokenScheme().find(b"", None)
+        TokenScheme().find(b"", b"", None)
 
 
 # The examples of the RFC

@@ -39,6 +39,10 @@ class Failure:
         return f"<Failure {self.code}>"
 
 
+# Schemes for tokens and the parser of compact JWS say the same.
+TOO_LONG = Failure("token-too-long", "The token is longer than this service accepts.")
+
+
 class Refused(Exception):
     """Carries a Failure out of a parser. It never holds a part of what was parsed."""
 

@@ -23,6 +23,8 @@ def index(
         if not TOKEN.match(scheme.name):
             raise ConfigurationError("the name of a scheme is one word (RFC 9110 section 11.1)")
         name = scheme.name.encode("ascii")
+        if scheme.ambient:
+            continue
         if scheme.header is not None:
             if scheme.header in by_header:
                 raise ConfigurationError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -12,7 +11,8 @@ from ..problem import Header
 from ._bound import Bound
 from ._cache import BoundedCache
 from ._claims import BAD_ISSUER
-from ._scheme import Judgement, Scheme
+from ._failure import TOO_LONG
+from ._scheme import Scheme
 from ._tokens import Found, TokenScheme
 
 
@@ -39,7 +39,7 @@ class Issuers(TokenScheme):
         self._telling = tuple(scheme for scheme in schemes if scheme.sets)
         self.parameters = tuple(dict.fromkeys(p for s in schemes for p in s.parameters))
         self.failures = tuple(
-            dict.fromkeys((BAD_ISSUER, *(f for s in schemes for f in s.failures)))
+            dict.fromkeys((BAD_ISSUER, TOO_LONG, *(f for s in schemes for f in s.failures)))
         )
         self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
         self.max_length = max(scheme.max_length for scheme in schemes)
@@ -64,35 +64,28 @@ class Issuers(TokenScheme):
     def __repr__(self) -> str:
         return f"<Issuers {len(self._by_issuer)}>"
 
-    def establish(self, credential: bytes, exchange: Exchange) -> Found:
-        """As of `TokenScheme`; all schemes must be such."""
-        digest, scheme = self._choose(credential)
-        if not isinstance(scheme, TokenScheme):
+    def find(self, token: bytes, digest: bytes, exchange: Exchange) -> Found:
+        """What the scheme says that this token belongs to; it makes its own demands."""
+        scheme = self._chosen.recent(digest) or self._chosen.get(digest)
+        if scheme is not None:
+            return _ask(scheme, token, digest, exchange)
+        issuer = self._issuer_of(token, self.max_length) or ""
+        scheme = self._by_issuer.get(issuer, self._otherwise)
+        if scheme is None:
             return BAD_ISSUER
-        found = scheme.establish(credential, exchange)
+        found = _ask(scheme, token, digest, exchange)
         if isinstance(found, (Principal, Bound)):
             self._chosen.put(digest, scheme)
         return found
 
-    def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        digest, scheme = self._choose(credential)
-        if scheme is None:
-            return BAD_ISSUER
-        judgement = scheme.authenticate(credential, exchange)
-        if isinstance(judgement, Principal):
-            self._chosen.put(digest, scheme)
-        return judgement
-
     def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:
         return tuple(line for scheme in self._telling for line in scheme.answer_headers(exchange))
 
-    def _choose(self, credential: bytes) -> tuple[bytes, Scheme | None]:
-        digest = sha256(credential).digest()
-        scheme = self._chosen.get(digest)
-        if scheme is None:
-            issuer = self._issuer_of(credential, self.max_length) or ""
-            scheme = self._by_issuer.get(issuer, self._otherwise)
-        return digest, scheme
+
+def _ask(scheme: Scheme, token: bytes, digest: bytes, exchange: Exchange) -> Found:
+    if isinstance(scheme, TokenScheme):
+        return scheme.establish(token, digest, exchange)
+    return scheme.authenticate(token, exchange)
 
 
 def one_of_each_name(schemes: Iterable[Scheme]) -> tuple[Scheme, ...]:

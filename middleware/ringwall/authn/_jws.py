@@ -10,14 +10,13 @@ from binascii import a2b_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._failure import Failure, Refused
+from ._failure import TOO_LONG, Failure, Refused
 from ._json import NotJSON, strict_json
 
 if TYPE_CHECKING:
     from ._keys import KeySet
 
 MALFORMED = Failure("malformed-token", "The token is not a JWT in compact serialisation.")
-TOO_LONG = Failure("token-too-long", "The token is longer than this service accepts.")
 BAD_ALGORITHM = Failure("invalid-algorithm", "The token is signed with a refused algorithm.")
 UNKNOWN_KEY = Failure("unknown-key", "The token is signed with a key that is not trusted here.")
 BAD_SIGNATURE = Failure("invalid-signature", "The signature of the token is not valid.")

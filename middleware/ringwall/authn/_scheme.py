@@ -27,6 +27,8 @@ class Scheme:
             comes in `Authorization`.
         query, cookie: the name of a query parameter or cookie of its own that holds it instead.
         kinds: the kinds of exchange in whose query it reads.
+        ambient: whether its credential comes with the connection instead of the request, and
+            `carried` finds it.
         conceals: whether the app never sees the credential, also without `strip=True`.
         wants: further request headers it reads, such as `dpop`.
         wants_tls: whether it reads `exchange.tls`.
@@ -45,6 +47,7 @@ class Scheme:
     query: str | None = None
     cookie: str | None = None
     kinds: frozenset[str] = frozenset({"http", "websocket"})
+    ambient: bool = False
     conceals: bool = False
     wants: frozenset[bytes] = frozenset()
     wants_tls: bool = False
@@ -62,6 +65,15 @@ class Scheme:
         Returns the Principal, one of `failures`, or a Pending of these. An exception is a 500.
         """
         raise NotImplementedError
+
+    def carried(self, exchange: Exchange) -> bytes | None:
+        """The credential of the connection, None where it has none. Asked only of a scheme that is
+        `ambient`, about requests that show no credential of their own.
+
+        Raises:
+            Refused: with one of `failures`.
+        """
+        return None
 
     def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:
         """What the answer to this request shall tell in headers, whoever gives it, unless it does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
@@ -12,7 +13,7 @@ from .._pending import Pending
 from ..principal import Principal
 from ._bound import BOUND, Bound
 from ._denylist import AsyncRevocationStore, RevocationStore
-from ._failure import Failure
+from ._failure import TOO_LONG, Failure
 from ._revocation import Revocation
 from ._scheme import Judgement, Scheme
 from .mtls import MutualTLS
@@ -29,17 +30,26 @@ class TokenScheme(Scheme):
     _revocation: Revocation | None = None
     _mtls: MutualTLS | None = None
 
-    def find(self, credential: bytes, exchange: Exchange) -> Found:
-        """Whether the token is good in itself: remembered, or judged anew."""
+    def find(self, token: bytes, digest: bytes, exchange: Exchange) -> Found:
+        """Whether the token is good in itself: remembered, or judged anew.
+
+        Parameters:
+            digest: the token's SHA-256, by which it is remembered: whoever asks has made it.
+        """
         raise NotImplementedError
 
-    def establish(self, credential: bytes, exchange: Exchange) -> Found:
+    def establish(self, token: bytes, digest: bytes, exchange: Exchange) -> Found:
         """Whether the token is good at this moment. What a `Bound` still lacks is for the caller
         to check."""
-        return self._complete(self.find(credential, exchange), exchange)
+        found: Any = self.find(token, digest, exchange)
+        if found.__class__ is Principal and self._revocation is None:  # most
+            return found
+        return self._complete(found, exchange)
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        found: Any = self.find(credential, exchange)
+        if len(credential) > self.max_length:  # before it is hashed
+            return TOO_LONG
+        found: Any = self.find(credential, sha256(credential).digest(), exchange)
         if found.__class__ is not Principal or self._revocation is not None:  # seldom
             found = then(self._complete(found, exchange), _refuse_bound)
         return found  # type: ignore[no-any-return]
@@ -62,6 +72,7 @@ class TokenScheme(Scheme):
         mtls: MutualTLS | None,
     ) -> None:
         """What must hold of a token at every use. For the constructor."""
+        self._revocation = None  # of the instance: quicker to find than on the class
         if mtls is not None:
             if not isinstance(mtls, MutualTLS):
                 raise ConfigurationError("mtls takes MutualTLS(), or MutualTLS(header=...)")

@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from hashlib import sha256
 from typing import Final, cast
 
 from .._errors import ConfigurationError, MissingDependency
@@ -14,7 +15,7 @@ from ..principal import Principal
 from ..problem import Header
 from ._algorithms import ASYMMETRIC, check_algorithms
 from ._bound import Bound
-from ._failure import Failure, Refused
+from ._failure import TOO_LONG, Failure, Refused
 from ._issuers import one_of_each_name
 from ._proof_claims import PROOF_CLAIM_FAILURES, ProofPolicy, name_of
 from ._scheme import Judgement, Scheme, at_least
@@ -150,7 +151,9 @@ class DPoP(Scheme):
         if b"," in value:
             return SEVERAL_PROOFS
         # The token first: without a good one nobody gets us to verify or remember a proof.
-        found = self._establish(credential, exchange)
+        if len(credential) > self.max_length:
+            return TOO_LONG
+        found = self._establish(credential, sha256(credential).digest(), exchange)
         return cast("Judgement", then(found, partial(self._prove, credential, value, exchange)))
 
     def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:

@@ -7,7 +7,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
 from .._errors import ConfigurationError, MissingDependency
@@ -20,7 +19,7 @@ from ._breaker import CircuitBreaker
 from ._cache import BoundedCache
 from ._claims import CLAIM_FAILURES, Claim, ClaimsPolicy
 from ._denylist import AsyncRevocationStore, RevocationStore
-from ._failure import Failure, Refused
+from ._failure import TOO_LONG, Failure, Refused
 from ._scheme import at_least, header_name
 from ._tokens import Found, TokenScheme
 from .mtls import MutualTLS
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from ._sources import Keys
 
 MALFORMED = Failure("malformed-token", "The token holds characters that no token has.")
-TOO_LONG = Failure("token-too-long", "The token is longer than this service accepts.")
 UNAVAILABLE = Failure(
     "introspection-unavailable",
     "The authorization server cannot judge the token at the moment; try again later.",
@@ -261,10 +259,7 @@ class Introspection(TokenScheme):
         """Close the connections of this event loop to the server."""
         await self._port.aclose()  # type: ignore[union-attr]
 
-    def find(self, credential: bytes, exchange: Exchange) -> Found:
-        if len(credential) > self.max_length:
-            return TOO_LONG
-        digest = sha256(credential).digest()
+    def find(self, token: bytes, digest: bytes, exchange: Exchange) -> Found:
         now = self._clock()
         active = self._active.get(digest)
         if active is not None and active.since <= now < active.until:
@@ -272,11 +267,13 @@ class Introspection(TokenScheme):
         refused = self._refused.get(digest)
         if refused is not None and now < refused[0]:
             return refused[1]
-        if not _TOKEN.match(credential):
+        if len(token) > self.max_length:
+            return TOO_LONG
+        if not _TOKEN.match(token):
             return MALFORMED
         if not self._breaker.allows():
             return UNAVAILABLE
-        return self._introspected(credential.decode("ascii"), digest, exchange)
+        return self._introspected(token.decode("ascii"), digest, exchange)
 
     def _introspected(
         self, token: str, digest: bytes, exchange: Exchange

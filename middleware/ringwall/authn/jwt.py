@@ -174,7 +174,6 @@ class JWT(TokenScheme):
             raise MissingDependency(error.name or "?", "jwt", "JWT") from None
         self._verify_compact = _jws.verify_compact
         self._key_failures = _jws.KEY_FAILURES
-        self._too_long = _jws.TOO_LONG
         self._strict_json = _json.strict_json
         self._not_json = _json.NotJSON
         self.failures: tuple[Failure, ...] = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
@@ -190,28 +189,24 @@ class JWT(TokenScheme):
     def __repr__(self) -> str:
         return "<JWT>"
 
-    def find(self, credential: bytes, exchange: Exchange) -> Found:
-        if len(credential) > self.max_length:
-            return self._too_long
-        digest = sha256(credential).digest()
-        now = self._clock()
+    def find(self, token: bytes, digest: bytes, exchange: Exchange) -> Found:
         entry = self._recent(digest) or self._cache.get(digest)
         if entry is not None:
             keys, since, until, found = entry
-            if keys is self._source.keys and since <= now < until:
+            if keys is self._source.keys and since <= self._clock() < until:
                 return found
         if not self._source.ready(exchange.interface):
-            return self._refresh_and_judge(credential, digest, exchange)
-        judged = self._judge(credential, digest, now, exchange)
+            return self._refresh_and_judge(token, digest, exchange)
+        judged = self._judge(token, digest, self._clock(), exchange)
         if judged in self._key_failures and self._source.may_have_more():
-            return self._refresh_and_judge(credential, digest, exchange)
+            return self._refresh_and_judge(token, digest, exchange)
         return judged
 
     def _refresh_and_judge(
-        self, credential: bytes, digest: bytes, exchange: Exchange
+        self, token: bytes, digest: bytes, exchange: Exchange
     ) -> Pending[Principal | Bound | Failure]:
-        yield from self._source.refresh(credential)
-        return self._judge(credential, digest, self._clock(), exchange)
+        yield from self._source.refresh(token)
+        return self._judge(token, digest, self._clock(), exchange)
 
     def _judge(
         self, token: bytes, digest: bytes, now: float, exchange: Exchange
