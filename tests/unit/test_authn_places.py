@@ -405,6 +405,64 @@ def test_an_exempt_websocket_waits_for_nothing():
     assert sent == [{"type": "websocket.accept", "subprotocol": "bearer"}]
 
 
+def test_few_may_wait_at_the_same_time():
+    """Each waiting connection is one that nobody has vouched for."""
+    layer = Authentication(JWT_SCHEME, first_message=30, waiting=2)
+    called = []
+
+    async def app(scope, receive, send):
+        called.append(scope["user"].subject)
+
+    guarded = layer.asgi(app)
+
+    class Socket:
+        def __init__(self):
+            self.sent = []
+            self.incoming = asyncio.Queue()
+            self.incoming.put_nowait({"type": "websocket.connect"})
+            scope = {"type": "websocket", "path": "/", "scheme": "wss", "headers": []}
+            scope["extensions"] = {"websocket.http.response": {}}
+            self.task = asyncio.ensure_future(guarded(scope, self.incoming.get, self.send))
+
+        async def send(self, message):
+            self.sent.append((message["type"], message.get("status")))
+
+    refusal = ("websocket.http.response.start", 503)
+
+    async def run():
+        async def turn():
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+        first, second = Socket(), Socket()
+        await turn()
+        third = Socket()
+        await turn()
+        assert third.sent[0] == refusal, "refused before it is accepted"
+        first.incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        await turn()
+        fourth = Socket()
+        await turn()
+        assert fourth.sent == [("websocket.accept", None)], "who goes leaves a place"
+        second.task.cancel()
+        await turn()
+        fifth = Socket()
+        await turn()
+        assert fifth.sent == [("websocket.accept", None)], "who is cut off, too"
+        assert Socket().task is not None
+        fourth.incoming.put_nowait(*says("Bearer " + TOKEN.decode()))
+        await turn()
+        sixth = Socket()
+        await turn()
+        assert sixth.sent == [("websocket.accept", None)], "and who got in"
+        for socket in (fifth, sixth):
+            socket.incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        await turn()
+
+    asyncio.run(run())
+    assert called == ["alice"]
+
+
 # Configuration
 
 
@@ -423,6 +481,8 @@ class Odd(Scheme):
         (lambda: Authentication(HEADER, subprotocol="apikey"), "none of the schemes"),
         (lambda: Authentication(JWT_SCHEME, first_message=0), "first_message is at least"),
         (lambda: Authentication(JWT_SCHEME, first_message=1, optional=True), "contradicts"),
+        (lambda: Authentication(JWT_SCHEME, first_message=1, waiting=0), "waiting is at least"),
+        (lambda: Authentication(JWT_SCHEME, first_message=1, waiting=2.5), "a whole number"),
         (lambda: Authentication(HEADER, first_message=1), "needs a scheme"),
     ],
 )
