@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Iterable
+from typing import TypeAlias
 
-from ._asgi_request import Message, Receive, Scope
+from ._asgi_request import Message, Receive
 from ._body import (
     BodyIncomplete,
     BodyTooLarge,
@@ -13,50 +15,77 @@ from ._body import (
     ClientDisconnected,
     declared_length,
 )
-from ._pace import Pace, Within
+from ._pace import Begun, Pace, Within
 from ._pending import Call
 
 _MOST_EMPTY_CHUNKS = 1000
+Lines: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 
 class Body:
     """Reads the request body before the app does, and gives it back: the body, or as much of it
-    as was read, in one message, and the disconnect that ended it."""
+    as was read, in one message, and the disconnect that ended it.
 
-    __slots__ = ("_disconnect", "_message", "_receive", "_scope")
+    Parameters:
+        lines: the request headers. headers: those of them that were collected, by name.
+    """
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        self._scope = scope
+    __slots__ = ("_begun", "_disconnect", "_headers", "_lines", "_message", "_receive")
+
+    def __init__(self, lines: Lines, headers: dict[bytes, bytes], receive: Receive) -> None:
+        self._lines = lines
+        self._headers = headers
         self._receive = receive
+        self._begun: Awaitable[Message] | None = None
         self._message: Message | None = None
         self._disconnect: Message | None = None
 
     @property
     def was_read(self) -> bool:
-        return self._message is not None or self._disconnect is not None
+        begun = self._begun is not None
+        return begun or self._message is not None or self._disconnect is not None
+
+    def at_once(self, limit: int, pace: Pace) -> bytes | None:
+        """One step of `receive` is all that it takes where the body has come."""
+        declared = self._declared(limit)
+        message = self._message
+        if message is None:
+            if self._begun is not None or self._disconnect is not None:
+                return None
+            receiving = self._receive().__await__()
+            try:
+                waits_for = next(receiving)
+            except StopIteration as done:
+                message = self._message = self._received(done.value)
+            else:
+                self._begun = Begun(receiving, waits_for)
+                return None
+        if message.get("more_body", False):
+            return None
+        return _whole(message.get("body", b""), limit, declared)
 
     def call(self, limit: int, pace: Pace) -> Call[bytes]:
         return Call(None, self._read, limit, pace)
 
     async def _read(self, limit: int, pace: Pace) -> bytes:
-        lines = self._scope.get("headers") or ()
-        lengths = [value for name, value in lines if name.lower() == b"content-length"]
-        declared = declared_length(b",".join(lengths) if lengths else None)
+        declared = self._declared(limit)
+        begin = pace.clock()
+        if self._message is None:
+            self._message = await self._next(pace.left(begin, 0))
+        body: bytes = self._message.get("body", b"")
+        if self._message.get("more_body", False) and len(body) <= limit:
+            body = await self._gather(body, limit, pace, begin)
+        return _whole(body, limit, declared)
+
+    def _declared(self, limit: int) -> int | None:
+        length = self._headers.get(b"content-length")
+        if length is None:  # no layer wants it, or there is none
+            found = [value for name, value in self._lines if name.lower() == b"content-length"]
+            length = b",".join(found) if found else None
+        declared = declared_length(length)
         if declared is not None and declared > limit:
             raise BodyTooLarge
-        message = self._message
-        begin = pace.clock()
-        if message is None:
-            # Most often the one and only.
-            message = self._message = await self._next(pace.left(begin, 0))
-        body: bytes = message.get("body", b"")
-        if message.get("more_body", False) and len(body) <= limit:
-            body = await self._gather(body, limit, pace, begin)
-        if len(body) > limit:
-            raise BodyTooLarge
-        if declared is not None and declared != len(body):
-            raise BodyIncomplete
-        return body
+        return declared
 
     async def _gather(self, body: bytes, limit: int, pace: Pace, begin: float) -> bytes:
         """Merge messages into one: small chunks in great number must not fill the memory."""
@@ -83,9 +112,16 @@ class Body:
             if message is None:
                 if seconds <= 0:  # however soon the next one comes
                     raise BodyTooSlow
-                message = await Within(self._receive, seconds)
+                message = await Within(self._start, seconds)
         except asyncio.TimeoutError:
             raise BodyTooSlow from None
+        return self._received(message)
+
+    def _start(self) -> Awaitable[Message]:
+        begun, self._begun = self._begun, None
+        return self._receive() if begun is None else begun
+
+    def _received(self, message: Message) -> Message:
         if message["type"] == "http.disconnect":
             self._disconnect = message
             raise ClientDisconnected
@@ -95,4 +131,12 @@ class Body:
         message, self._message = self._message, None
         if message is None:
             message, self._disconnect = self._disconnect, None
-        return await self._receive() if message is None else message
+        return await self._start() if message is None else message
+
+
+def _whole(body: bytes, limit: int, declared: int | None) -> bytes:
+    if len(body) > limit:
+        raise BodyTooLarge
+    if declared is not None and declared != len(body):
+        raise BodyIncomplete
+    return body

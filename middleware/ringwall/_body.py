@@ -27,6 +27,9 @@ class ClientDisconnected(Exception):
 class BodyReader(Protocol):
     """The adapter's end of the request body, in one colour."""
 
+    def at_once(self, limit: int, pace: Pace) -> bytes | None:
+        """The body, if it can be had without an event loop; None: `call` waits for it."""
+
     def call(self, limit: int, pace: Pace) -> Call[bytes]: ...
 
 

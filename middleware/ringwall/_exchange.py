@@ -212,6 +212,20 @@ class Exchange:
         message: bytes | None = yield self.opener.call(limit, timeout)
         return message
 
+    def body_at_once(self, limit: int, pace: Pace = PACE) -> bytes | None:
+        """What `read_body` reads, without a `Pending`: most bodies have come when they are asked
+        for. None where this one has to be waited for: then ask `read_body`.
+
+        Raises: what `read_body` raises.
+        """
+        body = self.body
+        if body is None:
+            if self.reader is not None:
+                self.body = body = self.reader.at_once(limit, pace)
+        elif len(body) > limit:
+            raise BodyTooLarge
+        return body
+
     def read_body(self, limit: int, pace: Pace = PACE) -> Pending[bytes]:
         """Read the whole request body, at most `limit` bytes; the app gets it replayed.
 
@@ -219,12 +233,9 @@ class Exchange:
 
         Raises (into the policy): BodyTooLarge, BodyIncomplete, BodyTooSlow, ClientDisconnected.
         """
-        if self.body is not None:
-            if len(self.body) > limit:
-                raise BodyTooLarge
-            return self.body
-        if self.reader is None:
-            return b""  # a websocket handshake has no body
-        body: bytes = yield self.reader.call(limit, pace)
-        self.body = body
+        body = self.body_at_once(limit, pace)
+        if body is None:
+            if self.reader is None:
+                return b""  # a websocket handshake has no body
+            self.body = body = yield self.reader.call(limit, pace)
         return body

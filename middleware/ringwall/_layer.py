@@ -109,6 +109,8 @@ class Layer:
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).
         by_path: True: it decides by path, so that odd paths are refused before it.
+        reads_body: True: its `on_request` asks `exchange.body_at_once`, which knows nothing before
+            the first `Pending` otherwise.
         replaces_body: True: it may set `exchange.replacement`, the body that the app and the layers
             inside this one get instead of the one that was sent.
         inside: names of layers that, where present, must stand outside this one.
@@ -131,6 +133,7 @@ class Layer:
     observes: bool = False
     tolerant: bool = False
     by_path: bool = False
+    reads_body: bool = False
     replaces_body: bool = False
     inside: frozenset[str] = frozenset()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})

@@ -39,6 +39,19 @@ PACE = Pace()
 UNHURRIED = Pace(timeout=math.inf, grace=math.inf)
 
 
+class Begun(Generic[T]):
+    """An awaitable whose first step has been taken, and what it waits for."""
+
+    __slots__ = ("_steps", "_waits_for")
+
+    def __init__(self, steps: Generator[Any, Any, T], waits_for: Any) -> None:
+        self._steps = steps
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return _go_on(self._steps, self._waits_for)
+
+
 class Within(Generic[T]):
     """Awaits something for so many seconds at most, in the task it is awaited in.
 

@@ -10,30 +10,33 @@ from ._pace import Pace
 from ._pending import Call
 from ._wsgi_request import Environ
 
+_CHUNK = 65536
+
 
 class Input:
     """Reads the request body before the app does, and puts a copy-free one in its place."""
 
-    __slots__ = ("_declared", "_environ")
+    __slots__ = ("_environ", "_length")
 
     def __init__(self, environ: Environ) -> None:
-        self._declared = environ.get("CONTENT_LENGTH") or None
+        self._length = environ.get("CONTENT_LENGTH") or None
         self._environ = environ
 
     def call(self, limit: int, pace: Pace) -> Call[bytes]:
-        return Call(self._read, None, limit, pace)
+        return Call(self.at_once, None, limit, pace)
 
-    def _read(self, limit: int, pace: Pace) -> bytes:
-        environ = self._environ
-        declared = declared_length(self._declared.encode("latin-1") if self._declared else None)
-        if declared is not None and declared > limit:
+    def at_once(self, limit: int, pace: Pace) -> bytes:
+        environ, length = self._environ, self._length
+        declared = None if length is None else declared_length(length.encode("latin-1"))
+        if declared is None:
+            if not environ.get("wsgi.input_terminated"):
+                # Without a length and without an end there is no body to read (PEP 3333), and one
+                # that was announced all the same cannot be judged.
+                if environ.get("HTTP_TRANSFER_ENCODING"):
+                    raise BodyIncomplete
+                return b""
+        elif declared > limit:
             raise BodyTooLarge
-        if declared is None and not environ.get("wsgi.input_terminated"):
-            # Without a length and without an end there is no body to read (PEP 3333), and one
-            # that was announced all the same cannot be judged.
-            if environ.get("HTTP_TRANSFER_ENCODING"):
-                raise BodyIncomplete
-            return b""
         stream = environ["wsgi.input"]
         body = _read_up_to(stream, limit + 1 if declared is None else declared, pace)
         if len(body) > limit:
@@ -65,16 +68,27 @@ class _Rejoined(io.RawIOBase):
 
 
 def _read_up_to(stream: Any, most: int, pace: Pace) -> bytes:
-    buffer = io.BytesIO()
+    if most == 0:
+        return b""
     begin = pace.clock()
+    body = _read(stream, most)
+    if not body or len(body) == most:
+        return body  # nearly always
+    buffer = io.BytesIO()
+    buffer.write(body)
     while (missing := most - buffer.tell()) > 0:
-        try:
-            chunk = stream.read(min(missing, 65536))
-        except OSError:
-            break  # the client went away: what is missing makes the body incomplete
+        if pace.left(begin, buffer.tell()) <= 0:
+            raise BodyTooSlow
+        chunk = _read(stream, missing)
         if not chunk:
             break
         buffer.write(chunk)
-        if buffer.tell() < most and pace.left(begin, buffer.tell()) <= 0:
-            raise BodyTooSlow
     return buffer.getvalue()
+
+
+def _read(stream: Any, most: int) -> bytes:
+    try:
+        chunk: bytes = stream.read(min(most, _CHUNK))
+    except OSError:
+        return b""  # the client went away: what is missing makes the body incomplete
+    return chunk

@@ -44,6 +44,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
     listening, answering = listeners(plan.layers), plan.answers_errors
     leaving = enders(plan.layers)
+    reading = any(layer.reads_body for layer in plan.layers)
     transparent = plan.transparent and not listening
     wrap_send = senders(plan)
     wrap_app_send = wrap_send[everyone]
@@ -102,6 +103,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
 
         verdict: Verdict = None
         body: Body | None = None
+        if reading and kind == "http":
+            body = exchange.reader = Body(lines, headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
         depth = completes = everyone
@@ -115,7 +118,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                                 opener = opener or Opener(receive, send)
                                 exchange.opener = opener
                             elif body is None:
-                                body = exchange.reader = Body(scope, receive)
+                                body = exchange.reader = Body(lines, headers, receive)
                             verdict = await _judged(verdict)
                         if verdict is not None:
                             break

@@ -37,6 +37,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     routing = plan.wants_route
     if routing:
         watch_routes(app)
+    reading = any(layer.reads_body for layer in plan.layers)
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
     keys = environ_keys(plan.wants)
@@ -70,6 +71,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
 
         verdict: Verdict = None
         body: Input | None = None
+        if reading:
+            body = exchange.reader = Input(environ)
         app_start: StartResponse | None = None
         depth = completes = everyone
         result: Iterable[bytes]

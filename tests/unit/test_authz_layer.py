@@ -223,13 +223,8 @@ def test_a_client_that_goes_away_is_answered_by_nobody():
     from authz_support import exchange
 
     class Gone:
-        def call(self, limit, pace):
-            from ringwall._pending import Call
-
-            def gone(limit):
-                raise ClientDisconnected
-
-            return Call(gone, None, limit)
+        def at_once(self, limit, pace):
+            raise ClientDisconnected
 
     layer = Authorization(allow("POST", "/o", owner(Orders().load, order_id=body("/id", int))))
     made = exchange("/o", "POST")

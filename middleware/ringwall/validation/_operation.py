@@ -139,8 +139,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_closing", "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path", "responses",
-        "rule", "shadow", "translate",
+        "_closing", "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path",
+        "requires_body", "responses", "rule", "shadow", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -158,6 +158,7 @@ class Operation:
         self.translate: Translate | None = None
         self.path: str = path
         self.bodies: Bodies | None = bodies
+        self.requires_body: bool = bodies is not None and bodies.required
         self.parameters: ParameterSet | None = parameters
         self.responses: Responses | None = responses
         self.allowed: Decision = Decision(layer, "allow", rule, "valid")

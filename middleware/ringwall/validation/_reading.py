@@ -13,56 +13,106 @@ from ._refusal import BAD_LENGTH, NO_BODY_HERE, TOO_LARGE, TOO_SLOW, Reason, Ref
 from .context import VALIDATED
 
 if TYPE_CHECKING:
+    from .._layer import Verdict
     from .._pace import Pace
     from ._operation import MediaType, Operation
 
 Refuse = Callable[[Exchange, Reason], "Response | None"]
 
+_UNREADABLE = (BodyTooLarge, BodyIncomplete)
+_REASONS = {BodyTooLarge: TOO_LARGE, BodyTooSlow: TOO_SLOW, BodyIncomplete: BAD_LENGTH}
 
-def judge(
+
+class BodyJudge:
+    """Reads bodies, undoes their coding, and keeps the values of those that are valid.
+
+    Parameters:
+        pace: how slowly they may come.
+    """
+
+    __slots__ = ("_pace",)
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+
+    def judge(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        accepted: MediaType,
+        content_type: bytes,
+        decode: Decode | None,
+    ) -> Verdict:
+        """Whether the body is as the operation declares it."""
+        try:
+            body = exchange.body_at_once(accepted.limit, self._pace)
+        except _UNREADABLE as error:
+            return operation.refuse(exchange, _REASONS[type(error)])
+        if body is None:
+            return self._judge_later(exchange, operation, accepted, content_type, decode)
+        return _judged(exchange, operation, accepted, content_type, decode, body)
+
+    def _judge_later(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        accepted: MediaType,
+        content_type: bytes,
+        decode: Decode | None,
+    ) -> Pending[Response | None]:
+        try:
+            body = yield from exchange.read_body(accepted.limit, self._pace)
+        except _UNREADABLE as error:
+            return operation.refuse(exchange, _REASONS[type(error)])
+        return _judged(exchange, operation, accepted, content_type, decode, body)
+
+    def expect_none(
+        self,
+        exchange: Exchange,
+        refuse: Refuse,
+        allowed: Decision,
+        reason: Reason = NO_BODY_HERE,
+    ) -> Verdict:
+        """Refuse a body, for `reason`. Headers cannot prove that there is none: HTTP/2 needs
+        neither Content-Length nor Transfer-Encoding for a body. Reading up to its first byte can.
+        """
+        try:
+            if exchange.body_at_once(0, self._pace) is None:
+                return self._expect_none_later(exchange, refuse, allowed, reason)
+        except _UNREADABLE as error:
+            return refuse(exchange, _unless_larger(error, reason))
+        exchange.decisions.append(allowed)
+        return None
+
+    def _expect_none_later(
+        self, exchange: Exchange, refuse: Refuse, allowed: Decision, reason: Reason
+    ) -> Pending[Response | None]:
+        try:
+            yield from exchange.read_body(0, self._pace)
+        except _UNREADABLE as error:
+            return refuse(exchange, _unless_larger(error, reason))
+        exchange.decisions.append(allowed)
+        return None
+
+
+def _unless_larger(error: Exception, reason: Reason) -> Reason:
+    return reason if type(error) is BodyTooLarge else _REASONS[type(error)]
+
+
+def _judged(
     exchange: Exchange,
-    pace: Pace,
     operation: Operation,
     accepted: MediaType,
     content_type: bytes,
-    required: bool,
     decode: Decode | None,
-) -> Pending[Response | None]:
-    """Read a body, undo its coding, and keep its value if it is valid."""
+    body: bytes,
+) -> Response | None:
     try:
-        body = yield from exchange.read_body(accepted.limit, pace)
         if decode is not None:
             exchange.replacement = body = decode(body, accepted.limit)
-        if body or required:
+        if body or operation.requires_body:
             exchange.state[VALIDATED] = accepted.handler(body, content_type)
-    except BodyTooLarge:
-        return operation.refuse(exchange, TOO_LARGE)
-    except BodyTooSlow:
-        return operation.refuse(exchange, TOO_SLOW)
-    except BodyIncomplete:
-        return operation.refuse(exchange, BAD_LENGTH)
     except Refused as refused:
         return operation.refuse_for(exchange, refused)
     exchange.decisions.append(operation.allowed)
-    return None
-
-
-def expect_no_body(
-    exchange: Exchange,
-    pace: Pace,
-    refuse: Refuse,
-    allowed: Decision,
-    reason: Reason = NO_BODY_HERE,
-) -> Pending[Response | None]:
-    """Refuse a body, for `reason`. Headers cannot prove that there is none: HTTP/2 needs neither
-    Content-Length nor Transfer-Encoding for a body. Reading up to its first byte can."""
-    try:
-        yield from exchange.read_body(0, pace)
-    except BodyTooLarge:
-        return refuse(exchange, reason)
-    except BodyTooSlow:
-        return refuse(exchange, TOO_SLOW)
-    except BodyIncomplete:
-        return refuse(exchange, BAD_LENGTH)
-    exchange.decisions.append(allowed)
     return None

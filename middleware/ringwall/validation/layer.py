@@ -1,4 +1,4 @@
-"""The layer: which check judges this body, and what to do with a body that nobody declared."""
+"""The layer: its options, and what is made of them at construction."""
 
 from __future__ import annotations
 
@@ -11,16 +11,9 @@ from .._exchange import Exchange
 from .._layer import Layer, ReadBody, ResponseHead, Verdict
 from ..problem import Response
 from ._codings import decoders
-from ._reading import expect_no_body, judge
-from ._refusal import (
-    NO_LENGTH,
-    UNSUPPORTED_ENCODING,
-    UNSUPPORTED_TYPE,
-    Refused,
-)
+from ._judge import Judge
 from ._size import parse_size
-from ._undeclared import NO_BODY, NOT_JUDGED, Undeclared
-from .context import PARAMETERS
+from ._undeclared import Undeclared
 
 if TYPE_CHECKING:
     from ._operation import Translate
@@ -103,6 +96,7 @@ class BodyValidation(Layer):
 
     name = "validation"
     by_path = True
+    reads_body = True
     wants: frozenset[bytes] = frozenset({b"content-type", b"content-length", b"content-encoding"})
     inside: frozenset[str] = frozenset({"https", "authentication", "authorization", "cors"})
 
@@ -180,77 +174,28 @@ class BodyValidation(Layer):
             # An unset hook costs nothing: the stack is not cut behind this layer.
             self.on_response_body = super().on_response_body  # type: ignore[method-assign]
         self._table.exempt(exempt)
-        self._pace = make_pace(timeout, minimum_rate, clock)
         operations = self._table.operations()
         set_limits(operations, limits or {})
         set_checks(operations, checks or {})
         set_shadow(operations, shadow)
         for operation in operations.values():
             operation.translate = translate
-        self._undeclared = Undeclared(self.name, shadow=shadow is True)
-        self._decoders = decoders(codings)
-        self._require_length = require_length
-        self.replaces_body: bool = bool(self._decoders)
+        decode = decoders(codings)
+        self.replaces_body: bool = bool(decode)
         language = frozenset({b"accept-language"} if translate is not None else ())
         self.wants = BodyValidation.wants | self._table.wants | language
-        self._on_undeclared = self._pass
-        if undeclared == "refuse":
-            self._on_undeclared = self._no_body if openapi is None else self._not_found
+        refuses = "no-body" if openapi is None else "not-found"
+        self._judge = Judge(
+            self._table,
+            Undeclared(self.name, shadow=shadow is True),
+            on_undeclared=refuses if undeclared == "refuse" else "pass",
+            pace=make_pace(timeout, minimum_rate, clock),
+            decoders=decode,
+            require_length=require_length,
+        )
 
     def on_request(self, exchange: Exchange) -> Verdict:
-        found = self._table.find(exchange.method, exchange.path)
-        if found is None:
-            if self._table.is_exempt(exchange.path):
-                return self._pass(exchange)
-            return self._on_undeclared(exchange)
-        operation, params = found
-        if params is None:  # `/orders/07` reaches order 7 in many an app
-            return self._no_body(exchange)
-        parameters = operation.parameters
-        if parameters is not None:
-            try:
-                valid = parameters.read(exchange, params)
-            except Refused as refused:
-                if exchange.route is None:
-                    exchange.found_route(operation.path, {})
-                return operation.refuse_for(exchange, refused)
-            exchange.state[PARAMETERS] = valid
-            params = valid.path
-        if exchange.route is None:
-            exchange.found_route(operation.path, params)
-        headers = exchange.headers
-        bodies = operation.bodies
-        if bodies is None:
-            return expect_no_body(exchange, self._pace, operation.refuse, operation.allowed)
-        content_type = headers.get(b"content-type")
-        if content_type is None:
-            if bodies.required:
-                return operation.refuse(exchange, UNSUPPORTED_TYPE)
-            refuse, allowed = operation.refuse, operation.allowed
-            return expect_no_body(exchange, self._pace, refuse, allowed, UNSUPPORTED_TYPE)
-        accepted = bodies.find(content_type)
-        if accepted is None:
-            return operation.refuse(exchange, UNSUPPORTED_TYPE)
-        if self._require_length and b"content-length" not in headers:
-            return operation.refuse(exchange, NO_LENGTH)
-        decode = None
-        coding = headers.get(b"content-encoding")
-        if coding is not None and coding.lower() != b"identity":
-            decode = self._decoders.get(coding.lower())
-            if decode is None:
-                return operation.refuse(exchange, UNSUPPORTED_ENCODING)
-        required = bodies.required
-        return judge(exchange, self._pace, operation, accepted, content_type, required, decode)
-
-    def _no_body(self, exchange: Exchange) -> Verdict:
-        return expect_no_body(exchange, self._pace, self._undeclared.refuse, NO_BODY)
-
-    def _pass(self, exchange: Exchange) -> Verdict:
-        exchange.decisions.append(NOT_JUDGED)
-        return None
-
-    def _not_found(self, exchange: Exchange) -> Verdict:
-        return self._undeclared.not_found(exchange, self._table.methods(exchange.path))
+        return self._judge(exchange)
 
     def on_response_body(
         self, exchange: Exchange, head: ResponseHead
