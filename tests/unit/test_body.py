@@ -280,3 +280,89 @@ def test_of_two_readers_each_enforces_its_limit(interface):
     done = run(interface, layers_of(scripts), app, Request(body=(b"abcdef",)))
     assert done.result.status == 413
     assert app.seen == []
+
+
+class AtOnce(Layer):
+    """Asks with each limit in turn, without a `Pending`, and lets the request pass."""
+
+    reads_body = True
+
+    def __init__(self, *limits, then_waits=False):
+        self.limits = limits
+        self.then_waits = then_waits
+        self.got = []
+
+    def on_request(self, exchange):
+        for limit in self.limits:
+            try:
+                self.got.append(exchange.body_at_once(limit))
+            except (BodyTooLarge, BodyIncomplete, ClientDisconnected) as error:
+                self.got.append(type(error))
+        if self.then_waits:
+            return self._wait(exchange)
+        return None
+
+    def _wait(self, exchange):
+        self.got.append((yield from exchange.read_body(100)))
+
+
+@INTERFACES
+@pytest.mark.parametrize("headers", [((b"host", b"a"),), CHUNKED])
+def test_a_body_that_has_come_is_there_at_once(interface, headers):
+    layer, app = AtOnce(2, 3, 100, 2), SampleApp()
+    assert run(interface, [layer], app, Request(body=(b"abc",), headers=headers)).result.status
+    assert layer.got == [BodyTooLarge, b"abc", b"abc", BodyTooLarge]
+    assert app.seen[0].body == b"abc"
+
+
+@pytest.mark.parametrize("then_waits", [True, False])
+def test_a_body_that_is_in_pieces_is_waited_for_or_left_to_the_app(then_waits):
+    layer, app = AtOnce(100, 100, then_waits=then_waits), SampleApp()
+    run("asgi", [layer], app, Request(body=(b"ab", b"cd"), headers=CHUNKED))
+    assert layer.got == [None, None] + [b"abcd"] * then_waits
+    assert app.seen[0].body == b"abcd"
+
+
+@pytest.mark.parametrize("then_waits", [True, False])
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_body_that_has_not_come_is_waited_for_once(then_waits, asked):
+    """What `receive` has begun goes on, for the layer or for the app: no message is lost."""
+    import asyncio
+
+    waiting, calls = [b"ab"], []
+
+    async def receive():
+        calls.append(1)
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": False}
+
+    layer, app = AtOnce(*[100] * asked, then_waits=then_waits), SampleApp()
+
+    async def send(message):
+        pass
+
+    asyncio.run(layer.asgi(app.asgi)(Request(headers=CHUNKED).scope(), receive, send))
+    assert layer.got == [None] * asked + [b"ab"] * then_waits
+    assert app.seen[0].body == b"ab"
+    assert calls == [1]
+
+
+def test_a_client_that_has_gone_is_told_of_at_once():
+    import asyncio
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def raw(scope, receive, send):
+        assert (await receive())["type"] == "http.disconnect"
+
+    layer = AtOnce(100, 100)
+    asyncio.run(layer.asgi(raw)(Request(headers=CHUNKED).scope(), receive, None))
+    assert layer.got == [ClientDisconnected, None]
+
+
+def test_a_layer_that_does_not_say_so_has_no_body_before_it_waits():
+    layer = AtOnce(100, then_waits=True)
+    layer.reads_body = False
+    run("asgi", [layer], SampleApp(), Request(body=(b"ab",), headers=CHUNKED))
+    assert layer.got == [None, b"ab"]

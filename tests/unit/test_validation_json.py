@@ -359,10 +359,11 @@ from ringwall.validation._schema import Schema
 
 nesting = {"allOf": [{"anyOf": [{"oneOf": [{"not": {"not": {"if": True, "then":
     {"$ref": "#/$defs/inner"}}}}]}]}]}
-schema = Schema({"$ref": "#/$defs/node", "$defs": {"node": nesting, "inner": {
+document = {"$ref": "#/$defs/node", "$defs": {"node": nesting, "inner": {
     "type": ["object", "array"], "properties": {"a": {"$ref": "#/$defs/node"}},
-    "items": {"$ref": "#/$defs/node"}, "unevaluatedProperties": False}}}, "POST /")
-parse = StrictJSON(max_depth=128, max_values=20_000)
+    "items": {"$ref": "#/$defs/node"}, "unevaluatedProperties": False}}}
+schema = Schema(document, "POST /")
+parse = StrictJSON(max_depth=128, max_values=20_000).knowing(document)
 refused = []
 
 def judge():

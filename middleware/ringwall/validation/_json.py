@@ -8,17 +8,19 @@ becomes twenty-five of objects.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import msgspec
 
+from ._members import counts_of
 from ._refusal import DUPLICATE, EMPTY, NOT_JSON, TOO_DEEP, TOO_MANY, Refused
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_NO_SIGNS = bytes(set(range(256)) - set(b"[{:"))
 _OPENING = frozenset(b"[{")
+_NOTHING_KNOWN = counts_of(True)
 
 
 class StrictJSON:
@@ -32,32 +34,41 @@ class StrictJSON:
     {'a': [1]}
     """
 
-    __slots__ = ("_max_depth", "_max_values")
+    __slots__ = ("_counts", "_max_depth", "_max_values")
 
     def __init__(self, max_depth: int, max_values: int) -> None:
         self._max_depth = max_depth
         self._max_values = max_values
+        self._counts = _NOTHING_KNOWN
+
+    def knowing(self, schema: Any) -> StrictJSON:
+        """The same parser, quicker with the values of this schema."""
+        quicker = copy.copy(self)
+        quicker._counts = counts_of(schema)
+        return quicker
 
     def __call__(self, body: bytes) -> Any:
         """Raises Refused: malformed, too deep, too many values, or a name twice."""
-        # Brackets and commas in strings count here as well: enough to let most bodies pass.
-        signs = body.translate(None, _NO_SIGNS)
-        colons = signs.count(b":")
-        opening = len(signs) - colons
+        # Brackets and commas in strings count here as well: enough to let most bodies pass. What
+        # replaces leaps from one find to the next, `bytes.count` looks at each byte.
+        size = len(body)
+        opening = 2 * size - len(body.replace(b"{", b"")) - len(body.replace(b"[", b""))
         if opening > self._max_depth or (
-            len(body) > self._max_values and opening + body.count(b",") >= self._max_values
+            size > self._max_values and opening + body.count(b",") >= self._max_values
         ):
             self.check_shape(body)
         try:
             value = _decode(body)
         except (msgspec.MsgspecError, ValueError):
             raise Refused(NOT_JSON if body.strip(b" \t\r\n") else EMPTY) from None
-        # Parsers keep the last of two equal names. A colon stands after a name or inside a
-        # string. What was parsed, written out again, has the same colons if no member was lost,
-        # and fewer if one was: ten times as fast as a parser with a hook.
-        written = _encode(value)
-        if written != body and written.count(b":") != colons + _escaped_colons(body):
-            raise Refused(DUPLICATE)
+        # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
+        # each value but the first a comma or an opening bracket: where as many of either have
+        # been parsed as were written, with those in strings, no member was lost.
+        members, values = self._counts
+        if members(value) != (colons := body.count(b":")) and (
+            values(value) != opening + body.count(b",")
+        ):
+            check_names(value, body, colons)
         return value
 
     def check(self, value: Any) -> None:
@@ -88,6 +99,19 @@ class StrictJSON:
     def check_lines(self, lines: list[bytes]) -> None:
         """The same for texts that are parsed one by one and kept together."""
         self.check_shape(b"[" + b",".join(lines) + b"]")
+
+
+def check_names(value: Any, body: bytes, colons: int) -> None:
+    """Whether no member was lost, exactly. A colon stands after a name or inside a string. What was
+    parsed, written out again, has the same colons if no member was lost, and fewer if one was: ten
+    times as fast as a parser with a hook.
+
+    Raises:
+        Refused: an object has a name twice.
+    """
+    written = _encode(value)
+    if written != body and written.count(b":") != colons + _escaped_colons(body):
+        raise Refused(DUPLICATE)
 
 
 def _escaped_colons(body: bytes) -> int:

@@ -104,7 +104,7 @@ def is_recursive(schema: Any) -> bool:
     while pending:
         reference = pending.pop()
         if reference not in reached:
-            target = _at(schema, reference)
+            target = pointed_at(schema, reference)
             if target is None:
                 return True
             found = reached[reference] = _references(target)
@@ -125,11 +125,12 @@ def _references(schema: dict[str, Any]) -> set[str]:
     return found
 
 
-def _at(schema: dict[str, Any], reference: str) -> dict[str, Any] | None:
-    if not reference.startswith("#/") or "%" in reference:
+def pointed_at(schema: Any, reference: str) -> dict[str, Any] | None:
+    """The subschema that a plain pointer into the same document refers to."""
+    if not f"{reference}/".startswith("#/") or "%" in reference:
         return None
     value: Any = schema
-    for name in reference[2:].split("/"):
+    for name in reference.split("/")[1:]:
         name = name.replace("~1", "/").replace("~0", "~")
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else None

@@ -19,7 +19,7 @@ def json_handler(content: Content, options: Options) -> Handler:
     """What judges JSON by this schema, and makes the instance of its model."""
     schema = options.compile(content.schema, content.where, lenient=content.lenient)
     fill = Filler(content.schema) if options.defaults else None
-    return JSONHandler(options.parse, schema, content.make, fill)
+    return JSONHandler(options.parse.knowing(content.schema), schema, content.make, fill)
 
 
 class JSONHandler:

@@ -1,0 +1,156 @@
+"""Where objects and arrays are in a value, as its schema tells, and how much they hold.
+
+A schema is only a hint here: what it leaves out is not counted, and what is of another kind than
+it says counts nothing. So a count is never more than what there is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ._walk import pointed_at
+
+Count = Callable[[Any], int]
+
+# A schema that refers to itself has places without end, and each level is a call on the stack.
+_MOST_PLACES = 128
+_DEEPEST = 16
+
+
+class Counts(NamedTuple):
+    """members: the members of all objects. values: those, and the items of all arrays."""
+
+    members: Count
+    values: Count
+
+
+class _Place:
+    """What a schema says of one place in a value: it may be an object, with more places by name, or
+    an array, whose items are one place."""
+
+    __slots__ = ("is_object", "items", "names")
+
+    def __init__(self) -> None:
+        self.is_object = False
+        self.names: dict[str, _Place] = {}
+        self.items: _Place | None = None
+
+
+def counts_of(schema: Any) -> Counts:
+    """What counts in the values of a schema.
+
+    >>> schema = {"properties": {"tags": {"items": {"type": "object"}}}}
+    >>> counts = counts_of(schema)
+    >>> value = {"tags": [{"a": 1, "b": 2}, {}], "unknown": {"c": 3}}
+    >>> counts.members(value), counts.values(value)
+    (4, 6)
+    """
+    root = _places(schema)
+    return Counts(_count(root, False), _count(root, True))
+
+
+def _places(schema: Any) -> _Place:
+    """All places, those further up first."""
+    root = _Place()
+    pending, left = deque([(root, schema, 0)]), _MOST_PLACES
+    while pending and left:
+        place, current, depth = pending.popleft()
+        if depth > _DEEPEST:
+            break  # so are all that follow
+        for part in _parts(current, schema):
+            kinds = part.get("type")
+            kinds = kinds if isinstance(kinds, list) else [kinds]
+            named, items = part.get("properties"), part.get("items")
+            if isinstance(named, dict) or "object" in kinds:
+                place.is_object = True
+            for name, below in named.items() if isinstance(named, dict) else ():
+                pending.append((place.names.setdefault(name, _Place()), below, depth + 1))
+            if isinstance(items, dict) or "array" in kinds:
+                place.items = place.items or _Place()
+                pending.append((place.items, items, depth + 1))
+        left -= place.is_object or place.items is not None
+    return root
+
+
+def _parts(schema: Any, document: Any) -> Iterator[dict[str, Any]]:
+    """All schemas that may tell of the same place."""
+    pending, seen = [schema], set[int]()
+    while pending:
+        part = pending.pop()
+        if not isinstance(part, dict) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            several = part.get(keyword)
+            pending += several if isinstance(several, list) else ()
+        pending += (part.get("then"), part.get("else"))
+        if isinstance(part.get("$ref"), str):
+            pending.append(pointed_at(document, part["$ref"]))
+
+
+def _count(place: _Place, values: bool) -> Count:
+    """Closures, one for each place: what there is to look at was decided when they were made."""
+    of_object = _count_object(place, values) if place.is_object else _nothing
+    of_array = _nothing if place.items is None else _count_array(place.items, values)
+    if of_object is _nothing or of_array is _nothing:
+        return of_array if of_object is _nothing else of_object
+    return lambda value: of_object(value) + of_array(value)
+
+
+def _nothing(value: Any) -> int:
+    return 0
+
+
+def _flat_object(value: Any) -> int:
+    return len(value) if type(value) is dict else 0
+
+
+def _flat_array(value: Any) -> int:
+    return len(value) if type(value) is list else 0
+
+
+def _count_object(place: _Place, values: bool) -> Count:
+    counts = {name: _count(below, values) for name, below in place.names.items()}
+    below = tuple((name, count) for name, count in counts.items() if count is not _nothing)
+    if not below:
+        return _flat_object
+
+    def count_object(value: Any) -> int:
+        if type(value) is not dict:
+            return 0
+        count = len(value)
+        for name, count_below in below:
+            if name in value:
+                count += count_below(value[name])
+        return count
+
+    return count_object
+
+
+def _count_array(place: _Place, values: bool) -> Count:
+    count_item = _count(place, values)
+    if count_item is _nothing:
+        return _flat_array if values else _nothing
+
+    def count_array(value: Any) -> int:
+        if type(value) is not list:
+            return 0
+        count = len(value) if values else 0
+        for item in value:
+            count += count_item(item)
+        return count
+
+    def count_flat_objects(value: Any) -> int:
+        """The same, written out for the most usual of all arrays."""
+        if type(value) is not list:
+            return 0
+        count = len(value) if values else 0
+        for item in value:
+            if type(item) is dict:
+                count += len(item)
+        return count
+
+    return count_flat_objects if count_item is _flat_object else count_array

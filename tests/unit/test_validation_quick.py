@@ -1,0 +1,210 @@
+"""What makes strict JSON quick never changes a verdict: the short way and the long way agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringwall.validation import _json
+from ringwall.validation._json import StrictJSON
+from ringwall.validation._members import counts_of
+from ringwall.validation._refusal import DUPLICATE, Reason, Refused
+
+ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "tags": {"type": "array"}}}
+ORDER: dict[str, Any] = {
+    "properties": {
+        "customer": {"$ref": "#/$defs/customer"},
+        "items": {"type": "array", "items": {"anyOf": [ITEM, {"type": "null"}]}},
+        "a": {"type": ["object", "array", "null"], "items": {"type": "object"}},
+        "when": {"type": "string", "format": "date-time"},
+    },
+    "$defs": {"customer": {"type": "object", "allOf": [{"properties": {"a": {"$ref": "#"}}}]}},
+}
+SCHEMAS: list[Any] = [
+    True,
+    ORDER,
+    {"type": "object"},
+    {"type": "array", "items": ITEM},
+    {"items": {"items": {"$ref": "#"}}},
+    {"properties": {"a": {"properties": {"a": {"$ref": "#"}, "b": {"items": {}}}}}},
+    {"if": {}, "then": {"type": "object"}, "else": {"items": {"type": "object"}}},
+    {"$ref": "#/nowhere", "properties": ["a"], "items": [ITEM], "anyOf": 3, "type": 7},
+]
+# So small that the limits are met, too.
+PLAIN = StrictJSON(max_depth=4, max_values=24)
+QUICK = [PLAIN.knowing(schema) for schema in SCHEMAS]
+
+TEXTS = [
+    '{"customer":{"a":"Alice, of: Berlin"},"items":[{"sku":"T-1","tags":["x","y"]}],"n":1}',
+    '{"when": "2026-01-01T10:00:00Z", "items": [{"sku": "a"}, null, {"sku": "b"}], "a": {}}',
+    '[{"sku":"\\u003a","tags":[]},{"sku":"\\\\","tags":[{"a":1,"b":2}]}]',
+    '{"a":{"a":{"a":{"b":[]}}},"b":[[[]]]}',
+    '"a string, with: {all} [of] it"',
+    "[1,2.5e3,true,null,123456789012345678901234567890]",
+]
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\s+')
+PIECES = [
+    *'{}[],:"',
+    *('"a"', '"\\u0061"', '"sku"', '":"', '"\\u003A"', '","', "{}", "[]", '"a":1,', '"b":{},'),
+    *("1", "null", "NaN", '"\\ud800"', "\\", " ", "\n", "\0", "\ufeff", "1e999", "[" * 6, "]" * 6),
+]
+
+
+@st.composite
+def mutated(draw: Any) -> bytes:
+    """A text whose tokens were taken out, doubled, exchanged, or joined by others."""
+    tokens = TOKEN.findall(draw(st.sampled_from(TEXTS)))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(tokens)))
+        end = at + draw(st.integers(0, 8))
+        change = draw(st.integers(0, 3))
+        if change == 0:
+            tokens[at:at] = tokens[at:end]
+        elif change == 1:
+            tokens[at:end] = []
+        elif change == 2:
+            tokens[at:end] = [draw(st.sampled_from(PIECES))]
+        else:
+            other = draw(st.integers(0, len(tokens)))
+            tokens[at:at] = [*tokens[other : other + 4], ","]
+    return "".join(tokens).encode("utf-8", "surrogatepass")
+
+
+def verdict(parse: StrictJSON, body: bytes) -> Any:
+    try:
+        return parse(body)
+    except Refused as refused:
+        return refused.reason
+
+
+class Twice(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Twice
+    return members
+
+
+def the_long_way(body: bytes) -> Any:
+    """The exact count, a parser, and a parser with a hook: what must come out."""
+    try:
+        PLAIN.check_shape(body)
+        value = msgspec.json.decode(body)
+        json.loads(body, object_pairs_hook=_unique)
+    except Refused as refused:
+        return refused.reason
+    except Twice:
+        return DUPLICATE
+    except ValueError:
+        return None
+    return value
+
+
+@settings(max_examples=600, deadline=None)
+@given(mutated() | st.binary(max_size=40))
+def test_the_short_way_and_the_long_way_agree(body: bytes) -> None:
+    expected = the_long_way(body)
+    for parse in (PLAIN, *QUICK):
+        found = verdict(parse, body)
+        if isinstance(found, Reason):
+            assert found.status == 400
+            assert (found is DUPLICATE) == (expected is DUPLICATE)
+            assert expected is None or isinstance(expected, Reason)
+        else:
+            assert found == expected
+            assert type(found) is type(expected)
+
+
+def members_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(members_of, value.values()))
+    return sum(map(members_of, value)) if isinstance(value, list) else 0
+
+
+def values_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(values_of, value.values()))
+    return len(value) + sum(map(values_of, value)) if isinstance(value, list) else 0
+
+
+names = st.sampled_from(["a", "b", "items", "customer", "sku", "tags", "when"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(values)
+def test_a_schema_never_counts_more_than_there_is(value: Any) -> None:
+    """Else a lost member could be made up for by something else."""
+    for schema in SCHEMAS:
+        counts = counts_of(schema)
+        assert counts.members(value) <= members_of(value)
+        assert counts.values(value) <= values_of(value)
+
+
+def test_what_follows_its_schema_is_counted_whole() -> None:
+    value = {
+        "customer": {"a": {"items": [{"sku": "a", "tags": ["b"]}, None]}},
+        "items": [{"sku": "a"}, {"sku": "b", "tags": [1, 2]}],
+        "a": [{"b": 1}],
+        "when": "now",
+    }
+    counts = counts_of(ORDER)
+    assert counts.members(value) == members_of(value) == 12
+    assert counts.values(value) == values_of(value) == 20
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items":[{"sku":"a"},{"sku":"b"}],"n":"a, b"}',
+        b'{"when":"2026-01-01T10:00:00Z","items":[{"sku":"a"}]}',
+        b'{"customer" : {"a": {}}}',
+    ],
+)
+def test_a_body_that_is_as_expected_is_not_written_out_again(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: Any) -> None:
+        raise AssertionError("the long way")
+
+    monkeypatch.setattr(_json, "check_names", never)
+    assert PLAIN.knowing(ORDER)(body) == json.loads(body)
+
+
+def test_alternatives_without_end_are_no_hint() -> None:
+    """Two references in each of twenty definitions would be a million places."""
+    several = {
+        f"d{n}": {
+            "properties": {
+                "a": {"$ref": f"#/$defs/d{n + 1}"},
+                "b": {"$ref": f"#/$defs/d{n + 1}"},
+            }
+        }
+        for n in range(20)
+    }
+    counts = counts_of({"$ref": "#/$defs/d0", "$defs": several})
+    assert counts.members({"a": {"a": 1}, "b": 2}) <= 3
+
+
+def test_what_is_deeper_than_any_stack_allows_is_no_hint() -> None:
+    """Each level is a call: a thread under musl has 128 KiB."""
+    counts = counts_of({"properties": {"a": {"$ref": "#"}}})
+    value: Any = {}
+    for _ in range(10_000):
+        value = {"a": value}
+    assert counts.members(value) == 17
+    while value:  # CPython would recurse to free it at once
+        value = value.pop("a")
