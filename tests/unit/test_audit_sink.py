@@ -189,6 +189,43 @@ def test_a_file_that_cannot_be_opened_anew_keeps_the_old_one(
     assert caplog.messages == ["the audit file cannot be opened anew: No such file or directory"]
 
 
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_signal_in_the_midst_of_a_write_breaks_no_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, group: bool
+) -> None:
+    """Servers end a worker by an exception that comes anywhere."""
+    path = tmp_path / "audit.jsonl"
+    sink = JSONLinesSink(path)
+    sink.write(b'{"n":1}')
+    write = os.write
+
+    def interrupted(fd: int, data: bytes) -> int:
+        if at == "after":
+            write(fd, data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sink.write_many([b'{"n":2}', b'{"n":3}']) if group else sink.write(b'{"n":2}')
+    monkeypatch.undo()
+    sink.write(b'{"n":4}')
+    sink.write(b'{"n":5}')
+    between = ([2, 3] if group else [2]) if at == "after" else []
+    assert events(path) == ["opened", 1, *between, 4, 5]
+    assert_intact(path)
+
+
+def test_a_record_that_fills_the_file_is_followed_by_the_next_file(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    sink = JSONLinesSink(path, rotate_size=2000)
+    for n in range(40):
+        sink.write(b'{"n":%d}' % n)
+    for file in segments(path)[:-1]:
+        assert 2000 <= len(file.read_bytes()) < 2400
+    assert_intact(path)
+
+
 def test_a_file_whose_folder_is_gone_takes_no_records(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

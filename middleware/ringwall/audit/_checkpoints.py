@@ -44,11 +44,12 @@ class Checkpoints:
         """Whether there is a key."""
         return self._key is not None
 
-    def is_due(self, chain: Chain) -> bool:
-        """Whether what is there should be signed now."""
-        if self._key is None or not chain.unsigned:
+    def is_due(self, chain: Chain, more: int = 0) -> bool:
+        """Whether what is there should be signed now, with so many more records."""
+        if self._key is None:
             return False
-        return chain.unsigned >= self._every or self._clock() >= self._next
+        unsigned = chain.unsigned + more
+        return unsigned > 0 and (unsigned >= self._every or self._clock() >= self._next)
 
     def lines(self, chain: Chain, now: float) -> list[bytes]:
         """The checkpoint, if one is due."""

@@ -25,7 +25,8 @@ def response_edits(
         name = header
 
         def tell_request(request_id: str, trace: Trace | None, head: ResponseHead) -> None:
-            head.set(name, request_id.encode())
+            head.remove(name)
+            head.extend(((name, request_id.encode()),))  # hexadecimal digits need no check
 
         edits.append(tell_request)
         names.add(name)

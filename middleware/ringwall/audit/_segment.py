@@ -110,7 +110,40 @@ class Segment:
         Raises:
             OSError: they were not written.
         """
-        data = b"\n".join(lines) + b"\n"
+        try:
+            self._write(b"\n".join(lines) + b"\n")
+            self.chain = chain
+        except OSError:
+            raise
+        except BaseException:
+            self._forget()
+            raise
+
+    def append_one(self, record: bytes, chain: Chain) -> None:
+        """Add one record. The chain, which is this file's, goes on only once that is written.
+
+        Raises:
+            OSError: it was not written.
+        """
+        line = chain.line(record)
+        try:
+            self._write(line + b"\n")
+            chain.take(line)
+        except OSError:
+            raise
+        except BaseException:
+            self._forget()
+            raise
+
+    def is_current(self) -> bool:
+        """Whether no other process has written since, and the file takes records."""
+        return os.lseek(self._fd, 0, os.SEEK_END) == self.size and not self.rotated
+
+    def sync(self) -> None:
+        """Wait for the disk."""
+        os.fsync(self._fd)
+
+    def _write(self, data: bytes) -> None:
         try:
             written = os.write(self._fd, data)
             if written < len(data):
@@ -118,12 +151,11 @@ class Segment:
         except OSError:
             os.ftruncate(self._fd, self.size)
             raise
-        self.chain = chain
         self.size += len(data)
 
-    def sync(self) -> None:
-        """Wait for the disk."""
-        os.fsync(self._fd)
+    def _forget(self) -> None:
+        """After a signal in the midst of a write: the file tells where it stands."""
+        self.chain, self.size = None, 0
 
     def _lines(self, size: int) -> Iterator[bytes]:
         rest = b""

@@ -29,7 +29,16 @@ class SerialSink(ABC):
         Raises:
             OSError: it was not written. ValueError: the sink is closed.
         """
-        self.write_many((record,))
+        with self._lock:
+            if self._writing:
+                self._late.append(record)
+                return
+            self._writing = True
+            try:
+                self._append_one(record)
+                self._append_late()
+            finally:
+                self._writing = False
 
     def write_many(self, records: Sequence[bytes]) -> None:
         """Append records as one group: all of them, or none.
@@ -44,9 +53,7 @@ class SerialSink(ABC):
             self._writing = True
             try:
                 self._append(records)
-                while self._late:
-                    late, self._late = self._late, []
-                    self._append(late)
+                self._append_late()
             finally:
                 self._writing = False
 
@@ -55,6 +62,14 @@ class SerialSink(ABC):
         self._lock = threading.RLock()
         self._writing = False
         self._late = []
+
+    def _append_late(self) -> None:
+        while self._late:
+            late, self._late = self._late, []
+            self._append(late)
+
+    def _append_one(self, record: bytes) -> None:
+        self._append((record,))
 
     @abstractmethod
     def _append(self, records: Sequence[bytes]) -> None: ...

@@ -17,6 +17,8 @@ from .merkle import Frontier, leaf_hash
 from .record import VERSION, timestamp
 
 GENESIS = "0" * 64
+LONGEST_LINK = 128
+"""Octets by which a line is longer than its record, at most."""
 _HEAD = re.compile(rb'\{"_prev":"([0-9a-f]{64})","_seq":(0|[1-9][0-9]{0,15}),')
 
 # Within a JSON string a quotation mark is escaped: no input can look like one of these.
@@ -72,9 +74,20 @@ class Chain:
 
     def link(self, record: bytes) -> bytes:
         """The line of a record, which the chain goes on after."""
-        line = b'{"_prev":"%s","_seq":%d,%s' % (self.prev.encode(), self.tree.size, record[1:])
-        self._take(line)
+        line = self.line(record)
+        self.take(line)
         return line
+
+    def line(self, record: bytes) -> bytes:
+        """The line that a record would be, next."""
+        return b'{"_prev":"%b","_seq":%d,%b' % (self.prev.encode(), self.tree.size, record[1:])
+
+    def take(self, line: bytes) -> None:
+        """Go on after a line."""
+        leaf = leaf_hash(line)
+        self.tree.push(leaf)
+        self.prev = leaf.hex()
+        self.unsigned += 1
 
     def follow(self, line: bytes) -> None:
         """Go on after a line that another process wrote.
@@ -85,7 +98,7 @@ class Chain:
         head = _HEAD.match(line)
         if head is None or (head[1].decode(), int(head[2])) != (self.prev, self.tree.size):
             raise Damaged("a line does not follow the line before it")
-        self._take(line)
+        self.take(line)
         if CHECKPOINT in line:
             self.unsigned = 0
 
@@ -112,11 +125,5 @@ class Chain:
         }  # fmt: skip
         record["sig"] = key.sign(canonical(record))
         line = canonical(record)
-        self._take(line)
+        self.take(line)
         return line
-
-    def _take(self, line: bytes) -> None:
-        leaf = leaf_hash(line)
-        self.tree.push(leaf)
-        self.prev = leaf.hex()
-        self.unsigned += 1

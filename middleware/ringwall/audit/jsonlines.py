@@ -93,6 +93,7 @@ class JSONLinesSink(SerialSink):
         self._checkpoints = Checkpoints(key, checkpoint_every, checkpoint_interval, clock, witness)
         rotation = Rotation(self._path, rotate_size, rotate_interval, retention, clock)
         self._sync_every = {"never": float("inf"), "interval": fsync_interval, "always": 0}[fsync]
+        self._syncs = fsync != "never"
         self._clock = clock
         self._next_sync = 0.0
         try:
@@ -148,8 +149,17 @@ class JSONLinesSink(SerialSink):
         self._unsynced = segment = self._log.append(records)
         self._sync(segment)
 
+    def _append_one(self, record: bytes) -> None:
+        raise_if_closed(self._closed)
+        segment = self._log.append_one(record)
+        if segment is None:
+            self._append((record,))
+        elif self._syncs:
+            self._unsynced = segment
+            self._sync(segment)
+
     def _sync(self, segment: Segment) -> None:
-        if self._sync_every != float("inf") and self._clock() >= self._next_sync:
+        if self._syncs and self._clock() >= self._next_sync:
             segment.sync()
             self._unsynced = None
             self._next_sync = self._clock() + self._sync_every

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange, Outcome
@@ -33,13 +33,9 @@ _DENY = Decision("audit", "deny", "fail-closed", "audit-unavailable")
 _ALLOW = Decision("audit", "allow", "fail-closed", "recording")
 
 
-class _Started(NamedTuple):
-    """What is known of an exchange since its start."""
-
-    request_id: str
-    wall: float
-    clock: float
-    trace: Trace | None
+# What is known of an exchange since its start: the id of the request, the time by the wall clock
+# and by the other one, and its trace. A bare tuple, for there is one for each request.
+_Started = tuple[str, float, float, "Trace | None"]
 
 
 class Audit(Layer):
@@ -161,7 +157,7 @@ class Audit(Layer):
             trace = self._telemetry.start(exchange)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
             self._tracing_failure(error)
-        exchange.state[self] = _Started(os.urandom(16).hex(), self._wall_clock(), clock, trace)
+        exchange.state[self] = self._recorder.request_id(), self._wall_clock(), clock, trace
         if self._fail_closed and self._recorder.missing and not self._recorder.recover():
             exchange.decisions.append(_DENY)
             return UNAVAILABLE
@@ -169,18 +165,19 @@ class Audit(Layer):
         return None
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        started: _Started = exchange.state[self]
+        request_id, _, _, trace = exchange.state[self]
         for edit in self._edits:
-            edit(started.request_id, started.trace, head)
+            edit(request_id, trace, head)
 
     def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
         started: _Started = exchange.state[self]
-        duration = self._clock() - started.clock
+        _, _, clock, trace = started
+        duration = self._clock() - clock
         if self._recorder.sink is not None:
             self._keep(exchange, outcome, started, duration)
-        if started.trace is not None:
+        if trace is not None:
             try:
-                started.trace.end(exchange, outcome, duration)
+                trace.end(exchange, outcome, duration)
             except Exception as error:  # noqa: BLE001  tracing never breaks a request
                 self._tracing_failure(error)
 
@@ -217,14 +214,15 @@ class Audit(Layer):
         self, exchange: Exchange, outcome: Outcome, started: _Started, duration: float
     ) -> None:
         recorder = self._recorder
+        request_id, wall, _, trace = started
         try:
-            trace_id, span_id = started.trace.ids() if started.trace else (None, None)
+            trace_id, span_id = (None, None) if trace is None else trace.ids()
             record = self._form(
                 exchange,
                 outcome,
                 record_id=recorder.next_id(),
-                request_id=started.request_id,
-                started=started.wall,
+                request_id=request_id,
+                started=wall,
                 duration=duration,
                 trace_id=trace_id,
                 span_id=span_id,
@@ -243,7 +241,7 @@ class Audit(Layer):
                 "octets": len(data or b"")
                 if text is None
                 else len(text.encode("utf-8", "replace")),
-                "request_id": exchange.state[self].request_id,
+                "request_id": exchange.state[self][0],
             },
         )
 

@@ -6,15 +6,16 @@ survives it, also after the JSON is decoded.
 
 from __future__ import annotations
 
-import json
 import time
 from functools import lru_cache
+from json.encoder import encode_basestring
 
 VERSION = 2
 
 _LONGEST_NAME = 256
 
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+quote_clean = encode_basestring
+"""Text that was cleaned, as a JSON string: `json.dumps` without its choices."""
 
 
 def clean(text: str, limit: int) -> str:
@@ -39,12 +40,11 @@ def clean(text: str, limit: int) -> str:
 
 def quote(text: str | None, limit: int = _LONGEST_NAME) -> str:
     """`clean` text as a JSON string; None as null."""
-    return "null" if text is None else _encode(clean(text, limit))
-
-
-def quote_clean(text: str) -> str:
-    """Text that was cleaned, as a JSON string."""
-    return _encode(text)
+    if text is None:
+        return "null"
+    if len(text) <= limit and text.isprintable() and "\\" not in text:
+        return quote_clean(text)
+    return quote_clean(clean(text, limit))
 
 
 def error_type(error: BaseException) -> str:
@@ -66,5 +66,5 @@ def timestamp(seconds: float) -> str:
     >>> timestamp(1.5)
     '1970-01-01T00:00:01.500000Z'
     """
-    second, micros = divmod(int(seconds * 1_000_000), 1_000_000)
-    return f"{_second(second)}.{micros:06d}Z"
+    micros = int(seconds * 1_000_000)
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"

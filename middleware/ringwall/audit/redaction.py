@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
 from typing import Literal, get_args
 from urllib.parse import unquote
 
@@ -85,6 +84,7 @@ class Redaction:
         self.headers: tuple[str, ...] = tuple(sorted(_header(name) for name in headers))
         self._query = None if query is None else frozenset(query)
         self._bodies = frozenset(bodies)
+        self.tells_queries, self.tells_bodies = query is not None, bool(self._bodies)
 
     def __repr__(self) -> str:
         return "<Redaction>"
@@ -131,7 +131,7 @@ class Redaction:
 
         def hashed(value: str) -> str:
             data = prefix + value.encode("utf-8", "surrogatepass")
-            return "hmac:" + hmac.new(key, data, sha256).hexdigest()[:32]
+            return "hmac:" + hmac.digest(key, data, "sha256").hex()[:32]
 
         return hashed
 
