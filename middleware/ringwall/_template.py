@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ._errors import ConfigurationError, did_you_mean
+from ._template_partial import Partial
 
 # What the boundary refuses in a path can never match; neither can a query, or an encoded octet.
 _LITERAL = re.compile(r"[^/{}*?#%;\\\x00-\x20\x7f-\x9f]+\Z")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z", re.ASCII)
 _LARGEST = 2**63 - 1
 
@@ -108,9 +110,20 @@ KINDS = {kind.name: kind for kind in (INT, UUID_KIND, STR)}
 
 
 class Parameter(NamedTuple):
-    """A parameter: it takes one whole segment."""
+    """A parameter that takes one whole segment."""
 
     name: str
+    kind: Kind
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (self,)
+
+
+class PartialSegment(NamedTuple):
+    """A segment with parameters between literal text. kind: reads all of them at once."""
+
+    parameters: tuple[Parameter, ...]
     kind: Kind
 
 
@@ -118,17 +131,18 @@ class Template(NamedTuple):
     """A parsed template. below: it ends in `/**`."""
 
     text: str
-    segments: tuple[str | Parameter, ...]
+    segments: tuple[str | Parameter | PartialSegment, ...]
     below: bool
 
     @property
     def parameters(self) -> dict[str, Kind]:
-        return {s.name: s.kind for s in self.segments if isinstance(s, Parameter)}
+        found = (p for s in self.segments if not isinstance(s, str) for p in s.parameters)
+        return {parameter.name: parameter.kind for parameter in found}
 
     @property
     def shape(self) -> tuple[object, ...]:
         """Equal for templates that match the same paths, whatever their parameters' names."""
-        parts = (s if isinstance(s, str) else s.kind for s in self.segments)
+        parts = (s if isinstance(s, str) else (s.kind.name,) for s in self.segments)
         return (self.below, *parts)
 
 
@@ -145,30 +159,37 @@ def parse_template(text: str) -> Template:
         raise ConfigurationError(f"the path {text!r} must begin with '/'")
     below = text.endswith("/**")
     parts = (text[:-3] if below else text).split("/")[1:]
-    segments: list[str | Parameter] = []
+    segments: list[str | Parameter | PartialSegment] = []
     names: set[str] = set()
     for position, part in enumerate(parts):
         if part == "" and position == len(parts) - 1 and not below:
             segments.append(part)  # a trailing slash is part of the path
             continue
         segment = _parse_segment(part, text)
-        if isinstance(segment, Parameter):
-            if segment.name in names:
-                raise ConfigurationError(f"the path {text!r} has two parameters {segment.name!r}")
-            names.add(segment.name)
+        for parameter in () if isinstance(segment, str) else segment.parameters:
+            if parameter.name in names:
+                raise ConfigurationError(f"the path {text!r} has two parameters {parameter.name!r}")
+            names.add(parameter.name)
         segments.append(segment)
     return Template(text, tuple(segments), below)
 
 
-def _parse_segment(part: str, text: str) -> str | Parameter:
-    if part.startswith("{") and part.endswith("}"):
-        name, colon, kind = part[1:-1].partition(":")
-        if not _NAME.match(name):
-            raise ConfigurationError(f"the path {text!r} holds {part!r}; write '{{order_id:int}}'")
-        if colon and kind not in KINDS:
-            hint = "; write '/**' at the end" if kind == "path" else did_you_mean(kind, KINDS)
-            raise ConfigurationError(f"unknown parameter type {kind!r} in {text!r}{hint}")
-        return Parameter(name, KINDS[kind] if colon else STR)
+def _parse_segment(part: str, text: str) -> str | Parameter | PartialSegment:
+    pieces = _PLACEHOLDER.split(part)
+    literals, inner = pieces[::2], pieces[1::2]
+    if inner:
+        parameters = tuple(_parse_parameter(piece, text) for piece in inner)
+        if literals == ["", ""]:
+            return parameters[0]
+        for literal in literals:
+            if literal.strip("."):  # else it is the point of `{name}.{ext}`
+                _parse_segment(literal, text)
+        if "" in literals[1:-1]:
+            raise ConfigurationError(
+                f"the path {text!r} holds {part!r}: nothing tells where one parameter ends and the"
+                " next begins; write a character between them"
+            )
+        return PartialSegment(parameters, _partial_kind(tuple(literals), parameters))
     if "*" in part:
         raise ConfigurationError(
             f"the path {text!r} holds {part!r}: write '{{name}}' for one segment, or '/**' at the"
@@ -176,7 +197,7 @@ def _parse_segment(part: str, text: str) -> str | Parameter:
         )
     if "{" in part or "}" in part:
         raise ConfigurationError(
-            f"the path {text!r} holds {part!r}: a parameter takes a whole segment"
+            f"the path {text!r} holds {part!r}: write a parameter as '{{name}}'"
         )
     if part in ("", ".", "..") or not _LITERAL.match(part):
         raise ConfigurationError(
@@ -184,3 +205,29 @@ def _parse_segment(part: str, text: str) -> str | Parameter:
             " queries, semicolons, backslashes and controls"
         )
     return part
+
+
+def _parse_parameter(inner: str, text: str) -> Parameter:
+    name, colon, kind = inner.partition(":")
+    if not _NAME.match(name):
+        raise ConfigurationError(f"the path {text!r} holds '{{{inner}}}'; write '{{order_id:int}}'")
+    if colon and kind not in KINDS:
+        hint = "; write '/**' at the end" if kind == "path" else did_you_mean(kind, KINDS)
+        raise ConfigurationError(f"unknown parameter type {kind!r} in {text!r}{hint}")
+    return Parameter(name, KINDS[kind] if colon else STR)
+
+
+def _partial_kind(literals: tuple[str, ...], parameters: tuple[Parameter, ...]) -> Kind:
+    """One kind for the whole segment: the more literal text, the narrower."""
+    kinds = [parameter.kind for parameter in parameters]
+    reader = Partial(
+        literals, tuple(kind.read for kind in kinds), tuple(kind.alias for kind in kinds)
+    )
+    names = [f"{{{kind.name}}}" for kind in kinds]
+    name = literals[0] + "".join(map(str.__add__, names, literals[1:]))
+    rank = -sum(map(len, literals))
+    return Kind(rank, name, tuple, reader.read, reader.alias, _no_json)
+
+
+def _no_json(value: Any) -> None:
+    """No value of JSON is such a segment."""

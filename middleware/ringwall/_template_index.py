@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._errors import ConfigurationError
-from ._template import STR, Kind, Parameter, Template
+from ._template import STR, Kind, Parameter, PartialSegment, Template
+from ._template_partial import Values as Several
 
 T = TypeVar("T")
 # The parameters by name; None where a segment is an alias, not the canonical spelling, of a value.
@@ -20,9 +21,9 @@ _Last: TypeAlias = tuple[Kind, Callable[[str], Any], Callable[[str], bool], str,
 Named: TypeAlias = tuple[tuple[str, ...], T]
 
 
-def _rank(pair: tuple[Any, ...]) -> int:
-    rank: int = pair[0].rank
-    return rank
+def _rank(pair: tuple[Any, ...]) -> tuple[int, str]:
+    kind: Kind = pair[0]
+    return kind.rank, kind.name
 
 
 class Node(Generic[T]):
@@ -38,7 +39,7 @@ class Node(Generic[T]):
         self.end: T | None = None
         self.open = False
 
-    def child(self, segment: str | Parameter) -> Node[T]:
+    def child(self, segment: str | Parameter | PartialSegment) -> Node[T]:
         if isinstance(segment, str):
             return self.literals.setdefault(segment, Node())
         self.open = True
@@ -46,7 +47,7 @@ class Node(Generic[T]):
             self.any = self.any or Node()
             return self.any
         for kind, node in self.typed:
-            if kind is segment.kind:
+            if kind.name == segment.kind.name:
                 return node
         node = Node()
         self.typed = tuple(sorted([*self.typed, (segment.kind, node)], key=_rank))
@@ -62,10 +63,11 @@ class Node(Generic[T]):
 class TemplateIndex(Generic[T]):
     """Maps a path to the entry of the most specific template that matches it.
 
-    The leftmost segment in which two templates differ decides: a literal before a typed parameter,
-    that before `{name}`, that before `/**`. Where a segment is another spelling of a typed
-    parameter's value, `find` gives the entry, and None instead of parameters: whoever asks must
-    neither pass that request nor judge it by a wider template.
+    The leftmost segment in which two templates differ decides: a literal before literal text around
+    parameters, that before a typed parameter, that before `{name}`, that before `/**`. Where a
+    segment is another spelling of a typed parameter's value, or can be split in two ways, `find`
+    gives the entry, and None instead of parameters: whoever asks must neither pass that request nor
+    judge it by a wider template.
 
     >>> from ringwall._template import parse_template
     >>> index = TemplateIndex()
@@ -74,7 +76,7 @@ class TemplateIndex(Generic[T]):
     (('one order', {'id': 17}), ('one order', None))
     """
 
-    __slots__ = ("_heads", "_plain", "_root", "_texts")
+    __slots__ = ("_heads", "_partial", "_plain", "_root", "_texts")
 
     def __init__(self) -> None:
         self._root: Node[Named[T]] = Node()
@@ -83,6 +85,8 @@ class TemplateIndex(Generic[T]):
         # other parameters in the same place, more than the second.
         self._plain: dict[str, T] = {}
         self._heads: dict[str, tuple[_Last[T], ...]] = {}
+        # What stands before a partial segment in the last place: the tree must look there.
+        self._partial: set[str] = set()
         self._texts: dict[object, str] = {}
 
     def add(self, template: Template, entry: T) -> None:
@@ -115,8 +119,13 @@ class TemplateIndex(Generic[T]):
                 else:
                     self._put_last("/".join(["", *literals]), last, entry)
 
-    def _put_last(self, head: str, parameter: Parameter, entry: T) -> None:
-        name, kind = parameter
+    def _put_last(self, head: str, last: Parameter | PartialSegment, entry: T) -> None:
+        if isinstance(last, PartialSegment):
+            self._partial.add(head)
+            self._heads.pop(head, None)
+        if not isinstance(last, Parameter) or head in self._partial:
+            return
+        name, kind = last
         others = [last for last in self._heads.get(head, ()) if last[0] is not kind]
         lasts = sorted([*others, (kind, kind.read, kind.alias, name, entry)], key=_rank)
         self._heads[head] = tuple(lasts)
@@ -171,7 +180,9 @@ def _find(
 
 
 def extended(values: Values, value: Any) -> Values:
-    return None if values is None or value is None else (*values, value)
+    if values is None or value is None:
+        return None
+    return (*values, *value) if value.__class__ is Several else (*values, value)
 
 
 def with_params(named: Named[T], values: Values) -> tuple[T, Params]:

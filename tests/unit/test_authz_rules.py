@@ -190,3 +190,24 @@ def test_the_parameters_of_one_request_are_not_those_of_the_next():
     first = send("wsgi", layer, "/x").exchange
     first.params["injected"] = 1
     assert send("wsgi", layer, "/x").exchange.params == {}
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/users/7:activate", 200),
+        ("/users/07:activate", 403),
+        ("/files/a.png", 200),
+        ("/files/a.b.png", 403),
+        ("/files/a", 403),
+    ],
+)
+def test_a_segment_that_can_be_read_in_two_ways_is_closed(interface, path, status):
+    rules = [
+        allow("GET", "/users/{id:int}:activate"),
+        allow("GET", "/users/{name}"),
+        allow("GET", "/files/{name}.{ext}"),
+    ]
+    answer = send(interface, Authorization(*rules), path)
+    assert (answer.status, answer.called) == (status, status == 200)

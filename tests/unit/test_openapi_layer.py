@@ -596,3 +596,51 @@ def test_defaults_of_a_schema_in_a_mapping(interface: str) -> None:
     assert ask(layer, interface, b"{}", path="/x").value == {"a": 1}
     assert ask(layer, interface, b"7", path="/x").value == 7
     assert ask(layer, interface, b"{}", path="/y").value == {}
+
+
+PARTIAL = document(
+    paths={
+        "/users/{id}:activate": {
+            "post": operation(parameters=[parameter({"type": "integer"}, "id", "path")])
+        },
+        "/users/{id}": {"post": operation(parameters=[parameter({}, "id", "path")])},
+        "/files/{name}.{ext}": {
+            "get": operation(
+                parameters=[
+                    parameter({"enum": ["png", "txt"]}, "ext", "path"),
+                    parameter({"maxLength": 5}, "name", "path"),
+                ]
+            )
+        },
+    }
+)
+
+
+@interfaces
+@pytest.mark.parametrize("undeclared", ["refuse", "pass"])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/users/7:activate", {"id": 7}),
+        ("/users/07:activate", 422),
+        ("/users/:activate", {"id": ":activate"}),
+        ("/users/x:activate", 422),
+        ("/users/x:Activate", {"id": "x:Activate"}),
+        ("/files/a.png", {"name": "a", "ext": "png"}),
+        ("/files/a.exe", 422),
+        ("/files/a.b.png", 404),
+        ("/files/a..png", 404),
+        ("/files/toolong.png", 422),
+    ],
+)
+def test_parameters_within_a_segment(
+    interface: str, undeclared: Any, path: str, expected: Any
+) -> None:
+    """What can be split in two ways is another path for another router."""
+    layer = BodyValidation(openapi=PARTIAL, undeclared=undeclared)
+    method = "GET" if path.startswith("/files") else "POST"
+    answer = ask(layer, interface, path=path, method=method, headers=[])
+    if isinstance(expected, int):
+        assert (answer.status, answer.called) == (expected, False)
+    else:
+        assert (answer.status, answer.parameters.path) == (200, expected)

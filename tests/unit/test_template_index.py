@@ -40,6 +40,13 @@ def naive_match(template, path, *, loose=False):
             if part != segment:
                 return None
             continue
+        if len(part.parameters) > 1 or part is not part.parameters[0]:
+            found = naive_partial(part, segment)
+            if found is None:
+                return None
+            canonical &= found != "alias"
+            values.extend([None] * len(part.parameters) if found == "alias" else found)
+            continue
         value = part.kind.read(segment)
         if value is None:
             if not part.kind.alias(segment):
@@ -49,9 +56,41 @@ def naive_match(template, path, *, loose=False):
     return tuple(values), canonical
 
 
+def naive_partial(part, segment):
+    """Every way to split it: the values, "alias", or None."""
+    literals = part.kind.read.__self__.literals
+    ways = []
+
+    def split(rest, at, texts):
+        if at == len(literals):
+            if not rest:
+                ways.append(texts)
+            return
+        for end in range(1, len(rest) + 1):
+            if rest[end:].startswith(literals[at]):
+                split(rest[end + len(literals[at]) :], at + 1, [*texts, rest[:end]])
+
+    if segment.startswith(literals[0]):
+        split(segment[len(literals[0]) :], 1, [])
+    ways = [way for way in ways if len(way) == len(part.parameters)]
+    if not ways:
+        return None
+    if len(ways) > 1:
+        return "alias"
+    kinds = [parameter.kind for parameter in part.parameters]
+    read = [kind.read(text) for kind, text in zip(kinds, ways[0], strict=True)]
+    if None not in read:
+        return read
+    known = [k.read(t) is not None or k.alias(t) for k, t in zip(kinds, ways[0], strict=True)]
+    return "alias" if all(known) else None
+
+
 def specificity(template):
-    ranks = [0 if isinstance(p, str) else _RANK[p.kind.name] for p in template.segments]
-    return [*ranks, 4] if template.below else ranks
+    ranks = [
+        (-100, "") if isinstance(p, str) else (_RANK.get(p.kind.name, p.kind.rank), p.kind.name)
+        for p in template.segments
+    ]
+    return [*ranks, (4, "")] if template.below else ranks
 
 
 def naive_find(templates, path):
@@ -69,7 +108,12 @@ def named(template, values):
 
 # --- strategies: small alphabets, so that templates and paths collide ----------------------------
 
-_part = st.sampled_from(["a", "b", "7", "07", "{i:int}", "{u:uuid}", "{s}", UUID1])
+_part = st.sampled_from(
+    [
+        *("a", "b", "7", "07", "{i:int}", "{u:uuid}", "{s}", UUID1, "a{s}", "{s}7", "{s}:act"),
+        *("{s}.{t}", "{i:int}.{j:int}", "{s}aa{t}", "a{s}.{t}.{r}", "v{i:int}", "{r}.{s}.{t}"),
+    ]
+)
 
 
 @st.composite
@@ -82,7 +126,7 @@ def template_text(draw):
 
 _segment = st.sampled_from(
     ["a", "b", "7", "07", "+7", "x", "", UUID1, UUID1.upper(), "٧", "1" * 32]
-)
+) | st.text("a7.:vct0", max_size=8)
 paths = st.lists(_segment, max_size=6).map(lambda parts: "/" + "/".join(parts))
 
 
@@ -181,8 +225,16 @@ def test_a_long_path_is_no_recursion():
         ("/orders/{}", "write '{order_id:int}'"),
         ("/orders/{1x}", "write '{order_id:int}'"),
         ("/orders/{ordér}", "write '{order_id:int}'"),
-        ("/orders/{id}.json", "a parameter takes a whole segment"),
-        ("/orders/x}", "a parameter takes a whole segment"),
+        ("/orders/x}", "write a parameter as '{name}'"),
+        ("/orders/{id}}", "write a parameter as '{name}'"),
+        ("/orders/{a}{b}", "nothing tells where one parameter ends"),
+        ("/orders/{a}-{b}{c}", "nothing tells where one parameter ends"),
+        ("/orders/{a}*", "write '{name}' for one segment"),
+        ("/orders/{a};{b}", "can never match"),
+        ("/orders/{a}.{a}", "two parameters 'a'"),
+        ("/orders/{a}/{a:int}.json", "two parameters 'a'"),
+        ("/orders/{a:itn}.json", "did you mean 'int'"),
+        ("/orders/{}.json", "write '{order_id:int}'"),
         ("/orders/*", "write '{name}' for one segment"),
         ("/**/x", "write '{name}' for one segment"),
         ("/a//b", "can never match"),
@@ -317,3 +369,49 @@ def test_parameters_of_a_tried_and_left_branch_do_not_leak():
 def test_any_path_is_matched_or_not_without_an_error(path):
     hit = index_of("/a/{i:int}", "/a/{s}", "/b/**").find("/" + path)
     assert hit is None or hit[0].startswith(("/a/", "/b/"))
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "params"),
+    [
+        ("/users/{id:int}:activate", "/users/7:activate", {"id": 7}),
+        ("/users/{id:int}:activate", "/users/07:activate", None),
+        ("/files/{name}.{ext}", "/files/a.txt", {"name": "a", "ext": "txt"}),
+        ("/files/{name}.{ext}", "/files/a.b.txt", None),
+        ("/v{major:int}.{minor:int}/x", "/v1.10/x", {"major": 1, "minor": 10}),
+        ("/{owner}--{repo}/**", "/a--b/c", {"owner": "a", "repo": "b"}),
+        ("/{owner}--{repo}/**", "/a---b/c", None),
+    ],
+)
+def test_literal_text_around_parameters(template, path, params):
+    index = index_of(template, "/**", "/{any}/**", "/{any}/{other}")
+    assert index.find(path) == (template, params)
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/:activate", "/users/7:deactivate", "/users/7:activate/", "/users/x:activat"]
+)
+def test_what_a_partial_segment_does_not_match(path):
+    assert index_of("/users/{id}:activate").find(path) is None
+
+
+def test_a_partial_segment_is_narrower_than_a_parameter_in_any_order():
+    texts = ["/u/{id}", "/u/{id}:on", "/u/{n:int}", "/u/{a}.{b}", "/u/{a}.{b}:on", "/u/x:on"]
+    asked = ["/u/7", "/u/7:on", "/u/a.b", "/u/a.b:on", "/u/x:on", "/u/x", "/u/7.0"]
+    for order in itertools.permutations(texts):
+        index = index_of(*order)
+        assert [index.find(path)[0] for path in asked] == [
+            *("/u/{n:int}", "/u/{id}:on", "/u/{a}.{b}", "/u/{a}.{b}:on", "/u/x:on", "/u/{id}"),
+            "/u/{a}.{b}",
+        ]
+
+
+def test_two_spellings_of_one_partial_template_are_the_same_paths():
+    with pytest.raises(ConfigurationError, match="match the same paths"):
+        index_of("/f/{name}.{ext}", "/f/{a}.{b}")
+
+
+def test_a_long_segment_is_split_in_linear_time():
+    index = index_of("/{a}.{b}.{c}.{d}:x")
+    assert index.find("/" + "." * 100_000 + ":x") == ("/{a}.{b}.{c}.{d}:x", None)
+    assert index.find("/" + "." * 100_000) is None

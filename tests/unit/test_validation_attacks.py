@@ -383,6 +383,7 @@ def test_row_43_what_fails_inside_closes_the_door(interface: str, options: dict[
         schema["properties"]["item"]["format"] = "own"
     layer = BodyValidation({"POST /orders": schema}, **options)
     body = GOOD if "translate" not in options else b'{"item": 1}'
-    answer = ask(layer, interface, body, path="/orders")
+    # In chunks: where there is nothing to wait for, no clock is asked.
+    answer = ask(layer, interface, [body[:5], body[5:]], path="/orders", length=None)
     assert answer.refused(500, "internal-error")
     assert SECRET.encode() not in answer.body

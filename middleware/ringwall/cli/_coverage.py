@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from .._template import INT, UUID_KIND, Kind, Parameter, Template
+import re
+
+from .._template import INT, KINDS, UUID_KIND, Kind, Template
 from ..authz import Policy
 from ..authz.rules import EVERY
 from ._frameworks import TAIL, Mixed, Route, Segment
 
+_KIND = re.compile(r"\{([a-z]+)\}")
 _EXAMPLES = {INT: "7", UUID_KIND: "0b9b9a3c-0a3e-4c1a-9a55-6a3a5e3c1111"}
 
 
@@ -29,7 +32,7 @@ def _common(route: tuple[Segment, ...], template: Template) -> str | None:
     """A path that both match, or None."""
     below = bool(route) and route[-1] == TAIL
     mine = list(route[:-1] if below else route)
-    its: list[str | Kind] = [s.kind if isinstance(s, Parameter) else s for s in template.segments]
+    its: list[str | Kind] = [s if isinstance(s, str) else s.kind for s in template.segments]
     if len(mine) < len(its):
         if not below:
             return None
@@ -64,4 +67,8 @@ def _both(mine: Segment, its: str | Kind) -> str | None:
 def _example(segment: Segment) -> str:
     if isinstance(segment, Mixed):
         return segment.example
-    return segment if isinstance(segment, str) else _EXAMPLES.get(segment, "x")
+    if isinstance(segment, str):
+        return segment
+    if segment.type is tuple:  # parameters between literal text
+        return _KIND.sub(lambda found: _example(KINDS[found[1]]), segment.name)
+    return _EXAMPLES.get(segment, "x")

@@ -25,15 +25,16 @@ class Judge:
         table: the operations that are declared.
         undeclared: what answers where none is.
         on_undeclared: there, "pass" lets everything pass, "no-body" all but bodies, and "not-found"
-            nothing.
+            nothing. on_alias: where a path spells a parameter in a way that apps read differently,
+            "no-body" refuses bodies, and "unknown" everything: parameters are declared, too.
         pace: how slowly a body may come.
         decoders: what undoes content codings, by the header that names one.
         require_length: a body needs a Content-Length.
     """
 
     __slots__ = (
-        "_decoders", "_find", "_on_undeclared", "_reading", "_require_length", "_table",
-        "_undeclared",
+        "_decoders", "_find", "_on_alias", "_on_undeclared", "_reading", "_require_length",
+        "_table", "_undeclared",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +43,7 @@ class Judge:
         undeclared: Undeclared,
         *,
         on_undeclared: str,
+        on_alias: str,
         pace: Pace,
         decoders: Mapping[bytes, Decode],
         require_length: bool,
@@ -54,6 +56,7 @@ class Judge:
         self._require_length = require_length
         answers = {"pass": _pass, "no-body": self._no_body, "not-found": self._not_found}
         self._on_undeclared = answers[on_undeclared]
+        self._on_alias = self._no_body if on_alias == "no-body" else self._unknown
 
     def __call__(self, exchange: Exchange) -> Verdict:
         found = self._find(exchange.method, exchange.path)
@@ -63,7 +66,7 @@ class Judge:
             return self._on_undeclared(exchange)
         operation, params = found
         if params is None:  # `/orders/07` reaches order 7 in many an app
-            return self._no_body(exchange)
+            return self._on_alias(exchange)
         parameters = operation.parameters
         if parameters is not None:
             try:
@@ -101,6 +104,9 @@ class Judge:
 
     def _no_body(self, exchange: Exchange) -> Verdict:
         return self._reading.expect_none(exchange, self._undeclared.refuse, NO_BODY)
+
+    def _unknown(self, exchange: Exchange) -> Verdict:
+        return self._undeclared.not_found(exchange, ())
 
     def _not_found(self, exchange: Exchange) -> Verdict:
         return self._undeclared.not_found(exchange, self._table.methods(exchange.path))

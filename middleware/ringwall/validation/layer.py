@@ -189,6 +189,7 @@ class BodyValidation(Layer):
             self._table,
             Undeclared(self.name, shadow=shadow is True),
             on_undeclared=refuses if undeclared == "refuse" else "pass",
+            on_alias="no-body" if openapi is None else "unknown",
             pace=make_pace(timeout, minimum_rate, clock),
             decoders=decode,
             require_length=require_length,
