@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .authn import APIKey as APIKey
     from .authn import Authentication as Authentication
     from .authn import Basic as Basic
+    from .authn import ClientCertificate as ClientCertificate
     from .authn import Denylist as Denylist
     from .authn import DPoP as DPoP
     from .authn import Introspection as Introspection
@@ -91,7 +92,7 @@ _EXPORTS = {
     "headers": ("SecurityHeaders", "nonce_of"),
     "authn": (
         *("Authentication", "JWT", "Introspection", "APIKey", "generate_api_key"),
-        *("Denylist", "RedisDenylist", "DPoP", "MutualTLS"),
+        *("Denylist", "RedisDenylist", "DPoP", "MutualTLS", "ClientCertificate"),
         *("Basic", "hash_password", "rotate_api_key", "WebSocketTickets"),
     ),
     "authz": (

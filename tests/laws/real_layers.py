@@ -19,6 +19,7 @@ from ringwall import (
     Authentication,
     Authorization,
     BodyValidation,
+    ClientCertificate,
     ConcurrencyLimit,
     DPoP,
     LoginLimit,
@@ -117,6 +118,7 @@ def stateless():
             jwt,
             DPoP(jwt, **dpop),
             APIKey([api_key()[1]], clock=at_noon),
+            ClientCertificate({"CN=alice": ["orders:read"]}, by="subject", clock=at_noon),
             exempt=["/healthz"],
         ),
         "authz": Authorization(

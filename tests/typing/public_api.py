@@ -16,13 +16,17 @@ from ringwall import (
     Authentication,
     Authorization,
     BodyValidation,
+    ClientCertificate,
     ConcurrencyLimit,
     Decision,
+    Denylist,
+    DPoP,
     Exchange,
     Layer,
     LoginLimit,
     MemoryStore,
     MessageLimit,
+    MutualTLS,
     Outcome,
     Pending,
     Principal,
@@ -44,6 +48,19 @@ from ringwall import (
     scope,
     validated_body_of,
     validated_parameters_of,
+)
+from ringwall.authn import (
+    ANY_AUDIENCE,
+    Basic,
+    Certificate,
+    Introspection,
+    Nonces,
+    ProtectedResource,
+    RedisDenylist,
+    Scheme,
+    WebSocketTickets,
+    hash_password,
+    presets,
 )
 from ringwall.ratelimit import Rule, Tiers
 
@@ -106,6 +123,63 @@ stack = Stack(
     BodyValidation(openapi={"openapi": "3.1.0"}, responses="strip", undeclared="pass"),
     proxies=TrustedProxies(["10.0.0.0/8"]),
 )
+
+
+def known(certificate: Certificate) -> Principal | None:
+    assert_type(certificate.uris, tuple[str, ...])
+    return Principal(certificate.subject, scheme="clientcertificate")
+
+
+class OwnReplays:
+    def first_use(self, key: str, proof: str, keep: float) -> bool:
+        return True
+
+
+class OwnTickets:
+    async def aput(self, name: str, value: str, lifetime: float) -> None: ...
+
+    async def atake(self, name: str) -> str | None:
+        return None
+
+
+tokens = JWT(
+    "https://id.example.com",
+    ["https://api.example.com"],
+    keys={"keys": []},
+    algorithms=["ES256"],
+    roles=[("realm_access", "roles"), "groups"],
+    mtls=MutualTLS(header="client-cert"),
+    denylist=Denylist(),
+)
+opaque = Introspection(
+    "https://id.example.com/introspect",
+    ANY_AUDIENCE,
+    client_id="orders",
+    client_secret="secret",
+    client_auth="post",
+    denylist=RedisDenylist("redis://localhost"),
+)
+proven = DPoP(tokens, opaque, origin="https://api.example.com", nonces=Nonces(b"x" * 32))
+elsewhere = DPoP(tokens, origin=["https://a.example", "https://b.example"], replays=OwnReplays())
+shared = DPoP(tokens, origin="https://a.example", replays="redis://localhost", max_age=30)
+assert_type(proven, DPoP)
+authentication = Authentication(
+    proven,
+    elsewhere,
+    presets.keycloak("https://id.example.com", "acme", "orders"),
+    presets.x509_svid("example.org", header="x-forwarded-client-cert"),
+    ClientCertificate({"billing": ["orders:read"]}, by="dns"),
+    ClientCertificate(known, header="ssl-client-cert"),
+    Basic({"alice": hash_password("correct horse battery staple")}),
+    WebSocketTickets(OwnTickets()),
+    optional=True,
+    resource=ProtectedResource("https://api.example.com"),
+    subprotocol="bearer",
+    first_message=5,
+    waiting=100,
+    strip=True,
+)
+assert_type(authentication.schemes, tuple[Scheme, ...])
 
 on_asgi = stack.asgi(asgi_app)
 on_wsgi = stack.wsgi(wsgi_app)

@@ -18,6 +18,8 @@ from .apikeys.record import APIKeyRecord
 from .apikeys.store import AsyncKeyStore, KeyRegistry, KeyStore
 from .authentication import Authentication
 from .basic import AsyncPasswordStore, Basic, PasswordStore
+from .certificate import Certificate
+from .client_certificate import ClientCertificate
 from .dpop import DPoP
 from .introspection import ANY_AUDIENCE, Introspection
 from .jwt import JWT
@@ -47,6 +49,8 @@ __all__ = [
     "Authentication",
     "DPoP",
     "Basic",
+    "Certificate",
+    "ClientCertificate",
     "Denylist",
     "DenylistFull",
     "Failure",

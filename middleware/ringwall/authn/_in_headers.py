@@ -71,7 +71,7 @@ class InHeaders:
         ):
             return self._judge_unusual(exchange, name, credential)
         judgement = named.authenticate(credential, exchange)
-        if judgement.__class__ is Principal:
+        if type(judgement) is Principal:
             exchange.authenticate(judgement)
             exchange.decisions.append(named.allowed)
             return None

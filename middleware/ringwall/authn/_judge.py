@@ -105,12 +105,7 @@ class Judge:
             return self.refuse(exchange, SEVERAL)
         if not credential or _SPACE in credential:
             return self.refuse(exchange, MALFORMED)
-        judgement = chosen.authenticate(credential, exchange)
-        if judgement.__class__ is Principal:
-            exchange.authenticate(judgement)
-            exchange.decisions.append(chosen.allowed)
-            return None
-        return self.settle(exchange, chosen, judgement)
+        return self.settle(exchange, chosen, chosen.authenticate(credential, exchange))
 
     def settle(self, exchange: Exchange, chosen: Chosen, judgement: Judgement) -> Verdict:
         """Act on a judgement, also on one that needs I/O."""

@@ -5,41 +5,23 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Exchange
 from ._bound import BOUND
-from ._certificates import (
-    digest_of_bytes,
-    digest_of_escaped_pem,
-    digest_of_pem,
-    digest_of_xfcc,
-)
-from ._failure import Failure, Refused
+from ._certificates import der_of_bytes, der_of_escaped_pem, der_of_pem, digest, digest_of_xfcc
+from ._failure import Failure
+from ._told import BAD_CERTIFICATE, Form, Header, Teller
 
 WRONG_CERTIFICATE: Final = Failure(
     "certificate-mismatch", "The token is bound to another client certificate."
 )
-BAD_CERTIFICATE: Final = Failure(
-    "malformed-certificate",
-    "What is told of the client's certificate is malformed or ambiguous.",
-    error="invalid_request",
-    status=400,
-)
 
-
-class _Form(NamedTuple):
-    """How a proxy tells the certificate. `verified`: the header that says whether it checked it."""
-
-    digest: Callable[[bytes], bytes | None]
-    verified: bytes | None
-
-
-_FORMS = {
-    "client-cert": _Form(digest_of_bytes, None),
-    "ssl-client-cert": _Form(digest_of_escaped_pem, b"ssl-client-verify"),
-    "x-forwarded-client-cert": _Form(digest_of_xfcc, None),
+_DIGESTS: dict[Form, Callable[[bytes], bytes | None]] = {
+    "pem": lambda value: digest(der_of_pem(value.decode("utf-8"))),
+    "client-cert": lambda value: digest(der_of_bytes(value)),
+    "ssl-client-cert": lambda value: digest(der_of_escaped_pem(value)),
+    "x-forwarded-client-cert": digest_of_xfcc,
 }
 
 
@@ -64,22 +46,12 @@ class MutualTLS:
 
     failures: tuple[Failure, ...] = (WRONG_CERTIFICATE, BAD_CERTIFICATE)
 
-    def __init__(
-        self,
-        *,
-        header: Literal["client-cert", "ssl-client-cert", "x-forwarded-client-cert"] | None = None,
-    ) -> None:
-        self.wants_tls: bool = header is None
-        self.wants: frozenset[bytes] = frozenset()
-        self._digest: Callable[[Exchange], bytes | None] = _of_server
-        if header is not None:
-            if header not in _FORMS:
-                raise ConfigurationError(
-                    f"MutualTLS does not know the header {header!r}" + did_you_mean(header, _FORMS)
-                )
-            form, name = _FORMS[header], header.encode("ascii")
-            self.wants = frozenset({name} if form.verified is None else {name, form.verified})
-            self._digest = _of_proxy(name, form)
+    def __init__(self, *, header: Header | None = None) -> None:
+        teller = Teller("MutualTLS", header)
+        self.wants: frozenset[bytes] = teller.wants
+        self.wants_tls: bool = teller.wants_tls
+        self._ask = teller.ask
+        self._digest = _DIGESTS[teller.form]
 
     def __repr__(self) -> str:
         return "<MutualTLS>"
@@ -89,49 +61,12 @@ class MutualTLS:
 
         Returns one of `failures`, or that of a token without its proof.
         """
-        try:
-            digest = self._digest(exchange)
-        except Refused as refused:
-            return refused.failure
-        if digest is None:
+        told = self._ask(exchange)
+        if told is None or not told.verified:
             return BOUND
-        own = urlsafe_b64encode(digest).rstrip(b"=")
+        found = self._digest(told.value)
+        if found is None:
+            return BAD_CERTIFICATE
+        own = urlsafe_b64encode(found).rstrip(b"=")
         same = hmac.compare_digest(own, thumbprint.encode("ascii"))
         return None if same else WRONG_CERTIFICATE
-
-
-def _of_server(exchange: Exchange) -> bytes | None:
-    text = None if exchange.tls is None else exchange.tls.client_certificate
-    if text is None:
-        return None
-    digest = digest_of_pem(text)
-    if digest is None:
-        raise Refused(BAD_CERTIFICATE)
-    return digest
-
-
-def _of_proxy(name: bytes, form: _Form) -> Callable[[Exchange], bytes | None]:
-    def of_proxy(exchange: Exchange) -> bytes | None:
-        # Of anybody else it is just what a client says of itself.
-        value = exchange.headers.get(name)
-        if not value or not _comes_from_a_proxy(exchange):
-            return None
-        if form.verified is not None and exchange.headers.get(form.verified) != b"SUCCESS":
-            return None
-        digest = form.digest(value)
-        if digest is None:
-            raise Refused(BAD_CERTIFICATE)
-        return digest
-
-    return of_proxy
-
-
-def _comes_from_a_proxy(exchange: Exchange) -> bool:
-    """By the proxies of this stack, or of the one around it."""
-    stack: Exchange | None = exchange
-    while stack is not None:
-        proxies = stack.boundary.proxies
-        if proxies is not None:
-            return proxies.trusts(exchange.peer)
-        stack = stack.parent
-    return False

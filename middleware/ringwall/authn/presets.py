@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import ConfigurationError
 from ._alb import ApplicationLoadBalancer
-from ._spiffe import JWTSVID
+from ._spiffe import JWTSVID, workloads
+from .client_certificate import ClientCertificate
 from .jwt import JWT
 
 if TYPE_CHECKING:
@@ -203,6 +204,20 @@ def spiffe(trust_domain: str, audience: str | Iterable[str], *, keys: Keys, **op
         keys: the JWT bundle of this trust domain and no other: a path, a URL or a JWK Set.
     """
     return JWTSVID(trust_domain, audience, keys, options)
+
+
+def x509_svid(
+    trust_domain: str, *, scopes: Iterable[str] = (), **options: Any
+) -> ClientCertificate:
+    """SPIFFE X.509-SVIDs: the workloads of a trust domain, by their TLS certificates. The subject
+    is the SPIFFE ID, the issuer the trust domain.
+
+    Parameters:
+        trust_domain: such as "example.org".
+        scopes: what every one of them may do; what one of them may do more is for `Authorization`.
+        options: of `ClientCertificate`, such as `header="x-forwarded-client-cert"` behind Envoy.
+    """
+    return ClientCertificate(workloads(trust_domain, frozenset(scopes)), **options)
 
 
 def _check(name: str, value: str, pattern: re.Pattern[str], example: str) -> str:
