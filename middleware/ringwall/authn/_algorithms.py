@@ -23,7 +23,7 @@ def check_algorithms(algorithms: Iterable[str]) -> frozenset[str]:
     ['ES256', 'RS256']
     >>> check_algorithms(["RS265"])
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: unknown algorithm 'RS265'; did you mean 'RS256'?
+    ringwall.ConfigurationError: unknown algorithm 'RS265'; did you mean 'RS256'?
     """
     if isinstance(algorithms, str):
         raise ConfigurationError(f"algorithms is a list: write algorithms=[{algorithms!r}]")

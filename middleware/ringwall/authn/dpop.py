@@ -78,7 +78,7 @@ class DPoP(Scheme):
     >>> from ringwall.authn import JWT
     >>> DPoP(JWT("https://id.example.com", "https://api.example.com"), origin="api.example.com")
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: origin is where clients reach this service, such as 'https://api.example.com', or 'https://example.com/api' behind a proxy that takes '/api' away
+    ringwall.ConfigurationError: origin is where clients reach this service, such as 'https://api.example.com', or 'https://example.com/api' behind a proxy that takes '/api' away
     """  # noqa: E501 - a message in full
 
     name = "DPoP"

@@ -98,7 +98,7 @@ class JWT(TokenScheme):
 
     >>> JWT(issuer="https://id.example.com", audience="", keys={"keys": []})
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: audience is missing: without it a token made for another service would open this one. Write audience='https://api.example.com', as the issuer knows it
+    ringwall.ConfigurationError: audience is missing: without it a token made for another service would open this one. Write audience='https://api.example.com', as the issuer knows it
     """  # noqa: E501 - a message in full
 
     def __init__(

@@ -41,7 +41,7 @@ class MutualTLS:
 
     >>> MutualTLS(header="x-client-cert")
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: MutualTLS does not know the header 'x-client-cert'; did you mean 'client-cert'?
+    ringwall.ConfigurationError: MutualTLS does not know the header 'x-client-cert'; did you mean 'client-cert'?
     """  # noqa: E501 - a message in full
 
     failures: tuple[Failure, ...] = (WRONG_CERTIFICATE, BAD_CERTIFICATE)

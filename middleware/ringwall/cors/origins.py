@@ -66,7 +66,7 @@ def parse_origin(entry: str, parameter: str = "origins") -> bytes:
     b'https://xn--bcher-kva.example'
     >>> parse_origin("https://app.example.com/")
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: origins= holds 'https://app.example.com/'; an origin has \
+    ringwall.ConfigurationError: origins= holds 'https://app.example.com/'; an origin has \
 no path: write 'https://app.example.com'
     """
     if entry.strip().lower() == "null":

@@ -184,7 +184,7 @@ def content_security_policy(header: str, given: object, base: Mapping[str, Any])
     ("default-src 'self'; script-src 'self' 'nonce-", "'")
     >>> content_security_policy(header, {"scrpt-src": "'self'"}, {})
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: unknown directive 'scrpt-src' of Content-Security-Policy; did you mean 'script-src'?
+    ringwall.ConfigurationError: unknown directive 'scrpt-src' of Content-Security-Policy; did you mean 'script-src'?
     """  # noqa: E501
     if isinstance(given, str):
         directives = _parse(given)

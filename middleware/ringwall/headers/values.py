@@ -116,7 +116,7 @@ def check_value(header: str, value: object) -> str:
 
     >>> check_value("Referrer-Policy", "no-referer")
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: Referrer-Policy: unknown value 'no-referer'; did you mean 'no-referrer'?
+    ringwall.ConfigurationError: Referrer-Policy: unknown value 'no-referer'; did you mean 'no-referrer'?
     """  # noqa: E501
     if not isinstance(value, str):
         raise ConfigurationError(f"{header} takes a text, or None for no such header")

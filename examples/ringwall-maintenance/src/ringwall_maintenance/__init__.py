@@ -29,7 +29,7 @@ class Maintenance(Layer):
 
     >>> Maintenance("maintenance.flag", retry_after=0)
     Traceback (most recent call last):
-    ringwall._errors.ConfigurationError: retry_after=0: write a number of seconds, 1 or more
+    ringwall.ConfigurationError: retry_after=0: write a number of seconds, 1 or more
     """
 
     name = "maintenance"
