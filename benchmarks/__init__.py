@@ -7,7 +7,24 @@ from importlib import import_module
 from typing import Any
 
 # Each is a module with `comparisons(lab)`, and runs alone too: python -m benchmarks.stacks
-SUITES = ("stacks", "layers", "validation")
+SUITES = (
+    "stacks",
+    "security_headers",
+    "cors",
+    "proxies",
+    "authn",
+    "authorization",
+    "ratelimit",
+    "validation",
+    "audit",
+    "layers",
+    "fused_vs_nested",
+    "import_time",
+    "redis_limits",
+    "api_keys",
+    "scaling",
+    "served",
+)
 
 
 def suite(name: str) -> Callable[..., Any]:

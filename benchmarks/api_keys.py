@@ -1,10 +1,10 @@
 """What finding an API key costs with 10 to 10^6 keys, by store, and the memory they take.
 
 Each lookup is of another key, at random; nothing is remembered (`cache_ttl=0`), so that the store
-itself is measured. CPU time of this process: for Redis that is the client's part, and the whole
-time stands beside it. The floor is a dictionary of hashes, the comparison and nothing else.
+itself is measured. CPU time of this process: for Redis that is the client's part. The floor is a
+dictionary of hashes, the comparison and nothing else.
 
-Run: python -m benchmarks.api_keys [most keys]
+Run: python -m benchmarks.api_keys
 """
 
 from __future__ import annotations
@@ -13,13 +13,9 @@ import hashlib
 import itertools
 import random
 import shutil
-import socket
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any
@@ -30,7 +26,11 @@ from ringwall.authn import APIKeyRecord
 from ringwall.authn.apikeys.key import new_key
 from ringwall.authn.apikeys.store import MemoryStore
 
-from .harness import interleaved
+from .growth import Curve, Maker, curve
+from .harness import Role, Work
+from .lab import Lab, run
+from .load import redis_server
+from .peers import lacking
 
 SAMPLE = 4096
 
@@ -76,7 +76,7 @@ def scheme(store: Any, keys: list[bytes]) -> Any:
     return work
 
 
-def sql(folder: str, records: list[APIKeyRecord]) -> Any:
+def sql(folder: Path, records: list[APIKeyRecord]) -> Any:
     from ringwall.authn import SQLKeyStore
     from ringwall.authn.apikeys.sql import _row
 
@@ -100,70 +100,35 @@ def redis(port: int, records: list[APIKeyRecord]) -> Any:
     return store
 
 
-def whole(work: Any, count: int = 500) -> float:
-    begin = time.perf_counter()
-    for _ in range(count):
-        work()
-    return (time.perf_counter() - begin) / count * 1e6
+def comparisons(lab: Lab) -> Iterator[Curve]:
+    sizes = [10, 100, 1000, 10_000, 100_000, 1_000_000] if lab.full else [10, 1000]
+    folder = lab.folder
+
+    def made(store: Callable[[list[APIKeyRecord]], Any]) -> Maker:
+        def make(size: int) -> Callable[[], tuple[Work, Work]]:
+            keys, records = _made(size)
+            kept = store(records)
+            return lambda: (scheme(kept, keys), lambda: None)
+
+        return make
+
+    makers: dict[tuple[str, Role], Maker] = {
+        ("in memory", "ringwall"): made(MemoryStore),
+        ("floor", "floor"): lambda size: lambda: (floor(*_made(size)), lambda: None),
+    }
+    if not lacking("sqlalchemy"):
+        makers["SQLite", "ringwall"] = made(lambda records: sql(folder, records))
+    with ExitStack() as stack:
+        if shutil.which("redis-server") and not lacking("redis"):
+            port = stack.enter_context(redis_server(folder))
+            makers["Redis", "ringwall"] = made(lambda records: redis(port, records))
+        yield curve("API keys by store", "keys", sizes, makers, rounds=9)
 
 
-def main() -> None:
-    most = int(float(sys.argv[1])) if len(sys.argv) > 1 else 1_000_000
-    sizes = [size for size in (10, 100, 1000, 10_000, 100_000, 1_000_000) if size <= most]
-    variants: dict[str, Any] = {}
-    memory: dict[int, float] = {}
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        server = None
-        if shutil.which("redis-server"):
-            command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-            server = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
-            time.sleep(1)
-        try:
-            for size in sizes:
-                tracemalloc.start()
-                before = tracemalloc.get_traced_memory()[0]
-                keys, records = make(size)
-                store = MemoryStore(records)
-                memory[size] = (tracemalloc.get_traced_memory()[0] - before) / size
-                tracemalloc.stop()
-                variants[f"floor {size}"] = floor(keys, records)
-                variants[f"memory {size}"] = scheme(store, keys)
-                variants[f"SQLite {size}"] = scheme(sql(folder, records), keys)
-                if server:
-                    variants[f"Redis {size}"] = scheme(redis(port, records), keys)
-            samples = interleaved(variants, rounds=20)
-            cost = {name: statistics.median(values) * 1e6 for name, values in samples.items()}
-            print(f"{'keys':>10s}" + "".join(f"{name:>22s}" for name in ("floor", *STORES)))
-            for size in sizes:
-                line = f"{size:10d}{cost[f'floor {size}']:22.2f}"
-                for name in STORES:
-                    if f"{name} {size}" in cost:
-                        ratio = cost[f"{name} {size}"] / cost[f"{name} {sizes[0]}"]
-                        line += f"{cost[f'{name} {size}']:14.2f} ({ratio:4.2f}x)"
-                print(line)
-            print("\nmicroseconds of CPU time; in brackets: over the first line")
-            for size in (sizes[0], sizes[-1]):
-                line = ", ".join(
-                    f"{name} {whole(variants[f'{name} {size}']):.0f}"
-                    for name in STORES
-                    if f"{name} {size}" in variants
-                )
-                print(f"whole time with {size} keys, microseconds: {line}")
-            for size in (1000, sizes[-1]):
-                print(f"memory of a record among {size}: {memory.get(size, 0):.0f} bytes")
-            file = Path(folder) / f"keys-{sizes[-1]}.db"
-            print(f"SQLite file of {sizes[-1]} keys: {file.stat().st_size / 1e6:.0f} MB")
-        finally:
-            if server:
-                server.terminate()
-                server.wait()
-
-
-STORES = ("memory", "SQLite", "Redis")
+@cache
+def _made(size: int) -> tuple[list[bytes], list[APIKeyRecord]]:
+    return make(size)
 
 
 if __name__ == "__main__":
-    main()
+    run(comparisons)

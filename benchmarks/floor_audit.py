@@ -7,6 +7,7 @@ is generality: other apps, redaction, sinks, several processes, and whatever cou
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -23,17 +24,41 @@ from . import world
 App = Callable[..., Any]
 _ROOT = Context()
 _SERVER = SpanKind.SERVER
-_DECISIONS = (
-    '[{"layer":"https","outcome":"allow","reason":"secure","rule":"https"},'
-    '{"layer":"authentication","outcome":"allow","reason":"authenticated","rule":"jwt"},'
-    '{"layer":"authorization","outcome":"allow","reason":"granted","rule":"rule"}]'
+_DECIDED = (
+    ("https", "secure", "hosts"),
+    ("ratelimit", "within-quota", "client"),
+    ("authentication", "authenticated", "bearer"),
+    ("ratelimit", "within-quota", "principal"),
 )
+
+
+@functools.cache
+def _decided(route: str | None) -> tuple[str, list[str]]:
+    """What the layers decide about a request that passes by this route, as JSON and for the span;
+    nothing where no layer is inside."""
+    found = [*_DECIDED, ("authorization", "granted", route)] if route is not None else []
+    made = ",".join(
+        f'{{"layer":"{layer}","outcome":"allow","reason":"{reason}","rule":"{rule}"}}'
+        for layer, reason, rule in found
+    )
+    return f"[{made}]", [f"{layer} allow {rule} {reason}" for layer, reason, rule in found]
+
+
+def _actor(principal: dict[str, Any] | None) -> str:
+    if principal is None:
+        return "null"
+    return (
+        f'{{"authenticated":true,"credential":"{principal["credential"]}"'
+        f',"issuer":{quote(principal["iss"])},"scheme":"bearer"'
+        f',"subject":{quote(principal["sub"])}}}'
+    )
 
 
 class Trail:
     """One line for each exchange, and its span; either may be left out."""
 
     def __init__(self, file: BinaryIO | None, tracer: Any) -> None:
+        self._open = file  # it is closed with this, and not before
         self._file = file.fileno() if file is not None else -1
         self._lock = threading.Lock()
         self._start_span = tracer.start_span if tracer is not None else None
@@ -68,12 +93,21 @@ class Trail:
         status: int,
         request_id: str,
         begin: float,
+        state: dict[str, Any],
     ) -> None:
+        """state: what the layers inside left: `principal` and `route`, where there are some."""
+        route = f"{method} {state['route']}" if "route" in state else None
         if self._file >= 0:
-            self._record(started, method, path, scheme, client, status, request_id, begin)
+            self._record(
+                started, method, path, scheme, client, status, request_id, begin, route, state
+            )
         if started is not None:
             span, token = started
-            span.set_attribute("http.response.status_code", status)
+            told = {"http.response.status_code": status}
+            if route is not None:
+                told |= {"http.route": state["route"], "ringwall.decisions": _decided(route)[1]}
+                span.update_name(route)
+            span.set_attributes(told)
             span.end()
             detach(token)
 
@@ -87,7 +121,11 @@ class Trail:
         status: int,
         request_id: str,
         begin: float,
+        route: str | None,
+        state: dict[str, Any],
     ) -> None:
+        shown = "null" if route is None else f'"{state["route"]}"'
+        actor, decisions = _actor(state.get("principal")), _decided(route)[0]
         trace = span_id = "null"
         if started is not None:
             context = started[0].get_span_context()
@@ -97,15 +135,14 @@ class Trail:
             size = self._size
             line = (
                 f'{{"_prev":"{self._prev}","_seq":{size}'
-                f',"actor":{{"authenticated":true,"credential":null,"issuer":"{world.ISSUER}"'
-                f',"scheme":"Bearer","subject":"alice"}}'
-                f',"client":{quote(client)},"close_code":null,"decisions":{_DECISIONS}'
+                f',"actor":{actor}'
+                f',"client":{quote(client)},"close_code":null,"decisions":{decisions}'
                 f',"duration_us":{int((now - begin) * 1e6)},"error":null,"event":"exchange"'
                 f',"host":"{world.HOST}","id":"{self._writer}-{size}","kind":"http"'
                 f',"method":{quote(method)},"observed":"{self._time(now)}"'
                 f',"outcome":"{"success" if status < 400 else "failure"}","params":{{}}'
                 f',"path":{quote(path)},"peer":{quote(client)},"policy_version":null'
-                f',"request_id":"{request_id}","route":null,"scheme":"{scheme}"'
+                f',"request_id":"{request_id}","route":{shown},"scheme":"{scheme}"'
                 f',"span_id":{span_id},"status":{status},"time":"{self._time(begin)}"'
                 f',"trace_id":{trace},"v":2}}'
             ).encode()
@@ -150,7 +187,8 @@ def audit_asgi(app: App, trail: Trail) -> App:
         try:
             await app(scope, receive, out)
         finally:
-            trail.end(span, method, path, scheme, client, status, request_id, begin)
+            state = scope["state"]
+            trail.end(span, method, path, scheme, client, status, request_id, begin, state)
 
     return wrapped
 
@@ -170,6 +208,6 @@ def audit_wsgi(app: App, trail: Trail) -> App:
         try:
             return app(environ, start)
         finally:
-            trail.end(span, method, path, scheme, client, sent, request_id, begin)
+            trail.end(span, method, path, scheme, client, sent, request_id, begin, environ)
 
     return wrapped

@@ -1,7 +1,9 @@
 """What the floors share: each check by hand, for one configuration, with no generality.
 
-They cut every corner that an expert could defend for one app: no second issuer, no error texts, no
-limits on caches. They are yardsticks, not products.
+They refuse what the layers refuse (a name twice in a body, a second Host, an expired token) and
+their memory is bounded, or they would not do the same work. They cut every corner that an expert
+could defend for one app: one issuer, one key, one rate, two routes, no error texts, nothing that is
+configured. They are yardsticks, not products.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import json
 import time
 from base64 import urlsafe_b64decode
 from hashlib import sha256
+from hmac import compare_digest
+from threading import Lock
 from typing import Any
 
 import jsonschema_rs
@@ -18,7 +22,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from . import world
-from .floor_audit import Trail as Trail
+
+MOST = 100_000
+"""Entries of a cache or a table of clients."""
 
 
 class Refused(Exception):
@@ -41,6 +47,7 @@ def token_verified(credential: bytes) -> dict[str, Any]:
     if claims["iss"] != world.ISSUER or claims["aud"] != world.AUDIENCE or claims["exp"] <= now:
         raise Refused
     claims["scopes"] = frozenset(claims["scope"].split())
+    claims["credential"] = sha256(claims["jti"].encode()).hexdigest()[:32]
     return claims
 
 
@@ -59,32 +66,63 @@ class Tokens:
         if entry is not None and time.time() < entry[0]:
             return entry[1]
         claims = token_verified(credential)
+        if len(self._known) >= MOST:
+            self._known.clear()
         self._known[digest] = claims["exp"], claims
         return claims
 
 
-class Bucket:
-    """GCRA for one rate, in integer nanoseconds."""
+class Keys:
+    """API keys by their id, which stands behind a prefix of three; of each the SHA-256 is known."""
 
-    def __init__(self, quota: int, seconds: int) -> None:
+    def __init__(self, digests: dict[str, bytes]) -> None:
+        self._known = {id.encode(): (digest, {"sub": "alice"}) for id, digest in digests.items()}
+
+    def principal(self, key: bytes) -> dict[str, str]:
+        entry = self._known.get(key[3:15])
+        if entry is None or not compare_digest(sha256(key).digest(), entry[0]):
+            raise Refused
+        return entry[1]
+
+
+class Bucket:
+    """GCRA for one rate, in integer nanoseconds; with a lock where threads may ask at once."""
+
+    def __init__(self, quota: int, seconds: int, *, threads: bool) -> None:
         self.quota, self.window = quota, seconds * 1_000_000_000
         self._step = self.window // quota
         self._states: dict[str, int] = {}
+        self._lock = Lock()
+        self.left = self._locked if threads else self._left
 
-    def left(self, key: str) -> int:
+    def _locked(self, key: str) -> int:
+        with self._lock:
+            return self._left(key)
+
+    def _left(self, key: str) -> int:
         """Take one; returns how many are left."""
         now = time.monotonic_ns()
-        state = self._states.get(key, now)
-        if state < now:
+        state = self._states.get(key)
+        if state is None:
+            if len(self._states) >= MOST:
+                self._sweep(now)
+            state = now
+        elif state < now:
             state = now
         if state + self._step - now > self.window:
             raise Refused
         self._states[key] = state = state + self._step
         return (self.window - state + now) // self._step
 
+    def _sweep(self, now: int) -> None:
+        for key in [key for key, state in self._states.items() if state < now]:
+            del self._states[key]
+        if len(self._states) >= MOST:
+            raise Refused
 
-def authorized(method: str, path: str, principal: dict[str, Any]) -> None:
-    """Two rules: the owner reads an order, whoever may write makes one."""
+
+def authorized(method: str, path: str, principal: dict[str, Any]) -> str:
+    """Two rules: the owner reads an order, whoever may write makes one. Returns the route."""
     if path.startswith("/v1/orders/") and method == "GET":
         text = path[11:]
         if not (text.isascii() and text.isdigit()) or text[0] == "0":
@@ -94,16 +132,32 @@ def authorized(method: str, path: str, principal: dict[str, Any]) -> None:
             raise Refused
         if order["owner"] != principal["sub"]:
             raise Refused
-    elif path != "/v1/orders" or "orders:write" not in principal["scopes"]:
+        return "/v1/orders/{order_id}"
+    if path != "/v1/orders" or method != "POST" or "orders:write" not in principal["scopes"]:
         raise Refused
+    return "/v1/orders"
 
 
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 _is_valid = jsonschema_rs.Draft202012Validator(world.ORDER_SCHEMA, validate_formats=True).is_valid
+_DEEPEST = 64
+
+
+def body_typed(body: bytes) -> Any:
+    """What the schema says, and no more: a name may stand twice, and the last one counts."""
+    value = _decode(body)
+    if not _is_valid(value):
+        raise Refused
+    return value
 
 
 def body_valid(body: bytes) -> Any:
+    """Strict JSON: not too deep, no name twice (two parsers would read it differently)."""
+    # No deeper than it has brackets, and no name twice if all colons are there again.
+    if b"\\" in body or body.count(b"{") + body.count(b"[") > _DEEPEST:
+        raise Refused
     value = _decode(body)
-    if not _is_valid(value):
+    if _encode(value).count(b":") != body.count(b":") or not _is_valid(value):
         raise Refused
     return value

@@ -6,92 +6,22 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from ringwall import SecurityHeaders
-from ringwall.headers import DISCLOSING
-
-from . import world
-from .floor_audit import audit_asgi, audit_wsgi
-from .floor_rules import Bucket, Refused, Tokens, Trail, authorized, body_valid
+from .floor_audit import Trail, audit_asgi, audit_wsgi
+from .floor_rules import Bucket, Keys, Refused, Tokens, authorized, body_valid
+from .floor_transport import transport_asgi, transport_wsgi
 
 App = Callable[..., Any]
-LINES = (
-    (b"strict-transport-security", world.HSTS.encode()),
-    *SecurityHeaders().constant_headers,
-)
-NAMES = frozenset(name for name, _ in LINES)
-REMOVED = frozenset(name.encode() for name in DISCLOSING)
-NATIVE = tuple((name.decode(), value.decode()) for name, value in LINES)
-NATIVE_NAMES = frozenset(name for name, _ in NATIVE)
-_HOST = world.HOST.encode()
-
-
-def transport_asgi(app: App) -> App:
-    """HTTPS and host checked, HSTS and nine headers set, disclosing ones removed."""
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        host = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-                break
-        if scope["scheme"] != "https" or host != _HOST:
-            raise Refused
-
-        def out(message: Any) -> Any:
-            if message["type"] == "http.response.start":
-                headers, present = [], set()
-                for line in message["headers"]:
-                    name = line[0].lower()
-                    if name == b"set-cookie":
-                        line = (name, line[1] + b"; Secure; HttpOnly; SameSite=Lax")
-                    if name not in REMOVED:
-                        present.add(name)
-                        headers.append(line)
-                if NAMES.isdisjoint(present):
-                    headers += LINES
-                else:
-                    headers += [line for line in LINES if line[0] not in present]
-                message = {**message, "headers": headers}
-            return send(message)
-
-        await app(scope, receive, out)
-
-    return wrapped
-
-
-def transport_wsgi(app: App) -> App:
-    def wrapped(environ: Any, start_response: Any) -> Any:
-        if environ["wsgi.url_scheme"] != "https" or environ["HTTP_HOST"] != world.HOST:
-            raise Refused
-
-        def start(status: str, lines: Any, exc_info: Any = None) -> Any:
-            headers, present = [], set()
-            for line in lines:
-                name = line[0].lower()
-                if name == "set-cookie":
-                    line = (name, line[1] + "; Secure; HttpOnly; SameSite=Lax")
-                if name not in DISCLOSING:
-                    present.add(name)
-                    headers.append(line)
-            if NATIVE_NAMES.isdisjoint(present):
-                headers += NATIVE
-            else:
-                headers += [line for line in NATIVE if line[0] not in present]
-            return start_response(status, headers, exc_info)
-
-        return app(environ, start)
-
-    return wrapped
+_LIMIT = 1_048_576
 
 
 def ratelimit_asgi(app: App, name: str = "client", key: str | None = None) -> App:
     """GCRA by client, or by the principal's `key`, with two headers."""
-    bucket = Bucket(1_000_000, 1)
+    bucket = Bucket(1_000_000, 1, threads=False)
     policy = (b"ratelimit-policy", b'"%b";q=1000000;w=1' % name.encode())
     line = b'"%b";r=%%d;t=1' % name.encode()
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        left = bucket.left(scope["client"][0] if key is None else scope["principal"][key])
+        left = bucket.left(scope["client"][0] if key is None else scope["state"]["principal"][key])
 
         def out(message: Any) -> Any:
             if message["type"] == "http.response.start":
@@ -105,7 +35,7 @@ def ratelimit_asgi(app: App, name: str = "client", key: str | None = None) -> Ap
 
 
 def ratelimit_wsgi(app: App, name: str = "client", key: str | None = None) -> App:
-    bucket = Bucket(1_000_000, 1)
+    bucket = Bucket(1_000_000, 1, threads=True)
     policy = ("RateLimit-Policy", f'"{name}";q=1000000;w=1')
     line = f'"{name}";r=%d;t=1'
 
@@ -122,14 +52,20 @@ def ratelimit_wsgi(app: App, name: str = "client", key: str | None = None) -> Ap
 
 
 def authentication_asgi(app: App, tokens: Tokens | None = None) -> App:
+    """One bearer token, and one alone."""
     tokens = tokens or Tokens()
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        found = None
         for name, value in scope["headers"]:
-            if name == b"authorization" and value[:7] == b"Bearer ":
-                scope = {**scope, "principal": tokens.principal(value[7:])}
-                return await app(scope, receive, send)
-        raise Refused
+            if name == b"authorization":
+                if found is not None:
+                    raise Refused
+                found = value
+        if found is None or found[:7] != b"Bearer ":
+            raise Refused
+        scope["state"]["principal"] = tokens.principal(found[7:])
+        await app(scope, receive, send)
 
     return wrapped
 
@@ -147,9 +83,42 @@ def authentication_wsgi(app: App, tokens: Tokens | None = None) -> App:
     return wrapped
 
 
+def api_key_asgi(app: App, id: str, digest: bytes) -> App:
+    """One key among those in a table, by its SHA-256."""
+    keys = Keys({id: digest})
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        found = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                if found is not None:
+                    raise Refused
+                found = value
+        if found is None or found[:7] != b"ApiKey ":
+            raise Refused
+        scope["state"]["principal"] = keys.principal(found[7:])
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+def api_key_wsgi(app: App, id: str, digest: bytes) -> App:
+    keys = Keys({id: digest})
+
+    def wrapped(environ: Any, start_response: Any) -> Any:
+        value = environ["HTTP_AUTHORIZATION"]
+        if value[:7] != "ApiKey ":
+            raise Refused
+        environ["principal"] = keys.principal(value[7:].encode("latin-1"))
+        return app(environ, start_response)
+
+    return wrapped
+
+
 def authorization_asgi(app: App) -> App:
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        authorized(scope["method"], scope["path"], scope["principal"])
+        state = scope["state"]
+        state["route"] = authorized(scope["method"], scope["path"], state["principal"])
         await app(scope, receive, send)
 
     return wrapped
@@ -157,32 +126,38 @@ def authorization_asgi(app: App) -> App:
 
 def authorization_wsgi(app: App) -> App:
     def wrapped(environ: Any, start_response: Any) -> Any:
-        authorized(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["principal"])
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        environ["route"] = authorized(method, path, environ["principal"])
         return app(environ, start_response)
 
     return wrapped
 
 
-def validation_asgi(app: App) -> App:
+def validation_asgi(app: App, check: Callable[[bytes], Any] = body_valid) -> App:
     """Buffers a JSON body of at most 1 MiB, checks it, and plays it back."""
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] != "POST":
             await app(scope, receive, send)
             return
+        kind = None
         for name, value in scope["headers"]:
             if name == b"content-type":
-                if value != b"application/json":
-                    raise Refused
-                break
+                kind = value
+            elif name == b"content-length" and int(value) > _LIMIT:
+                raise Refused
+        if kind != b"application/json":
+            raise Refused
         message = await receive()
         body = message["body"]
         while message.get("more_body"):
             message = await receive()
             body += message["body"]
-            if len(body) > 1_048_576:
+            if len(body) > _LIMIT:
                 raise Refused
-        scope = {**scope, "validated": body_valid(body)}
+        if len(body) > _LIMIT:
+            raise Refused
+        scope["state"]["body"] = check(body)
         pending = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Any:
@@ -199,7 +174,7 @@ def validation_wsgi(app: App) -> App:
             if environ["CONTENT_TYPE"] != "application/json":
                 raise Refused
             length = int(environ["CONTENT_LENGTH"])
-            if length > 1_048_576:
+            if length > _LIMIT:
                 raise Refused
             body = environ["wsgi.input"].read(length)
             environ["validated"] = body_valid(body)

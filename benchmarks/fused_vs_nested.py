@@ -5,10 +5,13 @@ Run: python -m benchmarks.fused_vs_nested
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ringwall import Decision, Layer, Response, Stack
 
-from . import requests as r
-from .harness import interleaved, overhead, report, run_to_end
+from .harness import Comparison
+from .lab import Lab, Made, run
+from .layers import INTERFACES, bare_app
 
 ALLOW = Decision("sample", "allow", "rule", "ok")
 
@@ -66,31 +69,19 @@ class Observer(Layer):
 LAYERS = (Observer(), Redirect(), Constant(), Credential(), Rule(), Counter())
 
 
-def main() -> None:
-    fused, nested = Stack(*LAYERS).asgi(r.asgi_app), r.asgi_app
-    fused_wsgi, nested_wsgi = Stack(*LAYERS).wsgi(r.wsgi_app), r.wsgi_app
-    for layer in reversed(LAYERS):
-        nested, nested_wsgi = layer.asgi(nested), layer.wsgi(nested_wsgi)
-
-    def asgi(app):  # type: ignore[no-untyped-def]
-        return lambda: run_to_end(app(r.asgi_scope(), r.receive, r.send))
-
-    def wsgi(app):  # type: ignore[no-untyped-def]
-        return lambda: app(r.wsgi_environ(), r.start_response)
-
-    for label, variants in (
-        ("ASGI", {"bare": asgi(r.asgi_app), "fused": asgi(fused), "nested": asgi(nested)}),
-        (
-            "WSGI",
-            {"bare": wsgi(r.wsgi_app), "fused": wsgi(fused_wsgi), "nested": wsgi(nested_wsgi)},
-        ),
-    ):
-        samples = interleaved(variants)
-        print(label)
-        report(samples, "bare")
-        ratio = overhead(samples, "fused", "bare") / overhead(samples, "nested", "bare")
-        print(f"fused over nested: {ratio:.2f} (goal: at most 0.50)\n")
+def comparisons(lab: Lab) -> Iterator[Comparison]:
+    for interface in INTERFACES:
+        colour, bare = interface.lower(), bare_app(interface)
+        nested = bare
+        for layer in reversed(LAYERS):
+            nested = getattr(layer, colour)(nested)
+        made: list[Made] = [
+            ("bare", "bare", bare, ""),
+            ("fused", "ringwall", getattr(Stack(*LAYERS), colour)(bare), "bare"),
+            ("nested", "ringwall", nested, "bare"),
+        ]
+        yield Comparison("Fused or nested, six layers", interface, lab.variants(made, interface))
 
 
 if __name__ == "__main__":
-    main()
+    run(comparisons)

@@ -16,7 +16,9 @@ from typing import Any, Literal
 Work = Callable[[], object]
 Batch = Callable[[int], object]
 """Does its work so many times."""
-Role = Literal["bare", "floor", "ringwall", "peer"]
+Role = Literal["bare", "floor", "ringwall", "peer", "part"]
+"""A part is a peer that does only some of the work: it is shown, and no goal counts it."""
+Interface = Literal["ASGI", "ASGI, uvloop", "WSGI", ""]
 
 
 @dataclass(frozen=True)
@@ -34,23 +36,33 @@ class Variant:
 
 @dataclass(frozen=True)
 class Goal:
-    """What a ratio of two costs over their bases should be: at most, or at least, `bound`."""
+    """What a ratio should be: at most, or at least, `bound`.
+
+    over, under: names of two variants, whose costs over their bases (or requests per second) are
+    divided; "fastest peer" is one, too. where: titles, as a pattern; "layers" for those of a layer.
+    """
 
     name: str
     over: str
     under: str
     bound: float
     at_most: bool = True
+    where: str = "*"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Variants timed in one run, and the goals that are read from them."""
+    """Variants timed in one run.
+
+    goals: further ones than those of `benchmarks.goals`. layers: the names of those layers of the
+    full stack that this is about; it gets a line of its own in the table then.
+    """
 
     title: str
-    interface: Literal["ASGI", "WSGI", ""]
+    interface: Interface
     variants: tuple[Variant, ...]
     goals: tuple[Goal, ...] = ()
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,45 +79,51 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """A goal with the ratio that was measured."""
-
-    name: str
-    ratio: float
-    bound: float
-    at_most: bool
-
-    @property
-    def met(self) -> bool:
-        return self.ratio <= self.bound if self.at_most else self.ratio >= self.bound
-
-
-@dataclass(frozen=True)
 class Measured:
-    """What one comparison gave."""
+    """What one comparison gave. noise: half of the rounds of the bare app lie within such a share
+    of their median."""
 
     title: str
     interface: str
     rows: tuple[Row, ...]
-    goals: tuple[Reached, ...]
+    goals: tuple[Goal, ...] = ()
+    layers: tuple[str, ...] = ()
+    noise: float = 0.0
+
+    def costs(self) -> dict[str, float]:
+        """Each variant's cost over its base; that of the fastest peer under this name, too."""
+        found = {row.name: row.cost for row in self.rows if row.cost}
+        peers = [row.cost for row in self.rows if row.role == "peer"]
+        return {**found, "fastest peer": min(peers)} if peers else found
+
+    def row(self, name: str) -> Row | None:
+        return next((row for row in self.rows if row.name == name), None)
 
 
-def measure(comparison: Comparison, *, rounds: int = 40, chunk: float = 0.005) -> Measured:
+def measure(
+    comparison: Comparison,
+    *,
+    rounds: int = 40,
+    chunk: float = 0.005,
+    settle: Callable[[], object] = lambda: None,
+) -> Measured:
     """Time all variants of a comparison against each other.
 
     Parameters:
         rounds: samples for each variant. chunk: seconds that one sample lasts.
+        settle: does what a variant has left for later (spans to export), at its expense.
     """
     batches = {variant.name: variant.batch for variant in comparison.variants}
-    samples = _sample(batches, rounds, chunk)
-    rows = tuple(_row(variant, samples) for variant in comparison.variants)
-    cost = {row.name: row.cost for row in rows}
-    goals = tuple(
-        Reached(goal.name, cost[goal.over] / cost[goal.under], goal.bound, goal.at_most)
-        for goal in comparison.goals
-        if goal.over in cost and goal.under in cost
+    samples = _sample(batches, rounds, chunk, settle)
+    low, middle, high = statistics.quantiles(samples[comparison.variants[0].name], n=4)
+    return Measured(
+        comparison.title,
+        comparison.interface,
+        tuple(_row(variant, samples) for variant in comparison.variants),
+        comparison.goals,
+        comparison.layers,
+        (high - low) / middle,
     )
-    return Measured(comparison.title, comparison.interface, rows, goals)
 
 
 def _row(variant: Variant, samples: dict[str, list[float]]) -> Row:
@@ -129,8 +147,16 @@ def interleaved(
     return _sample({name: repeated(work) for name, work in variants.items()}, rounds, chunk)
 
 
-def _sample(batches: dict[str, Batch], rounds: int, chunk: float) -> dict[str, list[float]]:
-    """CPU time, because other programs on the machine would count otherwise; the order rotates."""
+def _sample(
+    batches: dict[str, Batch],
+    rounds: int,
+    chunk: float,
+    settle: Callable[[], object] = lambda: None,
+) -> dict[str, list[float]]:
+    """CPU time of all threads, because other programs would count otherwise; the order rotates.
+
+    The collector stays on, as in production, and does not look at what was there before.
+    """
     counts = {name: _calibrate(batch, chunk) for name, batch in batches.items()}
     samples: dict[str, list[float]] = {name: [] for name in batches}
     names = list(batches)
@@ -140,8 +166,10 @@ def _sample(batches: dict[str, Batch], rounds: int, chunk: float) -> dict[str, l
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             batch, count = batches[name], counts[name]
             batch(max(1, count // 20))  # warm caches again, untimed
+            settle()
             begin = time.process_time()
             batch(count)
+            settle()
             samples[name].append((time.process_time() - begin) / count)
     gc.unfreeze()
     return samples
@@ -201,10 +229,7 @@ def print_rows(rows: Iterable[Row]) -> None:
 def print_measured(measured: Measured) -> None:
     print(f"\n{measured.title} {measured.interface}".rstrip())
     print_rows(measured.rows)
-    for goal in measured.goals:
-        word = "at most" if goal.at_most else "at least"
-        verdict = "met" if goal.met else "MISSED"
-        print(f"  {goal.name}: {goal.ratio:.2f} (goal: {word} {goal.bound:g}) {verdict}")
+    print(f"  noise: {measured.noise:.0%}")
 
 
 def run_to_end(awaitable: Awaitable[Any]) -> None:

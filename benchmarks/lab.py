@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from . import requests as r
 from . import world
-from .harness import Batch, Comparison, Role, Variant, in_loop, repeated
+from .harness import Batch, Comparison, Interface, Role, Variant, in_loop, measure, repeated
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None  # type: ignore[assignment, unused-ignore]
 
 Made = tuple[str, Role, Any, str]
 """Name, role, app and the name of its base ("" for a base)."""
@@ -33,12 +38,15 @@ class Lab:
 
     folder: for files that stacks write. full: whether the long form was asked for.
     provider: records every span and hands it to a batch, as production does.
+    uvloop: whether uvloop is here; then "ASGI, uvloop" is an interface, too.
     """
 
     def __init__(self, folder: Path, *, full: bool = False, export: bool = True) -> None:
         self.folder = folder
         self.full = full
         self.loop = asyncio.new_event_loop()
+        self._fast = uvloop.new_event_loop() if uvloop else None
+        self.uvloop = self._fast is not None
         self.provider = TracerProvider(shutdown_on_exit=False)
         if export:
             self.provider.add_span_processor(BatchSpanProcessor(NowhereExporter()))
@@ -48,9 +56,15 @@ class Lab:
         """A file in the folder, closed with the lab."""
         return self._files.enter_context((self.folder / name).open("ab"))
 
+    def settle(self) -> None:
+        """Spans that wait for their export are exported."""
+        self.provider.force_flush()
+
     def close(self) -> None:
         self.provider.shutdown()
         self.loop.close()
+        if self._fast is not None:
+            self._fast.close()
         self._files.close()
 
     def batch(
@@ -61,27 +75,33 @@ class Lab:
         *,
         credential: tuple[str, str] | None = None,
         expect: int = 200,
+        extra: Sequence[tuple[bytes, bytes]] = (),
     ) -> Batch:
         """An app as a batch of one kind of request. It is probed once, so that nothing is timed
         but the answer that is meant.
 
         credential: the header that says who asks, where it is not the access token.
+        extra: further headers of the request.
 
         Raises:
             RuntimeError: it answers otherwise.
         """
-        headers = r.headers(method, credential)
+        headers = r.headers(method, credential, extra)
         body = world.ORDER if method == "POST" else b""
         if interface == "WSGI":
             return repeated(_wsgi(app, method, headers, body, expect))
-        self.loop.run_until_complete(_probe(app, method, headers, body, expect))
-        return in_loop(self.loop, _asgi(app, method, headers, body))
+        loop = self.loop if interface == "ASGI" else self._fast
+        if loop is None:
+            raise RuntimeError("uvloop is not installed")
+        loop.run_until_complete(_probe(app, method, headers, body, expect))
+        return in_loop(loop, _asgi(app, method, headers, body))
 
     def variants(
-        self, made: list[Made], interface: Literal["ASGI", "WSGI"], method: str = "GET"
+        self, made: Iterable[Made], interface: Interface, method: str = "GET", **options: Any
     ) -> tuple[Variant, ...]:
+        """options: as in `batch`."""
         return tuple(
-            Variant(name, role, self.batch(app, interface, method), base)
+            Variant(name, role, self.batch(app, interface, method, **options), base)
             for name, role, app, base in made
         )
 
@@ -100,13 +120,18 @@ def laboratory(*, full: bool = False, export: bool = True) -> Iterator[Lab]:
         yield lab
 
 
-def run(comparisons: Callable[[Lab], Iterator[Comparison]]) -> None:
-    """Measure and print the comparisons of one module."""
-    from .harness import measure, print_measured
+def run(comparisons: Callable[[Lab], Iterable[Any]], *, full: bool = False) -> None:
+    """Measure one module's comparisons, and print them in all detail."""
+    from .results import Results, about
+    from .table import print_detail, print_goals
 
-    with laboratory() as lab:
-        for comparison in comparisons(lab):
-            print_measured(measure(comparison))
+    results = Results(about())
+    with laboratory(full=full) as lab:
+        for each in comparisons(lab):
+            found = measure(each, settle=lab.settle) if isinstance(each, Comparison) else each
+            results.add(found)
+            print_detail(found)
+    print_goals(results)
 
 
 Headers = list[tuple[bytes, bytes]]
@@ -138,8 +163,10 @@ async def _probe(app: Any, method: str, headers: Headers, body: bytes, expect: i
 def _wsgi(
     app: Any, method: str, headers: Headers, body: bytes, expect: int
 ) -> Callable[[], object]:
+    template = r.wsgi_environ(method, headers)
+
     def ask(start_response: Any) -> None:
-        environ = r.wsgi_environ(method, headers)
+        environ = template.copy()
         environ["wsgi.input"] = io.BytesIO(body)
         result = app(environ, start_response)
         for _ in result:

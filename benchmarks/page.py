@@ -1,148 +1,199 @@
-"""The results as one page of HTML that needs nothing else, and one picture for the README."""
+"""The results as one page of HTML that needs nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
 from . import charts
-from .harness import Measured, Row
+from .charts import Bar
+from .growth import Curve
+from .harness import Measured
+from .layers import STACKED
+from .load import Served
 from .results import Results
+from .table import costs_in_stack, octets
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2530; --soft: #66707c; --page: #fbfbf9; --card: #fff;
-  --line: #e4e7ea; --floor: #9aa5b1; --ringwall: #0f7b6c; --peer: #c2703d; --bare: #ccd3da;
-  --good: #0f7b6c; --bad: #b3402a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ecef; --soft: #98a3ae; --page: #14191e;
-  --card: #1c2329; --line: #2d363e; --floor: #6d7984; --ringwall: #35b39f; --peer: #dd8f5e;
-  --bare: #414c56; --good: #4cc3ae; --bad: #ec7b62; } }
-body { margin: 0 auto; max-width: 60rem; padding: 2.5rem 1.25rem 4rem; background: var(--page);
-  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 2rem; margin: 0 0 .25rem; letter-spacing: -.02em; } h2 { margin: 2.5rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 0 0 .5rem; font-weight: 600; } p { color: var(--soft); }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-  padding: 1.1rem 1.25rem; margin: 1rem 0; }
-svg { width: 100%; height: auto; display: block; } table { border-collapse: collapse; width: 100%; }
-td, th { padding: .4rem .6rem; text-align: left; border-top: 1px solid var(--line); }
-th { font-weight: 600; border-top: 0; } td.n, th.n { text-align: right;
-  font-variant-numeric: tabular-nums; }
-.met { color: var(--good); font-weight: 600; } .missed { color: var(--bad); font-weight: 600; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
-.key span { display: inline-block; margin-right: 1.2rem; } .key i { display: inline-block;
-  width: .8rem; height: .8rem; border-radius: 3px; margin-right: .4rem; vertical-align: -1px; }
-"""
 _KEY = (
-    '<p class="key"><span><i style="background:var(--floor)"></i>floor: the same by hand</span>'
-    '<span><i style="background:var(--ringwall)"></i>Ringwall</span>'
-    '<span><i style="background:var(--peer)"></i>peers</span></p>'
+    "<ul class=key>"
+    '<li><i class="floor"></i>floor: the same work by hand</li>'
+    '<li><i class="ringwall"></i>Ringwall</li><li><i class="peer"></i>peers</li>'
+    '<li><i class="part"></i>does a part of the work</li></ul>'
 )
-STACKED = "The full stack without each layer, POST"
 
 
 def write_page(results: Results, path: Path) -> None:
-    """One file of HTML: goals, the whole stack, each layer, and how it grows."""
+    """One file of HTML: the goals, the whole stack, each layer, real servers, how it grows."""
+    style = Path(__file__).with_name("page.css").read_text("utf-8")
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         '<meta name=viewport content="width=device-width, initial-scale=1">',
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none';"
         " style-src 'unsafe-inline'\">",
-        f"<title>Ringwall: what it costs</title><style>{_STYLE}</style>",
+        f"<title>What Ringwall costs</title><style>{style}</style>",
         "<h1>What Ringwall costs</h1>",
-        f"<p>{escape(_about(results))} Microseconds of CPU time for each request over the app"
-        " alone, interleaved; a whisker spans the middle half. A figure counts as a ratio to one"
-        " beside it, not by itself.</p>",
-        _goals(results),
+        f"<p>{escape(about(results))}</p>",
+        "<p>Microseconds of CPU time for each request over the app alone; all variants in turns,"
+        " median of the differences in the same round, a whisker over the middle half. A figure"
+        " counts as a ratio to one beside it. A bar that fades out is longer than there is room"
+        " for.</p>",
+        *_heads(results),
+        *_whole(results),
+        *_layers(results),
+        *_served(results.served),
+        *_growth(results.curves),
+        *_goals(results),
+        *_beside(results),
     ]
-    whole = [each for each in results.measured if each.title.startswith("Full stack")]
-    if whole:
-        parts.append("<h2>The whole stack</h2>" + _KEY + "".join(map(_bars, whole)))
-    parts += [_rings(each) for each in results.measured if each.title == STACKED]
-    rest = [each for each in results.measured if each not in whole and each.title != STACKED]
-    if rest:
-        parts.append("<h2>Layer by layer</h2>" + _KEY + "".join(map(_bars, rest)))
-    if results.curves:
-        parts.append("<h2>How it grows</h2><div class=pair>")
-        for curve in results.curves:
-            points = [(point.size, point.cost) for point in curve.points]
-            picture = charts.curve(points, curve.unit, curve.title)
-            parts.append(f"<section><h3>{escape(curve.title)}</h3>{picture}</section>")
-        parts.append("</div>")
     path.write_text("\n".join(parts) + "\n", "utf-8")
 
 
-def write_picture(results: Results, path: Path) -> bool:
-    """The whole stack on GET through ASGI as an SVG. Returns whether that was measured."""
-    measured = results.find("Full stack, GET", "ASGI")
-    if measured is None:
-        return False
-    path.write_text(charts.bars(_costs(measured), "What the whole stack costs") + "\n", "utf-8")
-    return True
-
-
-def _about(results: Results) -> str:
+def about(results: Results) -> str:
     about = results.about
-    return (
-        f"Ringwall {about['ringwall']}, {about['implementation']} {about['python']},"
-        f" {about['system']}, {about['cores']} cores."
-    )
+    words = f"Ringwall {about.get('ringwall')}, {about.get('implementation')} {about.get('python')}"
+    words += f", {about.get('system')}, {about.get('cores')} cores"
+    if "measured" in about:
+        words += f"; {about['mode']} run of {about['measured']}, {about['rounds']} rounds"
+        words += f", noise {about['noise']:.0%}"
+    return words + "."
 
 
-def _costs(measured: Measured) -> list[tuple[str, str, float, float, float]]:
-    return [(row.name, row.role, row.cost, row.low, row.high) for row in _over_a_base(measured)]
+def _heads(results: Results) -> Iterator[str]:
+    """The figures that a person looks for first."""
+    found = []
+    goals = {(goal.where, goal.goal): goal.ratio for goal in results.goals()}
+    where = "Full stack, GET, ASGI"
+    for goal, words in (
+        ("tuned peers over the full stack", "times cheaper than tuned peers"),
+        ("peers as documented over the full stack", "times cheaper than peers as documented"),
+        ("full stack over the floor stack", "times the same by hand"),
+    ):
+        if (where, goal) in goals:
+            ratio = charts.number(goals[where, goal])
+            found.append(f"<section><b>{ratio}</b><span>{words}; full stack, GET, ASGI</span>")
+    reached = results.goals()
+    if reached:
+        met = sum(goal.met for goal in reached)
+        found.append(f"<section><b>{met} of {len(reached)}</b><span>goals met</span>")
+    if found:
+        yield f"<div class=heads>{'</section>'.join(found)}</section></div>"
 
 
-def _over_a_base(measured: Measured) -> list[Row]:
-    return [row for row in measured.rows if row.role != "bare"]
+def _whole(results: Results) -> Iterator[str]:
+    whole = [each for each in results.measured if each.title.startswith("Full stack")]
+    stacked = [each for each in results.measured if each.title == STACKED]
+    if not whole and not stacked:
+        return
+    yield f"<h2>The whole stack</h2>{_KEY}<div class=grid>"
+    yield from map(_bars, whole)
+    for measured in stacked:
+        costs = costs_in_stack(results, measured.interface)
+        full = measured.row("full stack")
+        spent = f"{charts.number(full.spent)} µs" if full is not None else ""
+        title = f"Each layer inside the stack, POST, {measured.interface}"
+        yield _section(title, charts.rings(list(costs.items()), title, spent))
+    yield "</div>"
 
 
-def _bars(measured: Measured) -> str:
+def _layers(results: Results) -> Iterator[str]:
+    layers = [each for each in results.measured if each.layers]
+    rest = [
+        each
+        for each in results.measured
+        if not each.layers and each.title != STACKED and not each.title.startswith("Full stack")
+    ]
+    for heading, found in (("Layer by layer", layers), ("In more detail", rest)):
+        if found:
+            yield f"<h2>{heading}</h2>{_KEY}<div class=grid>"
+            for measured in found:
+                costs = costs_in_stack(results, measured.interface)
+                known = measured.layers and all(name in costs for name in measured.layers)
+                in_stack = sum(costs[name] for name in measured.layers) if known else None
+                yield _bars(measured, in_stack)
+            yield "</div>"
+
+
+def _bars(measured: Measured, in_stack: float | None = None) -> str:
+    rows = []
+    for row in measured.rows:
+        if row.role != "bare":
+            rows.append(Bar(row.name, row.role, row.cost, row.low, row.high))
+        if row.name == "Ringwall" and in_stack is not None:
+            rows.append(Bar("Ringwall, within the stack", "ringwall", in_stack, in_stack, in_stack))
     title = f"{measured.title}, {measured.interface}".rstrip(", ")
-    return f"<section><h3>{escape(title)}</h3>{charts.bars(_costs(measured), title)}</section>"
+    return _section(title, charts.bars(rows, "µs"))
 
 
-def _rings(measured: Measured) -> str:
-    """The cost of each layer in the stack: what the stack without it saves."""
-    whole = measured.rows[0]
-    shares = [
-        (row.name.removeprefix("without "), -row.cost)
-        for row in measured.rows
-        if row is not whole and row.role != "bare"
-    ]
-    title = f"Each layer inside the stack, {measured.interface}"
-    picture = charts.rings(shares, title, f"{charts.number(whole.spent)} µs")
-    return f"<section><h3>{escape(title)}</h3>{picture}</section>"
+def _section(title: str, content: str, more: str = "") -> str:
+    small = f" <small>{escape(more)}</small>" if more else ""
+    return f"<section><h3>{escape(title)}{small}</h3>{content}</section>"
 
 
-def _goals(results: Results) -> str:
-    rows = [
-        "<section><h3>Goals</h3><table><tr><th>where<th>goal<th class=n>measured<th class=n>bound"
-    ]
-    for measured in results.measured:
-        for goal in measured.goals:
-            bound = f"{'≤' if goal.at_most else '≥'} {goal.bound:g}"
-            rows.append(
-                _goal(
-                    f"{measured.title}, {measured.interface}",
-                    goal.name,
-                    goal.ratio,
-                    bound,
-                    goal.met,
-                )
-            )
-    for curve in results.curves:
-        if curve.bound is not None:
-            met = curve.growth <= curve.bound
-            rows.append(
-                _goal(
-                    curve.title, "last size over the first", curve.growth, f"≤ {curve.bound:g}", met
-                )
-            )
-    return "".join(rows) + "</table></section>"
-
-
-def _goal(where: str, name: str, ratio: float, bound: str, met: bool) -> str:
-    mark = "met" if met else "missed"
-    return (
-        f"<tr><td>{escape(where)}<td>{escape(name)}<td class='n {mark}'>{ratio:.2f}"
-        f"<td class=n>{bound}"
+def _served(found: list[Served]) -> Iterator[str]:
+    if not found:
+        return
+    yield (
+        "<h2>Behind real servers</h2><p>Requests per second of one worker, more is better; load"
+        " by wrk on this machine. Whiskers span the rounds.</p><div class=grid>"
     )
+    for served in found:
+        rows = [Bar(row.name, row.role, row.rate, row.low, row.high) for row in served.rows]
+        latencies = "".join(
+            f"<tr><td>{escape(row.name)}<td class=n>{row.p50 / 1000:,.1f}"
+            f"<td class=n>{row.p99 / 1000:,.1f}"
+            for row in served.rows
+        )
+        table = (
+            "<details><summary>Latencies</summary><table><tr><th><th class=n>p50 ms"
+            f"<th class=n>p99 ms{latencies}</table></details>"
+        )
+        yield _section(served.title, charts.bars(rows, "/s") + table, served.server)
+    yield "</div>"
+
+
+def _growth(curves: list[Curve]) -> Iterator[str]:
+    if not curves:
+        return
+    yield (
+        "<h2>How it grows</h2><p>Microseconds for each request against size, both logarithmic:"
+        " a level line is a cost that does not grow.</p><div class=grid>"
+    )
+    for curve in curves:
+        paths = [
+            charts.Path(line.name, line.role, [(point.size, point.cost) for point in line.points])
+            for line in curve.lines
+        ]
+        memory = ", ".join(f"{point.size:,}: {octets(point.memory)}" for point in curve.points)
+        names = "" if len(paths) == 1 else "; ".join(path.name for path in paths)
+        picture = charts.curve(paths, curve.unit, "µs", curve.title)
+        note = f"<p><small>{escape(names + '. ' if names else '')}Memory: {memory}</small></p>"
+        yield _section(curve.title.capitalize(), picture + note)
+    yield "</div>"
+
+
+def _goals(results: Results) -> Iterator[str]:
+    goals = results.goals()
+    if goals:
+        rows: Iterable[str] = (
+            f"<tr><td>{escape(goal.where)}<td>{escape(goal.goal)}"
+            f"<td class='n {'met' if goal.met else 'missed'}'>{charts.number(goal.ratio)}"
+            f"<td class=n>{'≤' if goal.at_most else '≥'} {goal.bound:g}"
+            f"<td class={'met' if goal.met else 'missed'}>{'met' if goal.met else 'missed'}"
+            for goal in goals
+        )
+        yield (
+            "<h2>Goals</h2><section><div class=scroll><table><tr><th>where<th>goal"
+            f"<th class=n>ratio<th class=n>bound<th>{''.join(rows)}</table></div></section>"
+        )
+
+
+def _beside(results: Results) -> Iterator[str]:
+    left_out = results.about.get("left_out") or {}
+    if left_out:
+        rows = "".join(f"<li>{escape(name)}: {escape(why)}" for name, why in left_out.items())
+        yield f"<h2>Left out</h2><section><ul>{rows}</ul></section>"
+    versions = results.about.get("versions") or {}
+    if versions:
+        words = ", ".join(f"{name} {version}" for name, version in versions.items())
+        yield f"<h2>Versions</h2><p>{escape(words)}</p>"

@@ -6,26 +6,18 @@ Run: python -m benchmarks.ratelimit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from ringwall import ConcurrencyLimit, Layer, RateLimit
 from ringwall.ratelimit import Rule
 
-from . import floors
-from . import requests as r
-from .harness import Comparison, Goal
+from .harness import Comparison
 from .lab import Lab, Made, run
+from .layers import INTERFACES, bare_app, beside
 from .peers import ratelimit as peers
 
 RATE = "1000000/second"
-INTERFACES: tuple[Literal["ASGI", "WSGI"], ...] = ("ASGI", "WSGI")
 LINES = ((b"ratelimit-policy", b'"client";q=1000000;w=1'), (b"ratelimit", b'"client";r=1;t=1'))
-GOALS = (
-    Goal("over a hand-written GCRA", "Ringwall", "floor", 2),
-    Goal("slowapi over Ringwall", "slowapi", "Ringwall", 15, at_most=False),
-    Goal("asgi-ratelimit over Ringwall", "asgi-ratelimit", "Ringwall", 2, at_most=False),
-    Goal("flask-limiter over Ringwall", "flask-limiter", "Ringwall", 30, at_most=False),
-)
 
 
 class Nothing(Layer):
@@ -43,21 +35,15 @@ class Nothing(Layer):
 
 def comparisons(lab: Lab) -> Iterator[Comparison]:
     for interface in INTERFACES:
-        colour = interface.lower()
-        bare: Any = r.asgi_app if interface == "ASGI" else r.wsgi_app
-        made: list[Made] = [
-            ("bare", "bare", bare, ""),
-            ("floor", "floor", getattr(floors, f"ratelimit_{colour}")(bare), "bare"),
-            ("the core: two empty hooks", "ringwall", getattr(Nothing(), colour)(bare), "bare"),
-            ("Ringwall", "ringwall", getattr(RateLimit(RATE), colour)(bare), "bare"),
+        colour, bare = interface.lower(), bare_app(interface)
+        more: list[Made] = [
+            ("the core: two empty hooks", "ringwall", getattr(Nothing(), colour)(bare), "bare")
         ]
         for name, layer in options():
-            made.append((name, "ringwall", getattr(layer, colour)(bare), "bare"))
-        if interface == "ASGI":
-            made += peers.slowapi() + peers.asgi_ratelimit()
-        else:
-            made += peers.flask_limiter()
-        yield Comparison("Rate limits in memory", interface, lab.variants(made, interface), GOALS)
+            more.append((name, "ringwall", getattr(layer, colour)(bare), "bare"))
+        more += peers.limited(interface)
+        title = "Rate limit in process, headers"
+        yield beside(lab, interface, title, ("rate limit, client",), more)
 
 
 def options() -> Iterator[tuple[str, Any]]:

@@ -1,17 +1,18 @@
 """Decisions on a real redis-server, against one bare EVALSHA of the same script on redis-py.
 
+Whole time, not the time of this process alone: it waits for the server.
+
 Run: python -m benchmarks.redis_limits
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import shutil
 import statistics
-import subprocess
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -25,7 +26,10 @@ from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.lmdb import LMDBStore
 from ringwall.ratelimit.redis import RedisStore
 
-from .harness import interleaved
+from .harness import Goal, Measured, Role, Row, interleaved
+from .lab import Lab, run
+from .load import redis_server
+from .peers import LEFT_OUT, lacking
 
 ONE = [Check(GCRA("one", 10**6, 10**4 * SECOND), "client")]
 THREE = [Check(GCRA(f"three{i}", 10**6, 10**4 * SECOND), "client") for i in range(3)]
@@ -33,62 +37,60 @@ DENIED = [Check(GCRA("denied", 1, 10**4 * SECOND), "client")]
 KEY = b"rw:{00000000000000000000000000000000}"
 # The words of one request, as redis-py's users would pass them.
 WORDS = [b"a", b"1", *script.arguments(ONE[0]).split(b"\r\n")[1::2]]
-ROUNDS, REPEATS, AT_A_TIME = 60, 20, 64
+BARE, ONE_LIMIT, THREE_LIMITS = "bare EVALSHA", "one decision, one limit", "three limits"
+GOALS = (
+    Goal("one decision over a bare EVALSHA", ONE_LIMIT, BARE, 1.3),
+    Goal("three limits over one", THREE_LIMITS, ONE_LIMIT, 1.3),
+)
+REPEATS, AT_A_TIME = 20, 64
 
 
-def main() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(0.5)
+def comparisons(lab: Lab) -> Iterator[Measured]:
+    if lacking("redis") or shutil.which("redis-server") is None:
+        LEFT_OUT["limits on Redis"] = "redis-server or the package redis is not installed"
+        return
+    rounds = 60 if lab.full else 15
+    with redis_server(lab.folder) as port:
         store = RedisStore(f"redis://127.0.0.1:{port}", timeout=5)
-        samples = blocking(store, port) | asyncio.run(looping(store, port))
-        samples |= in_place(store)
-    finally:
-        process.kill()
-        process.wait()
-    print(f"{'':44s}{'fastest':>9s}{'quarter':>9s}{'median':>9s}  us")
+        colours = {
+            "blocking": blocking(store, port, rounds),
+            "asyncio": asyncio.run(looping(store, port, rounds)),
+        }
+        for colour, samples in colours.items():
+            yield Measured(f"Limits on Redis, {colour}", "", _rows(samples), GOALS)
+        yield Measured("Limits without a round trip", "", _rows(in_place(store, lab.folder)))
+
+
+def _rows(samples: dict[str, list[float]]) -> tuple[Row, ...]:
+    found = []
     for name, values in samples.items():
-        low, middle, _ = statistics.quantiles(values, n=4)
-        print(f"{name:44s}{min(values):9.1f}{low:9.1f}{middle:9.1f}")
-    for colour in ("blocking", "asyncio"):
-        bare = samples[f"{colour}: bare EVALSHA"]
-        one = samples[f"{colour}: one decision, one limit"]
-        three = samples[f"{colour}: one decision, three limits"]
-        print(
-            f"{colour}: one decision over a bare EVALSHA {ratio(one, bare):.2f} (goal 1.3),"
-            f" three limits over one {ratio(three, one):.2f} (goal 1.3)"
-        )
+        low, middle, high = statistics.quantiles(values, n=4)
+        role: Role = "floor" if "bare" in name else "ringwall"
+        found.append(Row(name, role, middle, middle, low, high))
+    return tuple(found)
 
 
-def ratio(one: list[float], other: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(one, other, strict=True))
-
-
-def blocking(store: RedisStore, port: int) -> dict[str, list[float]]:
+def blocking(store: RedisStore, port: int, rounds: int) -> dict[str, list[float]]:
     client = redis.Redis(port=port)
     client.script_load(lua.SCRIPT)
     variants: dict[str, Callable[[], Any]] = {
-        "bare EVALSHA": lambda: client.execute_command("EVALSHA", lua.SHA, 1, KEY, *WORDS),
-        "one decision, one limit": lambda: settle(store.acquire(ONE)),  # type: ignore[arg-type]
-        "one decision, three limits": lambda: settle(store.acquire(THREE)),  # type: ignore[arg-type]
+        BARE: lambda: client.execute_command("EVALSHA", lua.SHA, 1, KEY, *WORDS),
+        ONE_LIMIT: lambda: settle(store.acquire(ONE)),  # type: ignore[arg-type]
+        THREE_LIMITS: lambda: settle(store.acquire(THREE)),  # type: ignore[arg-type]
     }
-    samples: dict[str, list[float]] = {f"blocking: {name}": [] for name in variants}
-    for _ in range(ROUNDS):
+    samples: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
         for name, work in variants.items():
             work()
             begin = time.perf_counter()
             for _ in range(REPEATS):
                 work()
-            samples[f"blocking: {name}"].append((time.perf_counter() - begin) / REPEATS * 1e6)
+            samples[name].append((time.perf_counter() - begin) / REPEATS * 1e6)
     client.close()
     return samples
 
 
-async def looping(store: RedisStore, port: int) -> dict[str, list[float]]:
+async def looping(store: RedisStore, port: int, rounds: int) -> dict[str, list[float]]:
     client = redis.asyncio.Redis(port=port)
 
     async def decide(checks: list[Check]) -> Any:
@@ -101,14 +103,14 @@ async def looping(store: RedisStore, port: int) -> dict[str, list[float]]:
         return client.execute_command("EVALSHA", lua.SHA, 1, KEY, *WORDS)  # type: ignore[no-untyped-call]
 
     variants: dict[str, tuple[Callable[[], Awaitable[Any]], int]] = {
-        "bare EVALSHA": (bare, 1),
-        "one decision, one limit": (lambda: decide(ONE), 1),
-        "one decision, three limits": (lambda: decide(THREE), 1),
+        BARE: (bare, 1),
+        ONE_LIMIT: (lambda: decide(ONE), 1),
+        THREE_LIMITS: (lambda: decide(THREE), 1),
         "64 bare EVALSHA at a time, each": (lambda: many(bare), AT_A_TIME),
         "64 decisions at a time, each": (lambda: many(lambda: decide(ONE)), AT_A_TIME),
     }
-    samples: dict[str, list[float]] = {f"asyncio: {name}": [] for name in variants}
-    for _ in range(ROUNDS):
+    samples: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
         for name, (work, size) in variants.items():
             repeats = REPEATS if size == 1 else 3
             await work()
@@ -116,26 +118,25 @@ async def looping(store: RedisStore, port: int) -> dict[str, list[float]]:
             for _ in range(repeats):
                 await work()
             spent = (time.perf_counter() - begin) / repeats / size * 1e6
-            samples[f"asyncio: {name}"].append(spent)
+            samples[name].append(spent)
     await client.aclose()
     return samples
 
 
-def in_place(store: RedisStore) -> dict[str, list[float]]:
+def in_place(store: RedisStore, folder: Path) -> dict[str, list[float]]:
     """What needs no round trip."""
     for _ in range(2):
         settle(store.acquire(DENIED))  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory() as folder:
-        local = LMDBStore(folder)
-        samples = interleaved(
-            {
-                "a denial remembered": lambda: store.acquire(DENIED),
-                "LMDB: one decision, one limit": lambda: local.acquire(ONE),
-                "LMDB: one decision, three limits": lambda: local.acquire(THREE),
-            }
-        )
+    variants: dict[str, Callable[[], object]] = {
+        "a denial remembered": lambda: store.acquire(DENIED)
+    }
+    if not lacking("lmdb"):
+        local = LMDBStore(folder / "limits")
+        variants["LMDB: one decision, one limit"] = lambda: local.acquire(ONE)
+        variants["LMDB: one decision, three limits"] = lambda: local.acquire(THREE)
+    samples = interleaved(variants, rounds=15)
     return {name: [value * 1e6 for value in values] for name, values in samples.items()}
 
 
 if __name__ == "__main__":
-    main()
+    run(comparisons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from . import world
@@ -18,18 +19,22 @@ HEADERS = [
     (b"sec-fetch-mode", b"cors"),
     (b"connection", b"keep-alive"),
 ]
-RESPONSE_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-START = {"type": "http.response.start", "status": 200, "headers": RESPONSE_HEADERS}
+RESPONSE_HEADERS = ((b"content-type", b"application/json"), (b"content-length", b"2"))
+NATIVE_HEADERS = (("Content-Type", "application/json"), ("Content-Length", "2"))
 BODY = {"type": "http.response.body", "body": b"{}"}
-NATIVE_HEADERS = [("Content-Type", "application/json"), ("Content-Length", "2")]
 
 
-def headers(method: str, credential: tuple[str, str] | None = None) -> list[tuple[bytes, bytes]]:
+def headers(
+    method: str,
+    credential: tuple[str, str] | None = None,
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> list[tuple[bytes, bytes]]:
     """Those of a request with a credential (by default an access token), and with a body where the
     method is POST."""
     made = [line for line in HEADERS if line[0] != b"authorization"]
     name, value = credential or ("authorization", "Bearer " + world.token().decode())
     made.append((name.encode(), value.encode()))
+    made += more
     if method == "POST":
         made.append((b"content-type", b"application/json"))
         made.append((b"content-length", b"%d" % len(world.ORDER)))
@@ -88,12 +93,14 @@ def _variable(name: bytes) -> str:
 
 
 async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
-    await send(START)
+    # Its headers are made anew, as frameworks do: some middleware adds to the list it is given.
+    headers = list(RESPONSE_HEADERS)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send(BODY)
 
 
 def wsgi_app(environ: Any, start_response: Any) -> list[bytes]:
-    start_response("200 OK", NATIVE_HEADERS)
+    start_response("200 OK", list(NATIVE_HEADERS))
     return [b"{}"]
 
 

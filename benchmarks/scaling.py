@@ -1,15 +1,17 @@
-"""How the cost grows: with layers, rules, keys, clients and the size of the body. The curve counts.
+"""How the cost grows: with layers, rules, keys, clients and the size of the body.
+
+Each request asks for another rule, key or client than the one before, at random: what a cache of
+the processor cannot hold is paid for. The same requests to the app alone are taken off.
 
 Run: python -m benchmarks.scaling [--full]
 """
 
 from __future__ import annotations
 
-import gc
+import random
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -24,40 +26,21 @@ from ringwall import (
     Layer,
     RateLimit,
     Stack,
-    allow,
     generate_api_key,
     public,
 )
 
 from . import requests as r
 from . import world
-from .harness import interleaved, overhead, run_to_end
-from .lab import Lab, laboratory
+from .growth import Curve, Maker, curve
+from .harness import Role, Work, run_to_end
+from .lab import Lab, run
+from .peers import lacking
+from .peers.authz import enforcer
 
 ALLOW = Decision("sample", "allow", "rule", "ok")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One size: microseconds over a raw app, and the memory that the layer holds, in bytes."""
-
-    size: int
-    cost: float
-    memory: int
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Cost against size; `bound`: the most that the last point may be of the first, or None."""
-
-    title: str
-    unit: str
-    points: tuple[Point, ...]
-    bound: float | None = None
-
-    @property
-    def growth(self) -> float:
-        return self.points[-1].cost / self.points[0].cost
+SAMPLE = 10_000
+OURS: tuple[str, Role] = ("Ringwall", "ringwall")
 
 
 class Sample(Layer):
@@ -70,142 +53,149 @@ class Sample(Layer):
         exchange.decisions.append(ALLOW)
 
 
-def curves(lab: Lab) -> Iterator[Curve]:
-    most = 6 if lab.full else 4
-    sizes = [10**power for power in range(1, most + 1)]
-    yield _curve("Layers", "layers", [1, 2, 4, 8, 16], _layers)
-    yield _curve("Rules", "rules", sizes[:4], _rules, bound=1.5)
-    yield _curve("API keys", "keys", sizes, _api_keys, bound=1.5)
-    yield _curve("Clients under one rate", "clients", sizes, _clients, bound=1.5)
-    yield _curve("Keys of an issuer", "keys", [1, 4, 16, 64], _issuer_keys, bound=1.5)
-    yield _bodies([100, 1_000, 10_000, 100_000, 1_000_000, *([10_000_000] if lab.full else [])])
+def comparisons(lab: Lab) -> Iterator[Curve]:
+    sizes = [10**power for power in range(1, 7 if lab.full else 5)]
+    rounds, chunk = (21, 0.008) if lab.full else (9, 0.003)
 
+    def grown(title: str, unit: str, sizes: list[int], make: Maker) -> Curve:
+        return curve(title, unit, sizes, {OURS: make}, rounds=rounds, chunk=chunk)
 
-def _curve(
-    title: str,
-    unit: str,
-    sizes: list[int],
-    make: Callable[[int], tuple[Any, Callable[[int], dict[str, Any]]]],
-    *,
-    bound: float | None = None,
-) -> Curve:
-    """`make(size)` gives an app, and the scope of its n-th request."""
-    variants: dict[str, Callable[[], object]] = {
-        "bare": lambda: run_to_end(r.asgi_app(r.asgi_scope(), r.receive, r.send))
-    }
-    memory: dict[int, int] = {}
-    for size in sizes:
-        gc.collect()
-        tracemalloc.start()
-        app, scope = make(size)
-        for number in range(size if unit == "clients" else 1):
-            run_to_end(app(scope(number), r.receive, r.send))
-        memory[size] = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-        variants[str(size)] = _requests(app, scope, size)
-    samples = interleaved(variants, rounds=15)
-    points = (Point(size, overhead(samples, str(size), "bare"), memory[size]) for size in sizes)
-    return Curve(title, unit, tuple(points), bound)
-
-
-def _requests(app: Any, scope: Callable[[int], dict[str, Any]], size: int) -> Callable[[], object]:
-    # A stride that is prime to the size reaches every client, far from the one before.
-    number, stride = 0, max(1, size * 7 // 10) | 1
-
-    def work() -> None:
-        nonlocal number
-        number = (number + stride) % size
-        run_to_end(app(scope(number), r.receive, r.send))
-
-    return work
-
-
-def _layers(size: int) -> tuple[Any, Any]:
-    return Stack(*map(Sample, range(size))).asgi(r.asgi_app), lambda number: r.asgi_scope()
-
-
-def _rules(size: int) -> tuple[Any, Any]:
-    more = (allow("GET", f"/v1/r{n}/{{id:int}}", lambda facts: True) for n in range(size - 1))
-    layer = Authorization(public("GET", "/v1/orders/{order_id:int}"), *more)
-    return layer.asgi(r.asgi_app), lambda number: r.asgi_scope()
-
-
-def _api_keys(size: int) -> tuple[Any, Any]:
-    key, record = generate_api_key("alice")
-    records = [record, *(generate_api_key("bob")[1] for _ in range(size - 1))]
-    headers = r.headers("GET", ("authorization", f"ApiKey {key}"))
-    app = Authentication(APIKey(records)).asgi(r.asgi_app)
-    return app, lambda number: r.asgi_scope("GET", headers)
-
-
-def _clients(size: int) -> tuple[Any, Any]:
-    app = RateLimit("1000000/second").asgi(r.asgi_app)
-
-    def scope(number: int) -> dict[str, Any]:
-        made = r.asgi_scope()
-        made["client"] = (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 5000)
-        return made
-
-    return app, scope
-
-
-def _issuer_keys(size: int) -> tuple[Any, Any]:
-    keys = [{**world.JWK, "kid": f"other-{number}"} for number in range(size - 1)]
-    layer = Authentication(JWT(world.ISSUER, world.AUDIENCE, keys={"keys": [*keys, world.JWK]}))
-    headers = r.headers("GET")
-    return layer.asgi(r.asgi_app), lambda number: r.asgi_scope("GET", headers)
-
-
-def _bodies(sizes: list[int]) -> Curve:
-    schema = {"type": "array", "items": {"type": "object", "required": ["sku"]}}
-    limit = {"POST /v1/orders": schema}
-    app = BodyValidation(limit, limit="16 MiB").asgi(r.asgi_app)
-    variants: dict[str, Callable[[], object]] = {
-        "bare": lambda: run_to_end(r.asgi_app(r.asgi_scope(), r.receive, r.send))
-    }
-    for size in sizes:
-        # The number of values has a limit of its own: larger bodies have larger values.
-        count = min(1000, max(1, size // 100))
-        item = {"sku": "TEA-0001", "note": "x" * (size // count - 30)}
-        body = msgspec.json.encode([item] * count)
-        headers = [*r.headers("GET"), (b"content-type", b"application/json")]
-        headers.append((b"content-length", b"%d" % len(body)))
-        variants[str(size)] = _posting(app, headers, body)
-    samples = interleaved(variants, rounds=9)
-    return Curve(
-        "Body to validate",
-        "bytes",
-        tuple(Point(size, overhead(samples, str(size), "bare"), size) for size in sizes),
+    yield grown("layers", "layers", [1, 2, 4, 8, 16], _layers)
+    yield grown("rules", "rules", sizes[:4], _rules)
+    if not lacking("casbin"):
+        sizes_of_casbin = [10, 100, 1000]
+        made = {("casbin", "peer"): _casbin}
+        yield curve("rules of casbin", "rules", sizes_of_casbin, made, rounds=9)
+    yield grown("API keys", "keys", sizes, _api_keys)
+    yield grown("clients", "clients", sizes, _clients)
+    yield grown("keys of an issuer", "keys", [1, 4, 16, 64], _issuer_keys)
+    yield curve(
+        "body",
+        "octets",
+        [100, 1_000, 10_000, 100_000, 1_000_000, *([10_000_000] if lab.full else [])],
+        {OURS: _body},
+        rounds=9,
+        at_most=True,
     )
 
 
-def _posting(app: Any, headers: Any, body: bytes) -> Callable[[], object]:
+Requests = Callable[[], tuple[Work, Work]]
+
+
+def _asking(app: Any, scope: Callable[[int], dict[str, Any]], size: int) -> tuple[Work, Work]:
+    """Requests to the app, and to the raw one, in an order that nothing can foresee.
+
+    scope: that of the n-th rule, key or client.
+    """
+    seen: list[int] = []
+
+    async def probe(message: Any) -> None:
+        seen.append(message.get("status", 200))
+
+    run_to_end(app(scope(size - 1), r.receive, probe))
+    if seen[0] != 200:
+        raise RuntimeError(f"{app!r} answers {seen[0]}")
+
+    def to(app: Any) -> Work:
+        turns = cycle(_picked(size))
+        return lambda: run_to_end(app(scope(next(turns)), r.receive, r.send))
+
+    return to(app), to(r.asgi_app)
+
+
+def _picked(size: int) -> list[int]:
+    """As many numbers for every size, so that only what is asked for differs."""
+    return random.Random(1).choices(range(size), k=SAMPLE)  # noqa: S311  no secret
+
+
+def _layers(size: int) -> Requests:
+    app = Stack(*map(Sample, range(size))).asgi(r.asgi_app)
+    return lambda: _asking(app, lambda number: r.asgi_scope(), size)
+
+
+def _rules(size: int) -> Requests:
+    rules = (public("GET", f"/v1/r{n}/{{id:int}}") for n in range(size))
+    app = Authorization(*rules).asgi(r.asgi_app)
+
+    def scope(number: int) -> dict[str, Any]:
+        path = f"/v1/r{number}/1001"
+        return {**r.asgi_scope(), "path": path, "raw_path": path.encode()}
+
+    return lambda: _asking(app, scope, size)
+
+
+def _casbin(size: int) -> Requests:
+    judge = enforcer(size)
+    return lambda: (lambda: judge.enforce("alice", "/v1/orders/1001", "GET"), lambda: None)
+
+
+def _api_keys(size: int) -> Requests:
+    asked = {size - 1, *_picked(size)}
+    credentials, records = {}, []
+    for number in range(size):
+        key, record = generate_api_key("alice")
+        records.append(record)
+        if number in asked:
+            credentials[number] = b"ApiKey " + key.encode()
+    app = Authentication(APIKey(records)).asgi(r.asgi_app)
+    others = [line for line in r.HEADERS if line[0] != b"authorization"]
+
+    def scope(number: int) -> dict[str, Any]:
+        return r.asgi_scope("GET", [*others, (b"authorization", credentials[number])])
+
+    return lambda: _asking(app, scope, size)
+
+
+def _clients(size: int) -> Requests:
+    # So slow a rate that no client is forgotten meanwhile, and so large that none is refused.
+    app = RateLimit("1000000/300 days").asgi(r.asgi_app)
+
+    def scope(number: int) -> dict[str, Any]:
+        address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        return {**r.asgi_scope(), "client": (address, 5000)}
+
+    for number in range(size):
+        run_to_end(app(scope(number), r.receive, r.send))
+    return lambda: _asking(app, scope, size)
+
+
+def _issuer_keys(size: int) -> Requests:
+    keys = [{**world.JWK, "kid": f"other-{number}"} for number in range(size - 1)]
+    layer = Authentication(
+        JWT(world.ISSUER, world.AUDIENCE, keys={"keys": [*keys, world.JWK]}, cache_size=0)
+    )
+    app = layer.asgi(r.asgi_app)
+    headers = r.headers("GET")
+    return lambda: _asking(app, lambda number: r.asgi_scope("GET", headers), size)
+
+
+def _body(size: int) -> Requests:
+    schema = {"type": "array", "items": {"type": "object", "required": ["sku"]}}
+    app = BodyValidation({"POST /v1/orders": schema}, limit="16 MiB").asgi(r.asgi_app)
+    # The number of values has a limit of its own: larger bodies have larger values.
+    count = min(1000, max(1, size // 100))
+    item = {"sku": "TEA-0001", "note": "x" * (size // count - 30)}
+    body = msgspec.json.encode([item] * count)
+    headers = [*r.headers("GET"), (b"content-type", b"application/json")]
+    headers.append((b"content-length", b"%d" % len(body)))
+
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def probe(message: Any) -> None:
         if message.get("status", 200) != 200:
-            raise RuntimeError(f"a body of {len(body)} bytes is answered {message['status']}")
+            raise RuntimeError(f"a body of {len(body)} octets is answered {message['status']}")
 
     run_to_end(app(r.asgi_scope("POST", headers), receive, probe))
-    return lambda: run_to_end(app(r.asgi_scope("POST", headers), receive, r.send))
 
+    def to(app: Any) -> Work:
+        return lambda: run_to_end(app(r.asgi_scope("POST", headers), receive, r.send))
 
-def print_curve(curve: Curve) -> None:
-    print(f"\n{curve.title}")
-    for point in curve.points:
-        print(
-            f"{point.size:>12,d} {curve.unit:8s}{point.cost:12.2f} us{point.memory / 1024:12.0f} KB"
-        )
-    if curve.bound is not None:
-        verdict = "met" if curve.growth <= curve.bound else "MISSED"
-        print(f"  last over first: {curve.growth:.2f} (goal: at most {curve.bound:g}) {verdict}")
+    return lambda: (to(app), to(r.asgi_app))
 
 
 def main() -> None:
-    with laboratory(full="--full" in sys.argv[1:]) as lab:
-        for curve in curves(lab):
-            print_curve(curve)
+    run(comparisons, full="--full" in sys.argv[1:])
 
 
 if __name__ == "__main__":

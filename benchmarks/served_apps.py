@@ -1,7 +1,9 @@
 """The app that a real server serves in `benchmarks.served`: which one, the environment says.
 
-RINGWALL_BENCHMARK: "bare", "floor", "ringwall", "framework", "tuned" or "documented".
+RINGWALL_BENCHMARK: "bare", "floor", "ringwall", "framework", "tuned" or "documented"; "redis",
+"redis-framework" or "redis-peer" for a rate limit alone.
 RINGWALL_BENCHMARK_FOLDER: where records are written. RINGWALL_BENCHMARK_KEY: the issuer's key.
+RINGWALL_BENCHMARK_REDIS: where counts are.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from typing import Any
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from ringwall import Stack
+from ringwall import RateLimit, Stack
 
 from . import floors
 from . import requests as r
-from .floor_rules import Trail
+from .floor_audit import Trail
 from .lab import NowhereExporter
 from .stacks import ringwall_layers
 
@@ -35,6 +37,8 @@ def _make(interface: str) -> Any:
     bare = r.asgi_app if interface == "asgi" else r.wsgi_app
     if kind == "bare":
         return bare
+    if kind.startswith("redis"):
+        return _limited(kind, interface)
     provider = _provider()
     if kind == "floor":
         file = (_FOLDER / f"floor-{os.getpid()}.jsonl").open("wb")
@@ -50,6 +54,18 @@ def _make(interface: str) -> Any:
     found = {name: app for name, _, app, _ in peers.variants(provider)}
     names = {"framework": "bare", "tuned": "peers, tuned", "documented": "peers, as documented"}
     return next(app for name, app in found.items() if name.endswith(names[kind]))
+
+
+def _limited(kind: str, interface: str) -> Any:
+    from .peers import ratelimit as peers
+
+    url = os.environ["RINGWALL_BENCHMARK_REDIS"]
+    if kind == "redis":
+        app = r.asgi_app if interface == "asgi" else r.wsgi_app
+        return getattr(RateLimit("1000000/second", store=url), interface)(app)
+    make = peers.slowapi if interface == "asgi" else peers.flask_limiter
+    bare, limited = (app for _, _, app, _ in make(url))
+    return limited if kind == "redis-peer" else bare
 
 
 def asgi() -> Any:

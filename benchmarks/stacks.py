@@ -27,17 +27,11 @@ from ringwall import (
 
 from . import floors, world
 from . import requests as r
-from .floor_rules import Trail
-from .harness import Comparison, Goal
+from .floor_audit import Trail
+from .harness import Comparison, Interface
 from .lab import Lab, Made, run
 from .peers import stack_asgi as peer_asgi
 from .peers import stack_wsgi as peer_wsgi
-
-GOALS = (
-    Goal("full stack over the floor stack", "Ringwall", "floor", 1.5),
-    Goal("tuned peers over the full stack", "peers, tuned", "Ringwall", 10, at_most=False),
-    Goal("peers as documented over it", "peers, as documented", "Ringwall", 18, at_most=False),
-)
 
 
 def load_order(order_id: int) -> dict[str, Any] | None:
@@ -62,7 +56,7 @@ def ringwall_layers(audit_file: Path, provider: Any) -> dict[str, Layer]:
 
 
 def comparisons(lab: Lab) -> Iterator[Comparison]:
-    """GET and POST, through ASGI and WSGI."""
+    """GET and POST, through ASGI under asyncio and uvloop, and through WSGI."""
     stack = Stack(*ringwall_layers(lab.folder / "audit.jsonl", lab.provider).values())
     trail = Trail(lab.open("floor-stack.jsonl"), lab.provider.get_tracer("floor"))
     asgi: list[Made] = [
@@ -77,10 +71,13 @@ def comparisons(lab: Lab) -> Iterator[Comparison]:
         ("Ringwall", "ringwall", stack.wsgi(r.wsgi_app), "bare"),
         *peer_wsgi.variants(lab.provider),
     ]
+    interfaces: list[tuple[Interface, list[Made]]] = [("ASGI", asgi), ("WSGI", wsgi)]
+    if lab.uvloop:
+        interfaces.insert(1, ("ASGI, uvloop", asgi))
     for method in ("GET", "POST"):
-        title = f"Full stack, {method}"
-        yield Comparison(title, "ASGI", lab.variants(asgi, "ASGI", method), GOALS)
-        yield Comparison(title, "WSGI", lab.variants(wsgi, "WSGI", method), GOALS)
+        for interface, made in interfaces:
+            variants = lab.variants(made, interface, method)
+            yield Comparison(f"Full stack, {method}", interface, variants)
 
 
 if __name__ == "__main__":

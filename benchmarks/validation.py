@@ -3,25 +3,26 @@
     python -m benchmarks.validation
 
 Each cost is over the same app without validation: of connexion with validators that do nothing, of
-Starlette without openapi-core's middleware, of FastAPI with the raw request. A peer that is not
-installed (group `bench`) is left out, and said so.
+Starlette without openapi-core's middleware, of FastAPI with the raw request, of Flask with the raw
+body. openapi-core and connexion have nothing for WSGI that stands before the app.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
-
-import jsonschema_rs
-import msgspec
 
 from ringwall import BodyValidation
 
 from . import floors, world
 from . import requests as r
+from .floor_rules import body_typed
 from .harness import Comparison, Goal
 from .lab import Lab, Made, run
-from .peers import lacking
+from .layers import INTERFACES, bare_app, beside
+from .peers import these
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.0.3",
@@ -40,49 +41,11 @@ DOCUMENT: dict[str, Any] = {
     },
 }
 GOALS = (
-    Goal("over the floor", "mapping", "floor", 1.5),
-    Goal("over the strict floor", "mapping", "floor, strict", 1.5),
     Goal("from OpenAPI, over the floor", "OpenAPI", "floor", 1.5),
-    Goal("under FastAPI's pydantic body", "FastAPI, pydantic", "OpenAPI", 2.5, at_most=False),
-    Goal("under connexion", "connexion", "OpenAPI", 40, at_most=False),
-    Goal("under openapi-core", "openapi-core", "OpenAPI", 500, at_most=False),
+    Goal("FastAPI's pydantic body over it", "FastAPI, pydantic", "OpenAPI", 2.5, at_most=False),
+    Goal("connexion over it", "connexion", "OpenAPI", 40, at_most=False),
+    Goal("openapi-core over it", "openapi-core", "OpenAPI", 500, at_most=False),
 )
-
-
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
-_is_valid = jsonschema_rs.Draft202012Validator(world.ORDER_SCHEMA, validate_formats=True).is_valid
-
-
-def strict_floor(app: Any) -> Any:
-    """The floor with two checks more: how deep the body is, and whether a name stands twice."""
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-type" and value != b"application/json":
-                raise ValueError
-        message = await receive()
-        body = message["body"]
-        if (
-            message["more_body"]
-            or len(body) > 1_048_576
-            or body.count(b"{") + body.count(b"[") > 64
-        ):
-            raise ValueError
-        value = _decode(body)
-        if _encode(value).count(b":") != body.count(b":") or b"\\" in body:
-            raise ValueError
-        if not _is_valid(value):
-            raise ValueError
-        scope = {**scope, "validated": value}
-        pending = [message]
-
-        async def again() -> Any:
-            return pending.pop() if pending else await receive()
-
-        await app(scope, again, send)
-
-    return wrapped
 
 
 async def handler(body: Any = None) -> dict[str, Any]:
@@ -162,45 +125,67 @@ def fastapi_app(validate: bool) -> Any:
     return app
 
 
-PEERS = (
-    ("FastAPI, pydantic", "fastapi", fastapi_app),
-    ("connexion", "connexion", connexion_app),
-    ("openapi-core", "openapi_core", openapi_core_app),
-)
+def flask_app(check: Callable[[bytes], object] | None) -> Any:
+    from flask import Flask, request
+
+    app = Flask("bench")
+
+    @app.post("/v1/orders")
+    def order() -> dict[str, Any]:
+        body = request.get_data()
+        if check is not None:
+            check(body)
+        return {}
+
+    return app
+
+
+def _asgi_peers() -> list[Made]:
+    def of(name: str, make: Callable[[bool], Any]) -> Callable[[], list[Made]]:
+        base = f"{name}: off"
+        return lambda: [(base, "bare", make(False), ""), (name, "peer", make(True), base)]
+
+    return these(
+        ("FastAPI, pydantic", ("fastapi",), of("FastAPI, pydantic", fastapi_app)),
+        ("connexion", ("connexion",), of("connexion", connexion_app)),
+        ("openapi-core", ("openapi_core", "aioitertools"), of("openapi-core", openapi_core_app)),
+    )
+
+
+def _wsgi_peers() -> list[Made]:
+    base = "Flask, bare"
+
+    def quick() -> list[Made]:
+        import fastjsonschema
+
+        check = fastjsonschema.compile(world.ORDER_SCHEMA)
+        app = flask_app(lambda body: check(json.loads(body)))
+        return [("Flask, fastjsonschema", "peer", app, base)]
+
+    def usual() -> list[Made]:
+        import jsonschema
+
+        check = jsonschema.Draft202012Validator(world.ORDER_SCHEMA).validate
+        app = flask_app(lambda body: check(json.loads(body)))
+        return [("Flask, jsonschema", "peer", app, base)]
+
+    found = these(("Flask", ("flask",), lambda: [(base, "bare", flask_app(None), "")]))
+    return found and found + these(
+        ("fastjsonschema", ("fastjsonschema",), quick), ("jsonschema", ("jsonschema",), usual)
+    )
 
 
 def comparisons(lab: Lab) -> Iterator[Comparison]:
-    mapping = BodyValidation({"POST /v1/orders": world.ORDER_SCHEMA})
     openapi = BodyValidation(openapi=DOCUMENT)
-    made: list[Made] = [
-        ("bare", "bare", r.asgi_app, ""),
-        ("floor", "floor", floors.validation_asgi(r.asgi_app), "bare"),
-        ("floor, strict", "floor", strict_floor(r.asgi_app), "bare"),
-        ("mapping", "ringwall", mapping.asgi(r.asgi_app), "bare"),
-        ("OpenAPI", "ringwall", openapi.asgi(r.asgi_app), "bare"),
-    ]
-    for name, module, make in PEERS:
-        if lacking(module):
-            print(f"{name}: not installed, left out (group `bench`)")
-            continue
-        made.append((f"{name}: off", "bare", make(False), ""))
-        made.append((name, "peer", make(True), f"{name}: off"))
-    yield Comparison("Body validation, 1 KB", "ASGI", lab.variants(made, "ASGI", "POST"), GOALS)
-    yield Comparison(
-        "Body validation, 1 KB",
-        "WSGI",
-        lab.variants(
-            [
-                ("bare", "bare", r.wsgi_app, ""),
-                ("floor", "floor", floors.validation_wsgi(r.wsgi_app), "bare"),
-                ("mapping", "ringwall", mapping.wsgi(r.wsgi_app), "bare"),
-                ("OpenAPI", "ringwall", openapi.wsgi(r.wsgi_app), "bare"),
-            ],
-            "WSGI",
-            "POST",
-        ),
-        GOALS,
-    )
+    lenient = floors.validation_asgi(r.asgi_app, body_typed)
+    for interface in INTERFACES:
+        colour, bare = interface.lower(), bare_app(interface)
+        more: list[Made] = [("OpenAPI", "ringwall", getattr(openapi, colour)(bare), "bare")]
+        if interface == "ASGI":
+            more.append(("floor that lets a name stand twice", "part", lenient, "bare"))
+        more += _asgi_peers() if interface == "ASGI" else _wsgi_peers()
+        made = beside(lab, interface, "Body validation, 1 KB", ("validation",), more)
+        yield replace(made, goals=GOALS)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from . import lacking
+from ..lab import Made
+from . import these
 
 
-def slowapi() -> list[tuple[str, Any, Any, str]]:
-    """Its ASGI middleware around Starlette. Each: name, role, app and base."""
-    if missing := lacking("slowapi", "starlette"):
-        return _left_out("slowapi", missing)
+def limited(interface: str) -> list[Made]:
+    if interface == "WSGI":
+        return these(("flask-limiter", ("flask", "flask_limiter"), flask_limiter))
+    return these(
+        ("slowapi", ("slowapi", "starlette"), slowapi),
+        ("fastapi-limiter", ("fastapi", "fastapi_limiter"), fastapi_limiter),
+        ("asgi-ratelimit", ("ratelimit",), asgi_ratelimit),
+    )
+
+
+def slowapi(storage: str = "memory://") -> Iterator[Made]:
+    """Its ASGI middleware around Starlette."""
     from slowapi import Limiter
     from slowapi.middleware import SlowAPIASGIMiddleware
     from slowapi.util import get_remote_address
@@ -26,19 +36,39 @@ def slowapi() -> list[tuple[str, Any, Any, str]]:
 
     limited = made()
     limited.state.limiter = Limiter(
-        get_remote_address, default_limits=["1000000/second"], headers_enabled=True
+        get_remote_address,
+        default_limits=["1000000/second"],
+        headers_enabled=True,
+        storage_uri=storage,
     )
     limited.add_middleware(SlowAPIASGIMiddleware)
-    return [
-        ("Starlette, bare", "bare", made(), ""),
-        ("slowapi", "peer", limited, "Starlette, bare"),
-    ]
+    yield "Starlette, bare", "bare", made(), ""
+    yield "slowapi", "peer", limited, "Starlette, bare"
 
 
-def asgi_ratelimit() -> list[tuple[str, Any, Any, str]]:
+def fastapi_limiter() -> Iterator[Made]:
+    """fastapi-limiter, which writes no headers; its path with Redis is gone since 0.2."""
+    from fastapi import Depends, FastAPI
+    from fastapi_limiter.depends import RateLimiter
+    from pyrate_limiter import InMemoryBucket, Limiter, Rate
+
+    async def order(order_id: int) -> dict[str, Any]:
+        return {}
+
+    def made(*dependencies: Any) -> Any:
+        app = FastAPI(openapi_url=None)
+        app.get("/v1/orders/{order_id}", dependencies=list(dependencies))(order)
+        return app
+
+    # It keeps every request of the period (milliseconds): a short one, so that its memory ends.
+    limiter = Limiter(InMemoryBucket([Rate(100_000, 100)]))
+    yield "FastAPI, bare", "bare", made(), ""
+    limited = made(Depends(RateLimiter(limiter=limiter)))
+    yield "fastapi-limiter (no headers)", "peer", limited, "FastAPI, bare"
+
+
+def asgi_ratelimit() -> Iterator[Made]:
     """asgi-ratelimit, which writes no headers."""
-    if missing := lacking("ratelimit"):
-        return _left_out("asgi-ratelimit", missing)
     from ratelimit import RateLimitMiddleware, Rule
     from ratelimit.backends.simple import MemoryBackend
 
@@ -50,13 +80,11 @@ def asgi_ratelimit() -> list[tuple[str, Any, Any, str]]:
     limited = RateLimitMiddleware(
         r.asgi_app, client, MemoryBackend(), {r"^/": [Rule(second=1_000_000)]}
     )
-    return [("asgi-ratelimit", "peer", limited, "bare")]
+    yield "asgi-ratelimit (no headers)", "peer", limited, "bare"
 
 
-def flask_limiter() -> list[tuple[str, Any, Any, str]]:
+def flask_limiter(storage: str = "memory://") -> Iterator[Made]:
     """flask-limiter on Flask."""
-    if missing := lacking("flask", "flask_limiter"):
-        return _left_out("flask-limiter", missing)
     from flask import Flask
     from flask_limiter import Limiter
     from flask_limiter.util import get_remote_address
@@ -72,14 +100,7 @@ def flask_limiter() -> list[tuple[str, Any, Any, str]]:
         app=limited,
         default_limits=["1000000/second"],
         headers_enabled=True,
-        storage_uri="memory://",
+        storage_uri=storage,
     )
-    return [
-        ("Flask, bare", "bare", made(), ""),
-        ("flask-limiter", "peer", limited, "Flask, bare"),
-    ]
-
-
-def _left_out(name: str, missing: str) -> list[tuple[str, Any, Any, str]]:
-    print(f"left out: {name}; not installed: {missing}")
-    return []
+    yield "Flask, bare", "bare", made(), ""
+    yield "flask-limiter", "peer", limited, "Flask, bare"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import lacking
+from ..lab import Made
+from . import LEFT_OUT, lacking
 
 MISSING = lacking("fastapi", "jwt", "secure", "slowapi", "opentelemetry.instrumentation.asgi")
 
@@ -103,10 +104,10 @@ if not MISSING:
         return OpenTelemetryMiddleware(app, tracer_provider=provider, exclude_spans=spans)
 
 
-def variants(provider: Any) -> list[tuple[str, Any, Any, str]]:
+def variants(provider: Any) -> list[Made]:
     """Name, role, app and base of each, or nothing where a package is not installed."""
     if MISSING:
-        print(f"left out: the peers for ASGI; not installed: {MISSING}")
+        LEFT_OUT["the stack of peers, ASGI"] = f"not installed: {MISSING}"
         return []
     return [
         ("FastAPI, bare", "bare", orders(protected=False), ""),

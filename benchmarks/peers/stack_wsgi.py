@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from . import lacking
+from ..lab import Made
+from . import LEFT_OUT, lacking
 
 MISSING = lacking(
     "flask",
@@ -97,10 +98,10 @@ if not MISSING:
         return OpenTelemetryMiddleware(api.wsgi_app, tracer_provider=provider)
 
 
-def variants(provider: Any) -> list[tuple[str, Any, Any, str]]:
+def variants(provider: Any) -> list[Made]:
     """Name, role, app and base of each, or nothing where a package is not installed."""
     if MISSING:
-        print(f"left out: the peers for WSGI; not installed: {MISSING}")
+        LEFT_OUT["the stack of peers, WSGI"] = f"not installed: {MISSING}"
         return []
     return [
         ("Flask, bare", "bare", orders(check=None), ""),

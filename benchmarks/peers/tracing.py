@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import lacking
+from ..lab import Made
+from . import LEFT_OUT, lacking
 
 
-def instrumented(interface: str, provider: Any) -> list[tuple[str, Any, Any, str]]:
+def instrumented(interface: str, provider: Any) -> list[Made]:
     """Around a raw app. Each: name, role, app and base."""
     colour = interface.lower()
     if missing := lacking(f"opentelemetry.instrumentation.{colour}"):
-        print(f"left out: opentelemetry-instrumentation-{colour}; not installed: {missing}")
+        LEFT_OUT[f"opentelemetry-instrumentation-{colour}"] = f"not installed: {missing}"
         return []
     from opentelemetry.metrics import NoOpMeterProvider
 
