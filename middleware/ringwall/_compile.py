@@ -38,6 +38,14 @@ def compile_plan(
     """
     chain = (*layers, *(inner.chain if inner else ()))
     check_order(chain)
+    options = {
+        "proxies": boundary.proxies,
+        "relax": boundary.relax,
+        "paths": "strict" if strict_paths else "auto",
+        "answer_errors": answer_errors,
+    }
+    for layer in layers:
+        layer.on_stack(chain, options)
     steps = tuple(_steps(layers, boundary, strict_paths, inner))
     return Plan(
         layers=tuple(layers),

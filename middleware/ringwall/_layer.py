@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._exchange import Exchange, Outcome
+from ._fingerprint import Configured
 from ._pending import Pending
 from .problem import Header, Response
 
@@ -91,7 +92,7 @@ class ReadBody(NamedTuple):
     too_large: Callable[[Exchange], Response | None] | None
 
 
-class Layer:
+class Layer(Configured):
     """Base of every layer. Override only the hooks you need: an unset hook costs nothing.
 
     Class or instance attributes that tell the compiler what it must know:
@@ -137,6 +138,10 @@ class Layer:
     replaces_body: bool = False
     inside: frozenset[str] = frozenset()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})
+
+    def on_stack(self, layers: Sequence[Layer], options: Mapping[str, object]) -> None:
+        """Hear of the stack, whenever it is put around an app: its layers and those of stacks
+        directly inside, outermost first, and its own options."""
 
     def on_request(self, exchange: Exchange) -> Verdict:
         """Judge a request: None lets it pass, a Response ends it, a Pending does I/O first."""

@@ -10,12 +10,14 @@ class Decision(NamedTuple):
 
     layer: the layer's name. outcome: "allow", "deny", or "error" where the layer itself failed.
     rule: which rule of the layer. reason: why, in the words of the problem's `code`.
+    version: that of the layer's policy, where it has one; it changes with the policy.
     """
 
     layer: str
     outcome: Literal["allow", "deny", "error"]
     rule: str
     reason: str
+    version: str | None = None
 
 
 class Outcome:

@@ -117,7 +117,7 @@ def test_cedar_denies_on_any_error_where_it_would_fail_open(caplog):
     engine = Cedar(permit + FAILS_OPEN, lenient, context=lambda context: {"mfa": True})
     assert asks(engine).outcome == "allow"
     engine._context = lambda context: {}
-    assert asks(engine)[1:] == ("error", f"GET {ROUTE}", "engine-failed")
+    assert asks(engine)[1:4] == ("error", f"GET {ROUTE}", "engine-failed")
     with pytest.raises(ConfigurationError, match="mfa"):
         cedar(permit + FAILS_OPEN)
 
@@ -254,7 +254,7 @@ def test_a_disabled_enforcer_grants_nothing():
 
 def test_an_enforcer_that_fails_grants_nothing():
     engine = Casbin(enforcer(), request=lambda question: ("too", "few"))
-    assert asks(engine)[1:] == ("error", f"GET {ROUTE}", "engine-failed")
+    assert asks(engine)[1:4] == ("error", f"GET {ROUTE}", "engine-failed")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def left(result):
 def is_withheld(result):
     document = json.loads(result.body)
     assert b"salary" not in result.body
-    assert result.last[:2] + result.last[3:] == ("authorization", "deny", "response-withheld")
+    assert result.last[:2] + result.last[3:4] == ("authorization", "deny", "response-withheld")
     return (result.status, document["code"]) == (500, "response-withheld")
 
 
@@ -70,7 +70,7 @@ def is_withheld(result):
 def test_what_the_list_does_not_name_does_not_leave(interface):
     result = reading(interface)
     assert left(result) == (200, {"id": 7, "name": "alice", "address": {"city": "Bern"}})
-    assert result.last == ("authorization", "allow", "GET /u/{id:int}", "granted")
+    assert result.last[:4] == ("authorization", "allow", "GET /u/{id:int}", "granted")
 
 
 @INTERFACES
@@ -326,7 +326,7 @@ def test_a_condition_may_load_the_object(interface):
 def test_a_shadow_filters_nothing_and_the_record_says_so(interface):
     result = reading(interface, rule={"shadow": True})
     assert json.loads(result.body) == USER
-    assert result.last == (
+    assert result.last[:4] == (
         "authorization", "allow", "GET /u/{id:int}", "would-deny-response-withheld",
     )  # fmt: skip
     result = reading(interface, rule={"shadow": True}, response_limit=5)
@@ -377,7 +377,7 @@ def test_mass_assignment_is_refused_and_the_app_not_called(interface, value):
     result = writing(interface, value)
     status, document = left(result)
     assert (status, document["code"], result.seen) == (403, "field-not-allowed", [])
-    assert result.last == ("authorization", "deny", "PATCH /u/{id:int}", "field-not-allowed")
+    assert result.last[:4] == ("authorization", "deny", "PATCH /u/{id:int}", "field-not-allowed")
     assert b"admin" not in result.body
 
 

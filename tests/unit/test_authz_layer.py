@@ -6,7 +6,7 @@ import pytest
 
 from authz_support import ADMIN, ALICE, App, As, Orders, decide, person, send
 from ringwall import ConfigurationError, Stack
-from ringwall._exchange import ClientDisconnected, Decision
+from ringwall._exchange import ClientDisconnected
 from ringwall._pending import settle
 from ringwall.authz import (
     Authorization,
@@ -135,7 +135,7 @@ def test_a_step_up_is_challenged(interface):
     ],
 )
 def test_there_is_one_decision_per_request_with_rule_and_reason(path, method, who, expected):
-    assert decide(*RULES, path=path, method=method, who=who) == Decision("authorization", *expected)
+    assert decide(*RULES, path=path, method=method, who=who)[:4] == ("authorization", *expected)
 
 
 def test_a_fault_of_the_applications_own_functions_is_an_error_in_the_audit():
@@ -143,9 +143,9 @@ def test_a_fault_of_the_applications_own_functions_is_an_error_in_the_audit():
         raise RuntimeError("token=hunter2")
 
     rule = allow("GET", "/o/{order_id:int}", owner(raises))
-    assert decide(rule, path="/o/7")[1:] == ("error", "GET /o/{order_id:int}", "load-failed")
+    assert decide(rule, path="/o/7")[1:4] == ("error", "GET /o/{order_id:int}", "load-failed")
     rule = allow("GET", "/o", lambda facts: 1 / 0)
-    assert decide(rule, path="/o")[1:] == ("error", "GET /o", "predicate-failed")
+    assert decide(rule, path="/o")[1:4] == ("error", "GET /o", "predicate-failed")
 
 
 def test_what_cannot_be_told_is_not_told_to_the_client():

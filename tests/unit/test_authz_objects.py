@@ -110,7 +110,7 @@ def test_objects_work_in_a_forbid(orders):
         forbid("GET", ORDER, when(orders.load, lambda who, order: order["status"] == "closed")),
     )
     assert decide(*rules, path="/o/7").outcome == "allow"
-    assert decide(*rules, path="/o/8")[1:] == ("deny", f"forbid GET {ORDER}", "forbidden")
+    assert decide(*rules, path="/o/8")[1:4] == ("deny", f"forbid GET {ORDER}", "forbidden")
     assert decide(*rules, path="/o/404").reason == "object-missing"
     own = allow("GET", ORDER), forbid("GET", ORDER, owner(orders.load))
     assert decide(*own, path="/o/7").outcome == "deny"
@@ -298,7 +298,7 @@ def test_a_loader_that_raises_grants_nothing(interface, error):
         for condition in (owner(loader), ~owner(loader)):
             answer = send(interface, Authorization(allow("GET", ORDER, condition)), "/o/7")
             assert (answer.status, answer.called) == (403, 0)
-            assert answer.exchange.decisions[-1][1:] == ("error", f"GET {ORDER}", "load-failed")
+            assert answer.exchange.decisions[-1][1:4] == ("error", f"GET {ORDER}", "load-failed")
 
 
 @pytest.mark.filterwarnings("error")
@@ -410,7 +410,7 @@ def test_a_body_is_refused_by_a_forbid_as_by_an_allow(interface, orders):
     )
     answer = send(interface, layer, "/x", "POST", body=b"{", content_type="application/json")
     assert (answer.status, answer.called) == (400, 0)
-    assert answer.exchange.decisions[-1][1:] == ("deny", "POST /x", "malformed-body")
+    assert answer.exchange.decisions[-1][1:4] == ("deny", "POST /x", "malformed-body")
 
 
 @pytest.mark.parametrize(

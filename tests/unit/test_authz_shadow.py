@@ -28,7 +28,7 @@ def no(facts):
 
 def test_what_holds_is_granted_as_ever():
     rule = allow("GET", "/a", scope("orders:read"), shadow=True)
-    assert decide(rule, path="/a") == ("authorization", "allow", "GET /a", "granted")
+    assert decide(rule, path="/a")[:4] == ("authorization", "allow", "GET /a", "granted")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_holds_is_granted_as_ever():
 )
 def test_every_refusal_of_a_shadow_is_overlooked_and_told(rule, path, who, reason):
     made = decide(rule, path=path, who=who)
-    assert made == ("authorization", "allow", rule.name, f"would-deny-{reason}")
+    assert made[:4] == ("authorization", "allow", rule.name, f"would-deny-{reason}")
 
 
 def test_its_decision_allows_and_gives_both_reasons():
@@ -94,7 +94,7 @@ def test_a_shadow_forbids_nothing(who, condition, reason):
     ]
     made = decide(*rules, path="/a", who=who)
     rule = "GET /a" if who is None else "first"
-    assert made == ("authorization", "allow", rule, f"would-deny-{reason}")
+    assert made[:4] == ("authorization", "allow", rule, f"would-deny-{reason}")
 
 
 def test_a_shadow_forbid_with_an_id_that_is_not_canonical():

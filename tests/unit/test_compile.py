@@ -70,7 +70,7 @@ def test_a_failing_layer_says_in_the_log_where_but_not_what(interface, caplog):
     assert "core_support.py" in caplog.text
     assert "SECRET" not in caplog.text
     assert done.decisions[-1].outcome != "deny"
-    assert ("layer-0", "error", "internal", "internal-error") in done.decisions
+    assert ("layer-0", "error", "internal", "internal-error", None) in done.decisions
 
 
 @INTERFACES

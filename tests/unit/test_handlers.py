@@ -99,7 +99,7 @@ def test_the_answer_and_the_decision_are_those_of_the_layer() -> None:
     assert refusal is not None
     assert dict(refusal.headers)[b"www-authenticate"].startswith(b"Bearer error=")
     decision = asked.decisions[-1]
-    assert decision == (
+    assert decision[:4] == (
         "authorization", "deny", "require scope('orders:write')", "insufficient-scope"
     )  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_a_blocking_handler_cannot_wait_for_a_loader() -> None:
     refusal = Requirement(owner(aload_order), path=PATH).check(asked)
     assert refusal is not None
     assert refusal.status == 500
-    assert asked.decisions[-1] == ("authorization", "error", "internal", "internal-error")
+    assert asked.decisions[-1][:4] == ("authorization", "error", "internal", "internal-error")
 
 
 def test_a_failure_of_ours_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

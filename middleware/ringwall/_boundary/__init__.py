@@ -72,12 +72,13 @@ class Boundary:
         self, proxies: TrustedProxies | None = None, relax: Iterable[str] = frozenset()
     ) -> None:
         self.proxies = proxies
+        self.relax: frozenset[str] = frozenset(relax)
         # Hosts that were seen and are well-formed, for the adapters: one look-up for most requests.
         self.known_hosts: dict[bytes | None, Host] = {}
         self.wants: frozenset[bytes] = frozenset({b"host"}) | (
             proxies.wants if proxies else frozenset()
         )
-        self._path_is_plain = PathCheck(relax)
+        self._path_is_plain = PathCheck(self.relax)
 
     def derive(self, exchange: Exchange) -> None:
         """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from .._errors import ConfigurationError, did_you_mean
+from .._fingerprint import Configured
 from .address import Network, parse_address
 from .host import Host, parse_host
 from .withheld import withheld
@@ -48,7 +49,7 @@ class Forwarding(NamedTuple):
     host: Host | None
 
 
-class TrustedProxies:
+class TrustedProxies(Configured):
     """Whose proxy headers count. By default nobody's do.
 
     The chain is read from the right: the first address that is not itself trusted is the client.

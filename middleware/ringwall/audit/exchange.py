@@ -35,6 +35,7 @@ _CLOSE_OUTCOMES = {
     1011: "error",
 }
 
+_VERSION = '"version":'
 _METHODS = {name: f'"{name}"' for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 
 
@@ -44,8 +45,9 @@ def _decisions(decisions: tuple[Decision, ...]) -> tuple[str, bool]:
     """The decisions as JSON, and whether one of them refused the request."""
     items = ",".join(
         f'{{"layer":{quote(layer)},"outcome":{quote(outcome)}'
-        f',"reason":{quote(reason)},"rule":{quote(rule)}}}'
-        for layer, outcome, rule, reason in decisions
+        f',"reason":{quote(reason)},"rule":{quote(rule)}'
+        f"{'' if version is None else ',' + _VERSION + quote(version)}}}"
+        for layer, outcome, rule, reason, version in decisions
     )
     return f"[{items}]", any(decision.outcome == "deny" for decision in decisions)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from .._errors import ConfigurationError
@@ -14,6 +14,7 @@ from .._layer import Layer, MessageHook, ResponseHead
 from ..problem import Response, problem
 from ._response import response_edits
 from ._setup import NoTelemetry, Trace, header_name, open_sink, telemetry
+from .configuration import configuration
 from .exchange import ExchangeForm
 from .record import clean
 from .recorder import Recorder
@@ -149,6 +150,9 @@ class Audit(Layer):
 
     def __repr__(self) -> str:
         return f"<Audit {self._recorder.sink!r}>"
+
+    def on_stack(self, layers: Sequence[Layer], options: Mapping[str, object]) -> None:
+        self._recorder.configure(configuration(layers, options))
 
     def on_request(self, exchange: Exchange) -> Response | None:
         clock = self._clock()

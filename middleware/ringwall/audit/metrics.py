@@ -116,12 +116,12 @@ class Measurements:
             yield Observation(count, {"http.request.method": method, "url.scheme": scheme})
 
     def _observe_decisions(self, options: CallbackOptions) -> Iterator[Observation]:
-        counts: Counter[Decision] = Counter()
+        counts: Counter[tuple[str, ...]] = Counter()  # whatever the version of the policy
         with self._lock:
             decided = [*self._decided.items()]
         for decisions, count in decided:
             for decision in decisions:
-                counts[decision] += count
+                counts[decision[:4]] += count
         for (layer, outcome, rule, reason), count in counts.items():
             attributes = {
                 "ringwall.layer": layer,

@@ -55,6 +55,7 @@ class Recorder:
             copy if isinstance(copy, QueuedSink) else QueuedSink(copy) for copy in copies
         )
         self._about = about
+        self._configurations: list[dict[str, Any]] = []
         self._wall_clock = wall_clock
         self._closed = False
         self.renew()
@@ -106,6 +107,13 @@ class Recorder:
     def event(self, name: str, fields: dict[str, Any]) -> None:
         """Keep the record of something that is no exchange."""
         self.keep(self._event(name, fields))
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        """Tell a stack's configuration: with the record "start", or after it in one of its own."""
+        if configuration not in self._configurations:
+            self._configurations.append(configuration)
+            if self._started:
+                self.event("configuration", configuration)
 
     def recover(self) -> bool:
         """Whether the sink takes records again, tried with the record that tells the gap."""
@@ -166,11 +174,14 @@ class Recorder:
                     "python": platform.python_version(),
                     "ringwall": __version__,
                     **self._about,
+                    **(self._configurations[0] if self._configurations else {}),
                 }
                 record = self._event("start", about, f"{self._writer}-0")
                 sink.write(record)
                 self._started = True
                 self._copy(record)
+                for another in self._configurations[1:]:
+                    self.event("configuration", another)
 
     def _tell_gap(self, sink: Sink) -> None:
         with self._lock:

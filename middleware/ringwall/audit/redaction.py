@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Exchange
+from .._fingerprint import Configured
 from .record import clean
 
 Rule = Literal["hash", "drop"]
@@ -26,7 +27,7 @@ _MOST_QUERY_PAIRS = 32
 _MOST_DECODINGS = 3
 
 
-class Redaction:
+class Redaction(Configured):
     """Rules for `Audit(redact=)`. Without them a record holds no header, query or body at all.
 
     Parameters:

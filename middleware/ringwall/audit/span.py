@@ -64,7 +64,7 @@ def start_attributes(
 def _decisions(decisions: tuple[Decision, ...]) -> dict[str, AttributeValue]:
     attributes: dict[str, AttributeValue] = {
         "ringwall.decisions": tuple(
-            f"{layer} {outcome} {rule} {reason}" for layer, outcome, rule, reason in decisions
+            f"{layer} {outcome} {rule} {reason}" for layer, outcome, rule, reason, _ in decisions
         )
     }
     for decision in decisions:

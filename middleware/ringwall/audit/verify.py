@@ -2,84 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .canonical import canonical, parse
-from .chain import OPENED
+from .findings import Finding as Finding
+from .findings import Verification as Verification
 from .keys import is_signed, key_id
+from .lines import LONGEST_LINE
+from .lines import Line as Line
+from .lines import database_lines as database_lines
+from .lines import read_lines as read_lines
 from .merkle import Frontier, leaf_hash
-from .sqlite import read_database
+from .record import clean
 
-_LONGEST_LINE = 1 << 20
 _MOST_FINDINGS = 100
-
-
-class Line(NamedTuple):
-    """A line of a log: where it stands, its octets, and whether a line feed ends it."""
-
-    file: str
-    number: int
-    data: bytes
-    ended: bool = True
-
-
-class Finding(NamedTuple):
-    """Something that is not as it was written. `seq` is the number of the record, if known."""
-
-    file: str
-    line: int
-    seq: int | None
-    problem: str
-
-
-@dataclass
-class Verification:
-    """What was found.
-
-    records: how many lines were read; first, last: the numbers of the first and the last.
-    findings: what is wrong, in order, the first hundred; empty: nothing is. notes: what to know.
-    proven: ranges of record numbers that a trusted signature covers without a gap.
-    checkpoints: valid signatures. unsigned: records after the last of them.
-    """
-
-    records: int = 0
-    first: int | None = None
-    last: int | None = None
-    log: str | None = None
-    head: str | None = None
-    checkpoints: int = 0
-    unsigned: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    proven: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.findings
-
-
-def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
-    """The lines of files, in order. A line of more than a mebibyte comes in pieces, unended."""
-    for path in paths:
-        with path.open("rb") as file:
-            number = 0
-            while data := file.readline(_LONGEST_LINE):
-                number += 1
-                yield Line(path.name, number, data.rstrip(b"\n"), data.endswith(b"\n"))
-
-
-def database_lines(path: Path) -> Iterator[Line]:
-    """The lines of an `SQLiteSink`'s database. Where it was opened anew counts as another file."""
-    part = number = 0
-    for data in read_database(path):
-        number += 1
-        if OPENED in data:
-            part, number = part + 1, 1
-        yield Line(f"{path.name}#{part}", number, data)
+_MOST_CONFIGURATIONS = 100
 
 
 class Verifier:
@@ -102,13 +40,15 @@ class Verifier:
         self._tree: Frontier | None = None
         self._pruned = -1
         self._file: str | None = None
+        self._configurations: set[str] = set()
+        self._layers: set[str] = set()
 
     def line(self, line: Line) -> None:
         """Check the next line."""
         result = self.result
         begins = line.file != self._file
         self._file = line.file
-        if not line.ended and len(line.data) < _LONGEST_LINE:
+        if not line.ended and len(line.data) < LONGEST_LINE:
             result.notes.append(f"{line.file}: the last line is unfinished, and is no record")
             return
         result.records += 1
@@ -199,8 +139,24 @@ class Verifier:
         elif event == "pruned" and (not self._checks or self._check_signature(line, record, seq)):
             through = record.get("through")
             self._pruned = max(self._pruned, through if isinstance(through, int) else -1)
+        elif event in ("start", "configuration"):
+            self._note_configuration(record, seq)
         elif event == "recovered":
             self.result.notes.append(f"record {seq}: a crash had left an unfinished line")
+
+    def _note_configuration(self, record: dict[str, Any], seq: int) -> None:
+        """A stack that was configured otherwise is nothing wrong, but to be known."""
+        told, layers = str(record.get("configuration")), record.get("layers")
+        if told in self._configurations or not isinstance(layers, list):
+            return
+        names = {str(layer) for layer in layers}
+        if self._configurations and len(self._configurations) < _MOST_CONFIGURATIONS:
+            new = sorted({clean(name.split(" ")[0], 64) for name in names - self._layers})
+            self.result.notes.append(
+                f"record {seq}: another configuration than before: {', '.join(new) or 'the order'}"
+            )
+        self._configurations.add(told)
+        self._layers = names
 
     def _check_opened(self, line: Line, record: dict[str, Any], seq: int) -> None:
         try:

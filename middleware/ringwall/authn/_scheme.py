@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
+from .._fingerprint import Configured
 from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header
@@ -17,7 +18,7 @@ _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 Judgement: TypeAlias = Principal | Failure | Pending[Principal | Failure]
 
 
-class Scheme:
+class Scheme(Configured):
     """Base of `JWT`, `APIKey` and schemes of your own.
 
     Attributes:

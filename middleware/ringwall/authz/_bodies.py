@@ -59,15 +59,19 @@ class Bodies:
             if tree is None:
                 continue
             if listed is rule.reads:
-                exchange.state[self] = Reads(rule.name, tree, rule.source.strict, rule.shadow)
+                exchange.state[self] = Reads(
+                    rule.name, tree, rule.source.strict, rule.shadow, rule.version
+                )
                 continue
             refusal = yield from self._judge_writes(exchange, rule, tree, facts)
             if refusal is not None and not rule.shadow:
                 if refusal is not FIELD:
                     return _refuse_body(exchange, match, refusal)
-                return denied(rule.name, "field-not-allowed")
+                return denied(rule.name, "field-not-allowed", version=rule.version)
             if refusal is not None:
-                decision = rule.overlook(denied(rule.name, "field-not-allowed"))
+                decision = rule.overlook(
+                    denied(rule.name, "field-not-allowed", version=rule.version)
+                )
         return decision
 
     def _judge_writes(
@@ -106,8 +110,10 @@ class Bodies:
 
 
 def _refuse_body(exchange: Exchange, match: Match, refusal: Response) -> Response:
-    name = "default" if match.rule is None else match.rule.name
-    exchange.decisions.append(denied(name, BODY_CODES[refusal], refusal.status).record)
+    rule = match.rule
+    name, version = ("default", None) if rule is None else (rule.name, rule.version)
+    decision = denied(name, BODY_CODES[refusal], refusal.status, version=version)
+    exchange.decisions.append(decision.record)
     return refusal
 
 

@@ -48,29 +48,41 @@ class CompiledRule:
     test: the condition, or None where there is none. loads: what it may load. granted: the
     decision that allows. anonymous: the one for a request that speaks for nobody. shadow: it
     never refuses. source: the rule as written. binding: what its condition was compiled with.
-    reads, writes: the allow-lists of fields, or None; guards: there is one of them.
+    reads, writes: the allow-lists of fields, or None; guards: there is one of them. version: the
+    policy's.
     """
 
     __slots__ = (
         "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted",
         "guards", "loads", "methods", "name", "public", "reads", "shadow", "source", "static",
-        "template", "test", "writes",
+        "template", "test", "version", "writes",
     )  # fmt: skip
 
-    def __init__(self, rule: Rule, roles: Roles, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        roles: Roles,
+        clock: Callable[[], float],
+        version: str | None = None,
+    ) -> None:
         self.name: str = rule.name
+        self.version: str | None = version
         self.source: Rule = rule
         self.binding: Binding | None = None
         self.template: str = rule.template.text
         self.methods: frozenset[str] = _expand(rule.methods)
         self.public: bool = rule.effect == "public"
         self.shadow: bool = rule.shadow
-        self.granted: PolicyDecision = granted(rule.name, "public" if self.public else "granted")
+        self.granted: PolicyDecision = granted(
+            rule.name, "public" if self.public else "granted", version
+        )
         # Credentials cannot help against a prohibition without a condition.
         hopeless = rule.effect == "forbid" and rule.condition is None
         self._refusal = 404 if rule.hide else 403
         status = self._refusal if hopeless else 401
-        self.anonymous: PolicyDecision = denied(rule.name, "unauthenticated", status)
+        self.anonymous: PolicyDecision = denied(
+            rule.name, "unauthenticated", status, version=version
+        )
         self._denials: dict[str, PolicyDecision] = {}
         self._overlooked: dict[PolicyDecision, PolicyDecision] = {}
         self.loads: tuple[Load, ...] = ()
@@ -108,7 +120,7 @@ class CompiledRule:
         """The decision that refuses for this reason, made once: reasons are few."""
         decision = self._denials.get(reason)
         if decision is None:
-            decision = denied(self.name, reason, self._refusal)
+            decision = denied(self.name, reason, self._refusal, version=self.version)
             self._denials[reason] = decision
         return decision
 
@@ -142,7 +154,7 @@ class CompiledRule:
                 status = self._refusal
             else:
                 status = 401  # RFC 9470 section 3
-            decision = denied(self.name, hint.reason, status, hint)
+            decision = denied(self.name, hint.reason, status, hint, version=self.version)
             hints.append((condition.compile(binding), decision))
         return tuple(hints)
 

@@ -41,6 +41,7 @@ class Condition(ABC):
     """Base of every condition. Immutable; its `repr` is how it was written."""
 
     __slots__ = ()
+    __constant__ = True
     hint: Hint | None = None
 
     @abstractmethod

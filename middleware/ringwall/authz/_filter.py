@@ -39,6 +39,7 @@ class Reads(NamedTuple):
     tree: Node
     strict: bool
     shadow: bool
+    version: str | None = None
 
 
 class ResponseFilter:
@@ -68,7 +69,9 @@ class ResponseFilter:
         kind, _, parameters = (lines[0] if len(lines) == 1 else b"").lower().partition(b";")
         kind = kind.strip()
         if kind in _STREAMS and self._streams:
-            exchange.decisions.append(granted(reads.rule, "stream-not-filtered").record)
+            exchange.decisions.append(
+                granted(reads.rule, "stream-not-filtered", reads.version).record
+            )
             return None
         is_json = (
             _JSON.match(kind) is not None
@@ -79,10 +82,11 @@ class ResponseFilter:
 
         def withhold(exchange: Exchange) -> Response | None:
             if reads.shadow:
-                record = granted(reads.rule, "would-deny-response-withheld").record
+                record = granted(reads.rule, "would-deny-response-withheld", reads.version).record
                 exchange.decisions.append(record)
                 return None
-            exchange.decisions.append(denied(reads.rule, "response-withheld", 500).record)
+            decision = denied(reads.rule, "response-withheld", 500, version=reads.version)
+            exchange.decisions.append(decision.record)
             return WITHHELD
 
         def judge(exchange: Exchange, head: ResponseHead, body: bytes) -> bytes | Response:

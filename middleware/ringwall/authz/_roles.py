@@ -20,6 +20,9 @@ class Roles:
     ['admin', 'editor', 'viewer']
     """
 
+    __slots__ = ("_implied_by",)
+    __constant__ = True
+
     def __init__(self, includes: Mapping[str, Iterable[str]] | None = None) -> None:
         graph: dict[str, tuple[str, ...]] = {}
         for role, included in (includes or {}).items():

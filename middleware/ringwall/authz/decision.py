@@ -31,8 +31,8 @@ class PolicyDecision(NamedTuple):
         return self.allow
 
 
-def granted(rule: str, reason: str) -> PolicyDecision:
-    record = Decision(LAYER, "allow", rule, reason)
+def granted(rule: str, reason: str, version: str | None = None) -> PolicyDecision:
+    record = Decision(LAYER, "allow", rule, reason, version)
     return PolicyDecision(True, rule, (reason,), 200, None, (), record)
 
 
@@ -42,9 +42,10 @@ def denied(
     status: int = 403,
     hint: Hint | None = None,
     methods: tuple[str, ...] = (),
+    version: str | None = None,
 ) -> PolicyDecision:
     outcome: Literal["deny", "error"] = "error" if reason in ERRORS else "deny"
-    record = Decision(LAYER, outcome, rule, reason)
+    record = Decision(LAYER, outcome, rule, reason, version)
     return PolicyDecision(False, rule, (reason,), status, hint, methods, record)
 
 
@@ -54,7 +55,8 @@ def overlooked(decision: PolicyDecision) -> PolicyDecision:
     The outcome is "allow", as that is what happened; "would-deny-" and the reason tell the rest.
     """
     (reason,) = decision.reasons
-    record = Decision(LAYER, "allow", decision.rule, f"would-deny-{reason}")
+    was = decision.record
+    record = Decision(LAYER, "allow", was.rule, f"would-deny-{reason}", was.version)
     return PolicyDecision(True, decision.rule, ("would-deny", reason), 200, None, (), record)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from .._errors import ConfigurationError
+from .._fingerprint import fingerprint
 from .._pending import MissingColour, Pending, asettle, settle
 from ..context import exchange_of
 from ..principal import Principal
@@ -17,9 +18,6 @@ from ._roles import Roles
 from ._rulebook import Rulebook
 from .decision import PolicyDecision, denied
 from .rules import Rule
-
-_NO_RULE = denied("default", "no-rule")
-_NO_RULE_ANONYMOUS = denied("default", "no-rule", 401)
 
 
 class Policy:
@@ -69,7 +67,11 @@ class Policy:
         self.rules = rules
         #: The hierarchy, for requirements at handlers.
         self.roles: Roles = roles if isinstance(roles, Roles) else Roles(roles)
-        compiled = [(rule, CompiledRule(rule, self.roles, clock)) for rule in rules]
+        #: Changes with the rules and the hierarchy; told in each decision.
+        self.version: str = fingerprint(rules, self.roles)
+        compiled = [(rule, CompiledRule(rule, self.roles, clock, self.version)) for rule in rules]
+        self._no_rule = denied("default", "no-rule", version=self.version)
+        self._no_rule_anonymous = denied("default", "no-rule", 401, version=self.version)
         self.rulebook: Rulebook = Rulebook(compiled)
         self._loads = [load for _, ready in compiled for load in ready.loads]
 
@@ -115,7 +117,7 @@ class Policy:
         """
         rule = match.rule
         if rule is None:
-            return _refusal(match, facts)
+            return self._refusal(match, facts)
         if facts.principal is None and not rule.public:
             return _refused(match, rule, facts, rule.anonymous)
         if not match.canonical:
@@ -173,7 +175,7 @@ class Policy:
     ) -> Pending[PolicyDecision]:
         principal, context = _context(who, method, path)
         if not is_canonical(path):
-            return _NO_RULE
+            return self._no_rule
         match = self.match(method, path)
         facts = Facts(principal, match.params, context)
         facts.body = body
@@ -186,6 +188,12 @@ class Policy:
             yield from cast("Load", answer.load).wait(answer.key, facts)
             answer = self.decide(match, facts)
         return answer
+
+    def _refusal(self, match: Match, facts: Facts) -> PolicyDecision:
+        if match.methods:
+            methods, version = match.methods, self.version
+            return denied("default", "method-not-allowed", 405, methods=methods, version=version)
+        return self._no_rule_anonymous if facts.principal is None else self._no_rule
 
 
 def _refused(
@@ -222,12 +230,6 @@ def _forbidden(match: Match, facts: Facts) -> PolicyDecision | Need | None:
         # Look on: one that is enforced may forbid, too.
         would = rule.overlook(decision) if would is None else would
     return would
-
-
-def _refusal(match: Match, facts: Facts) -> PolicyDecision:
-    if match.methods:
-        return denied("default", "method-not-allowed", 405, methods=match.methods)
-    return _NO_RULE_ANONYMOUS if facts.principal is None else _NO_RULE
 
 
 def _context(who: Any, method: str, path: str) -> tuple[Principal | None, Context]:

@@ -65,6 +65,8 @@ class Rule:
         prefix = "forbid " if effect == "forbid" else ""
         self.name: str = name or f"{prefix}{','.join(self.methods)} {path}"
 
+    __constant__ = True
+
     def __repr__(self) -> str:
         return f"<Rule {self.effect} {','.join(self.methods)} {self.template.text}>"
 
