@@ -729,7 +729,7 @@ def test_nothing_of_a_token_a_secret_or_an_answer_appears_anywhere(caplog):
     for token in (b"t0ken-value", b"t0ken-value-down", b"t0ken-value-odd", b"t0ken-value-off"):
         answer = send(Authentication(judge), bearer(token), sides="w")
         shown = repr((answer.headers, answer.body, answer.principal, judge, judge._port))
-        shown += repr((judge._active, judge._refused, judge._breaker))
+        shown += repr((judge._active, judge._refused, judge._endpoint._breaker))
         for secret in planted:
             assert secret not in shown
             assert secret not in caplog.text
@@ -793,8 +793,8 @@ def test_a_port_of_one_colour_serves_one_interface():
 
 
 def test_a_missing_package_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ringwall.authn._introspector", None)
-    monkeypatch.delattr(sys.modules["ringwall.authn"], "_introspector")
+    monkeypatch.setitem(sys.modules, "ringwall.authn._endpoint", None)
+    monkeypatch.delattr(sys.modules["ringwall.authn"], "_endpoint")
     with pytest.raises(MissingDependency, match=r"ringwall\[jwt\]"):
         Introspection(ENDPOINT, AUDIENCE)
 

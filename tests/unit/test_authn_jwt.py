@@ -42,9 +42,9 @@ from authn_support import (
 from ringwall import JWT, Authentication, ConfigurationError
 from ringwall._errors import MissingDependency
 from ringwall.authn._cache import BoundedCache, Verified
-from ringwall.authn._claims import freeze
 from ringwall.authn._fetch import FetchFailed, HTTPFetcher
-from ringwall.authn._remote import check_url
+from ringwall.authn._grants import freeze
+from ringwall.authn._urls import check_url
 
 JWKS_URL = "https://id.example.com/jwks.json"
 KEYS = jwks("rsa", "p256", "ed25519")
@@ -421,8 +421,8 @@ class Counting:
 
     def __init__(self, judge):
         self.count = 0
-        self._verify = judge._verify_compact
-        judge._verify_compact = self
+        self._verify = judge._verifier.verify_compact
+        judge._verifier.verify_compact = self
 
     def __call__(self, *args):
         self.count += 1

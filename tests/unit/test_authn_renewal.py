@@ -32,7 +32,7 @@ from ringwall._layer import Layer
 from ringwall.authn import _background
 from ringwall.authn._background import in_background
 from ringwall.authn._by_id import KeysByID
-from ringwall.authn._remote import metadata_urls
+from ringwall.authn._urls import metadata_urls
 
 URL = "https://id.example.com/jwks.json"
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import presets
+from ._any_audience import ANY_AUDIENCE
 from ._denylist import AsyncRevocationStore, Denylist, DenylistFull, RevocationStore
 from ._failure import Failure
 from ._redis import RedisDenylist
@@ -21,7 +22,7 @@ from .basic import AsyncPasswordStore, Basic, PasswordStore
 from .certificate import Certificate
 from .client_certificate import ClientCertificate
 from .dpop import DPoP
-from .introspection import ANY_AUDIENCE, Introspection
+from .introspection import Introspection
 from .jwt import JWT
 from .mtls import MutualTLS
 from .nonces import Nonces

@@ -47,7 +47,7 @@ class ApplicationLoadBalancer(JWT):
             from ._by_id import KeysByID
             from ._fetch import HTTPFetcher
             from ._jws import verify_padded
-            from ._remote import check_url
+            from ._urls import check_url
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "presets.aws_alb") from None
         source = KeysByID(
@@ -62,7 +62,8 @@ class ApplicationLoadBalancer(JWT):
         options.setdefault("header", "x-amzn-oidc-data")
         super().__init__(issuer, client_id, **options)
         self._signers = tuple(arns)  # compared, not hashed: a signer may be any JSON value
-        self._verify_compact = verify_padded
+        self._verifier.verify_compact = verify_padded
+        self._verifier.claims_to_judge = self._claims_to_judge
         self.failures = (*self.failures, BAD_SIGNER)
 
     def _claims_to_judge(self, header: Header, claims: Any) -> Any:

@@ -8,8 +8,9 @@ from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._bound import Bound, bind, binding_of, scheme_of
-from ._claims import BAD_TYPE, ClaimsPolicy, freeze
+from ._claims import BAD_TYPE, ClaimsPolicy
 from ._failure import Failure, Refused
+from ._grants import Grants
 from ._introspector import JSON, JWT, Answer, NotAnswered
 from ._json import NotJSON, strict_json
 from ._signed import SignedAnswers
@@ -46,7 +47,7 @@ class Answers:
     """Reads and judges the answers of one server.
 
     Parameters:
-        policy: judges the claims.
+        policy: judges the claims. grants: reads whom they speak for.
         issuer: the server, where it is known.
         any_audience: True: the server names none.
         signed: reads signed answers; None: they are plain JSON.
@@ -56,6 +57,7 @@ class Answers:
     def __init__(
         self,
         policy: ClaimsPolicy,
+        grants: Grants,
         issuer: str | None,
         *,
         any_audience: bool,
@@ -63,9 +65,12 @@ class Answers:
         ttl: float,
     ) -> None:
         self._policy = policy
+        self._grants = grants
         self._issuer = issuer
         self._any_audience = any_audience
         self._signed = signed
+        both = frozenset({"asgi", "wsgi"})
+        self.colours: frozenset[str] = both if signed is None else signed.colours
         self._media_type = JSON if signed is None else JWT
         self._ttl = ttl
 
@@ -103,16 +108,12 @@ class Answers:
             kind = claims.get(name)
             if kind is not None and (type(kind) is not str or kind.lower() not in kinds):
                 raise Refused(BAD_TYPE)
-        policy = self._policy
-        since, until = policy.check(self._completed(claims, now), now)
+        since, until = self._policy.check(self._completed(claims, now), now)
         issuer = claims.get("iss")
-        principal = Principal(
-            policy.subject(claims),
+        principal = self._grants.principal(
+            claims,
             scheme=scheme,
             issuer=self._issuer or (issuer if type(issuer) is str else None),
-            scopes=policy.scopes(claims),
-            roles=policy.roles(claims),
-            claims={name: freeze(value) for name, value in claims.items()},
             credential_id=digest[:16].hex(),
         )
         return Active(since, min(until, now + self._ttl), bind(principal, binding))

@@ -1,10 +1,9 @@
-"""The claims of a JWT (RFC 7519, RFC 8725, RFC 9068): what must hold, and what they grant."""
+"""The claims of a JWT (RFC 7519, RFC 8725, RFC 9068): what must hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
 from ._bound import BOUND
@@ -24,9 +23,6 @@ CLAIM_FAILURES = (
     *(EXPIRED, NOT_YET, TOO_LONG_LIVED, BOUND),
 )
 
-# A claim's name, or the path to one inside objects: ("realm_access", "roles").
-Claim: TypeAlias = "str | tuple[str, ...]"
-
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # NumericDate is a number of seconds. Beyond this it is no date; NaN and infinity fail the
@@ -41,8 +37,8 @@ class ClaimsPolicy:
     """
 
     __slots__ = (
-        *("_audience_claim", "_audiences", "_lifetime", "_match", "_required", "_roles"),
-        *("_scopes", "_subject", "_types", "issuers", "leeway"),
+        *("_audience_claim", "_audiences", "_lifetime", "_match", "_required", "_types"),
+        *("issuers", "leeway"),
     )
 
     def __init__(
@@ -56,21 +52,18 @@ class ClaimsPolicy:
         audience_claim: str = "aud",
         required: Iterable[str] = (),
         match: Mapping[str, str] = NOTHING,
-        subject: str,
-        scopes: Claim | list[Claim],
-        roles: Claim | list[Claim],
     ) -> None:
         issuers = [issuer] if isinstance(issuer, str) else list(issuer or ())
         if not issuers:
             raise ConfigurationError("issuer is missing: write it as the tokens name it in `iss`")
-        self.issuers = frozenset(_text("issuer", name) for name in issuers)
+        self.issuers = frozenset(text("issuer", name) for name in issuers)
         audiences = [audience] if isinstance(audience, str) and audience else list(audience or ())
         if not audiences:
             raise ConfigurationError(
                 "audience is missing: without it a token made for another service would open"
                 " this one. Write audience='https://api.example.com', as the issuer knows it"
             )
-        self._audiences = frozenset(_text("audience", name) for name in audiences)
+        self._audiences = frozenset(text("audience", name) for name in audiences)
         if not 0 <= leeway <= 300:
             raise ConfigurationError("leeway is in seconds, from 0 to 300 (RFC 7519 section 4.1.4)")
         self.leeway = leeway
@@ -84,15 +77,12 @@ class ClaimsPolicy:
             self._types = frozenset((None, "jwt", "at+jwt"))
         else:
             names = [typ] if isinstance(typ, str) else list(typ)
-            self._types = frozenset(_media_type(_text("typ", name)) for name in names)
-        self._audience_claim = _text("audience_claim", audience_claim)
+            self._types = frozenset(_media_type(text("typ", name)) for name in names)
+        self._audience_claim = text("audience_claim", audience_claim)
         self._match = tuple(
-            (_text("match", name), _text("match", value)) for name, value in dict(match).items()
+            (text("match", name), text("match", value)) for name, value in dict(match).items()
         )
-        self._required = frozenset(_text("required", name) for name in required)
-        self._subject = _text("subject", subject)
-        self._scopes = _claims("scopes", scopes)
-        self._roles = _claims("roles", roles)
+        self._required = frozenset(text("required", name) for name in required)
 
     def check_type(self, typ: str | None) -> None:
         if (None if typ is None else _media_type(typ)) not in self._types:
@@ -157,35 +147,6 @@ class ClaimsPolicy:
         if self._audiences.isdisjoint(audience):
             raise Refused(BAD_AUDIENCE)
 
-    def subject(self, claims: Mapping[str, Any]) -> str:
-        subject = claims.get(self._subject)
-        if subject is None:
-            raise Refused(MISSING_CLAIM)
-        if type(subject) is not str or not subject:
-            raise Refused(BAD_CLAIMS)
-        return subject
-
-    def scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
-        """Granted scopes: a string separated by spaces (RFC 8693 section 4.2), or a list."""
-        return _names(claims, self._scopes, split=True)
-
-    def roles(self, claims: Mapping[str, Any]) -> frozenset[str]:
-        """Granted roles: a list; a string is one role, whatever spaces it holds."""
-        return _names(claims, self._roles, split=False)
-
-
-def freeze(value: Any) -> Any:
-    """The same JSON value, unchangeable: a verified token is shared by many requests.
-
-    >>> freeze({"roles": ["a"]})
-    mappingproxy({'roles': ('a',)})
-    """
-    if type(value) is dict:
-        return MappingProxyType({name: freeze(member) for name, member in value.items()})
-    if type(value) is list:
-        return tuple([freeze(member) for member in value])
-    return value
-
 
 def date(value: object) -> float:
     if type(value) is not int and type(value) is not float:  # a bool is an int to isinstance
@@ -195,40 +156,13 @@ def date(value: object) -> float:
     return value
 
 
-def _names(
-    claims: Mapping[str, Any], sources: tuple[tuple[str, ...], ...], *, split: bool
-) -> frozenset[str]:
-    granted: set[str] = set()
-    for path in sources:
-        value: Any = claims.get(path[0])
-        for name in path[1:]:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        if type(value) is str:
-            granted.update(value.split(" ") if split else (value,))
-        elif type(value) is list:
-            # What is no name grants nothing.
-            granted.update([name for name in value if type(name) is str])
-    granted.discard("")
-    return frozenset(granted)
-
-
 def _media_type(typ: str) -> str:
     """RFC 7515 section 4.1.9: compared without regard to case, "application/" may be left out."""
     return typ.lower().removeprefix("application/")
 
 
-def _text(name: str, value: object) -> str:
+def text(name: str, value: object) -> str:
+    """A text from the configuration, which may not be empty."""
     if not isinstance(value, str) or not value:
         raise ConfigurationError(f"{name} must be a string that is not empty")
     return value
-
-
-def _claims(name: str, value: Claim | list[Claim]) -> tuple[tuple[str, ...], ...]:
-    sources = value if isinstance(value, list) else [value]
-    paths = [(source,) if isinstance(source, str) else tuple(source) for source in sources]
-    for path in paths:
-        for part in path:
-            _text(name, part)
-        if not path:
-            raise ConfigurationError(f"{name} holds an empty path")
-    return tuple(paths)

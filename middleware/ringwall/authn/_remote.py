@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
 from .._health import tell
 from .._pending import Call, Pending, perform
 from ._background import in_background
+from ._flight import Flight
 from ._json import strict_json
 from ._keys import KeySet, keys_from_jwks
 from ._source import OUTAGE, RESTORED, ROTATED, KeySource
 from ._strength import UnusableKey
+from ._urls import check_url
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
@@ -72,7 +73,7 @@ class RemoteKeys(KeySource):
         self._max_stale = max_stale
         self._cooldown = cooldown
         self._clock = clock
-        self._flight = _Flight()
+        self._flight = Flight()
         self._starting = threading.Lock()
         self._flying = False
         self._failures = 0
@@ -185,64 +186,3 @@ class RemoteKeys(KeySource):
             # Nothing can be let in without keys, so come back sooner than after a cooldown.
             self._next_attempt = self._clock() + min(self._cooldown, 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
-
-
-class _Flight:
-    """A lock in two colours: threads wait for threads, tasks for tasks of the same event loop."""
-
-    def __init__(self) -> None:
-        from anyio import Lock
-        from anyio.lowlevel import RunVar
-
-        self._lock = threading.Lock()
-        self._new = Lock
-        self._locks = RunVar[Lock]("ringwall-keys")
-
-    def acquire(self) -> Callable[[], None]:
-        self._lock.acquire()
-        return self._lock.release
-
-    async def aacquire(self) -> Callable[[], None]:
-        try:
-            lock = self._locks.get()
-        except LookupError:
-            lock = self._new()
-            self._locks.set(lock)
-        await lock.acquire()
-        return lock.release
-
-
-def check_url(url: object, name: str) -> str:
-    """An absolute https URL without credentials in it.
-
-    Raises:
-        ConfigurationError: anything else.
-    """
-    if isinstance(url, str):
-        try:
-            parts = urlsplit(url)
-            plain = parts.username is None and not parts.fragment and parts.port != 0
-            if parts.scheme == "https" and parts.hostname and plain and url.isprintable():
-                return url
-        except ValueError:
-            pass
-    raise ConfigurationError(f"{name} must be an https:// URL without credentials or fragment")
-
-
-def metadata_urls(issuer: str) -> tuple[str, ...]:
-    """Where an issuer's metadata may be: OpenID Connect Discovery section 4.1 appends to the
-    issuer's path, RFC 8414 section 3.1 inserts before it.
-
-    >>> for url in metadata_urls("https://id.example.com/tenant"): print(url)
-    https://id.example.com/tenant/.well-known/openid-configuration
-    https://id.example.com/.well-known/oauth-authorization-server/tenant
-    """
-    parts = urlsplit(issuer)
-    path = parts.path.rstrip("/")
-    if parts.query:
-        raise ConfigurationError("issuer has a query (RFC 8414 section 2 forbids it)")
-    origin = f"https://{parts.netloc}"
-    return (
-        f"{origin}{path}/.well-known/openid-configuration",
-        f"{origin}/.well-known/oauth-authorization-server{path}",
-    )

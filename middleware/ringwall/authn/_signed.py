@@ -33,6 +33,7 @@ class SignedAnswers:
         self, source: KeySource, issuer: str, client_id: str, limit: int, leeway: float
     ) -> None:
         self._source = source
+        self.colours: frozenset[str] = source.colours
         self._issuer = issuer
         self._client_id = client_id
         self._limit = limit

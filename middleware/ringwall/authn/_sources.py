@@ -11,9 +11,10 @@ from ._algorithms import ASYMMETRIC, HMAC, KNOWN
 from ._files import FileUnusable, WatchedFile
 from ._json import NotJSON, strict_json
 from ._keys import KeySet, keys_from_jwks, keys_from_pem
-from ._remote import RemoteKeys, check_url, metadata_urls
+from ._remote import RemoteKeys
 from ._source import OUTAGE, RESTORED, ROTATED, KeySource
 from ._strength import UnusableKey
+from ._urls import check_url, metadata_urls
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher

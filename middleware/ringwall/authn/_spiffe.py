@@ -43,6 +43,7 @@ class JWTSVID(JWT):
         allowed = [f"{kind}{bits}" for kind in ("RS", "ES", "PS") for bits in (256, 384, 512)]
         options = {"keys": keys, "algorithms": allowed} | options
         super().__init__(self._domain, audience, **options)
+        self._verifier.claims_to_judge = self._claims_to_judge
         self.failures = (*self.failures, BAD_TRUST_DOMAIN)
         # Such a token need not name an issuer: it is chosen where no other scheme claims it.
         self.issuers = frozenset()

@@ -15,7 +15,7 @@ from ._bound import BOUND, Bound
 from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import TOO_LONG, Failure
 from ._revocation import Revocation
-from ._scheme import Judgement, Scheme
+from ._scheme import Judgement, Scheme, header_name
 from .mtls import MutualTLS
 
 Found: TypeAlias = Principal | Bound | Failure | Pending[Principal | Bound | Failure]
@@ -68,10 +68,14 @@ class TokenScheme(Scheme):
 
     def _demand(
         self,
+        header: str | None,
         denylist: RevocationStore | AsyncRevocationStore | None,
         mtls: MutualTLS | None,
     ) -> None:
-        """What must hold of a token at every use. For the constructor."""
+        """Where the token is, and what must hold of it at every use. For the constructor."""
+        if header is not None:
+            self.header: bytes | None = header_name(header, "Authorization: Bearer <token>")
+            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
         self._revocation = None  # of the instance: quicker to find than on the class
         if mtls is not None:
             if not isinstance(mtls, MutualTLS):

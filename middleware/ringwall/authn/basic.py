@@ -7,15 +7,13 @@ import hmac
 import logging
 import os
 import secrets
-import unicodedata
-from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
-from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._pending import Call, Pending, perform
 from ..principal import Principal
+from ._basic_users import Users, decode
 from ._cache import BoundedCache
 from ._failure import Failure
 from ._ports import port_of
@@ -111,7 +109,7 @@ class Basic(Scheme):
         self._like = DEFAULT
         source: object = users
         if isinstance(users, Mapping):
-            known = _Users(users)
+            known = Users(users)
             source, self._like = known, known.dearest or self._like
         self._port = port_of(
             source,
@@ -128,7 +126,7 @@ class Basic(Scheme):
         return "<Basic>"
 
     def authenticate(self, credential: bytes, exchange: Exchange) -> Judgement:
-        found = _decode(credential) if len(credential) <= self.max_length else None
+        found = decode(credential) if len(credential) <= self.max_length else None
         if found is None:
             return MALFORMED_BASIC
         user, password = found
@@ -176,47 +174,6 @@ class Basic(Scheme):
             return WRONG
         self._right.put(digest, True)
         return principal
-
-
-class _Users:
-    """Users given in the configuration."""
-
-    immediate = True
-
-    def __init__(self, users: Mapping[str, str | Password]) -> None:
-        self.find = dict(users).get
-        self.dearest: Scrypt | None = None
-        for user, known in users.items():
-            name = unicodedata.normalize("NFC", user) if isinstance(user, str) else ""
-            if not name or name != user or ":" in user or not _is_text(user):
-                raise ConfigurationError(
-                    "a user name is a text without ':' and control characters, in the normal form C"
-                )
-            stored = read_hash(known.hash if isinstance(known, Password) else known)
-            if self.dearest is None or _cost(stored) > _cost(self.dearest):
-                self.dearest = stored
-
-
-def _cost(stored: Scrypt) -> int:
-    return stored.r * stored.p << stored.ln
-
-
-def _decode(credential: bytes) -> tuple[str, str] | None:
-    """User and password (RFC 7617 section 2), or None."""
-    try:
-        raw = b64decode(credential, validate=True)
-        text = raw.decode("utf-8")
-    except ValueError:
-        return None
-    # One spelling only: no padding left out or too much, no stray bits.
-    if b64encode(raw) != credential or not _is_text(text):
-        return None
-    user, colon, password = unicodedata.normalize("NFC", text).partition(":")
-    return (user, password) if colon else None
-
-
-def _is_text(text: str) -> bool:
-    return not any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in text)
 
 
 def _unavailable(error: Exception) -> Failure:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from .._errors import ConfigurationError, MissingDependency
 from .._exchange import Exchange
-from .._pending import Call, Pending, perform
+from .._pending import Pending
 from ..principal import Principal
 from ._algorithms import check_algorithms
+from ._any_audience import AnyAudience
 from ._bound import Bound
 from ._breaker import CircuitBreaker
 from ._cache import BoundedCache
-from ._claims import CLAIM_FAILURES, Claim, ClaimsPolicy
+from ._claims import CLAIM_FAILURES, ClaimsPolicy
 from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import TOO_LONG, Failure, Refused
-from ._scheme import at_least, header_name
+from ._grants import Claim, Grants
+from ._scheme import at_least
 from ._tokens import Found, TokenScheme
 from .mtls import MutualTLS
 
@@ -42,20 +43,7 @@ UNAVAILABLE = Failure(
     status=503,
 )
 
-_log = logging.getLogger("ringwall.authn")
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*\Z")  # RFC 6750 section 2.1
-
-
-class AnyAudience:
-    """See `ANY_AUDIENCE`."""
-
-    def __repr__(self) -> str:
-        return "ANY_AUDIENCE"
-
-
-ANY_AUDIENCE: Final = AnyAudience()
-"""For `Introspection(audience=...)`: the server tells no audience, and answers "active" only for
-tokens that are meant for the client that asks."""
 
 
 class Introspection(TokenScheme):
@@ -168,24 +156,16 @@ class Introspection(TokenScheme):
             "any" if isinstance(audience, AnyAudience) else audience,
             leeway=leeway,
             required=required,
-            subject=subject,
-            scopes=scopes,
-            roles=roles,
         )
         try:
-            from . import _answers, _introspector, _remote, _signed, _sources
+            from . import _answers, _endpoint, _signed, _sources
 
             self._port = endpoint
             if isinstance(endpoint, str):
-                self._port = _introspector.HTTPIntrospector(
-                    _remote.check_url(endpoint, "endpoint"),
-                    auth=_client_auth(client_id, client_secret, client_auth),
-                    form=(
-                        {"client_id": client_id, "client_secret": client_secret}
-                        if client_auth == "post"
-                        else {}
-                    ),
-                    accept=_introspector.JWT if signed else _introspector.JSON,
+                self._port = _endpoint.over_https(
+                    endpoint,
+                    _endpoint.Client(client_id, client_secret, client_auth),
+                    signed=signed,
                     timeout=timeout,
                     limit=limit,
                     verify=verify,
@@ -193,7 +173,6 @@ class Introspection(TokenScheme):
                     atransport=atransport,
                 )
             checks: _signed.SignedAnswers | None = None
-            source = None
             if signed:
                 source = _sources.make_source(
                     keys,
@@ -208,45 +187,26 @@ class Introspection(TokenScheme):
                 checks = _signed.SignedAnswers(source, issuer or "", client_id, limit, leeway)
             self._answers = _answers.Answers(
                 policy,
+                Grants(subject, scopes, roles),
                 issuer,
                 any_audience=isinstance(audience, AnyAudience),
                 signed=checks,
                 ttl=cache_ttl,
             )
+            breaker = CircuitBreaker(failures_to_open, retry_after, clock=monotonic)
+            self._endpoint = _endpoint.Endpoint(self._port, self._answers, breaker, clock)
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "Introspection") from None
-        self._introspect = getattr(self._port, "introspect", None)
-        self._aintrospect = getattr(self._port, "aintrospect", None)
-        ports = (("wsgi", self._introspect), ("asgi", self._aintrospect))
-        self.colours: frozenset[str] = frozenset(
-            colour for colour, port in ports if port is not None
-        )
-        if source is not None:
-            self.colours &= source.colours
-        if not self.colours:
-            raise ConfigurationError(
-                "endpoint must be an https:// URL, or an object with introspect(token) for WSGI or"
-                " async aintrospect(token) for ASGI"
-            )
-        self._not_answered = _introspector.NotAnswered
+        self.colours: frozenset[str] = self._endpoint.colours
         self.issuers: frozenset[str] = frozenset({issuer} if issuer else ())
         self.max_length = max_length
-        self.failures: tuple[Failure, ...] = (
-            MALFORMED,
-            TOO_LONG,
-            _answers.INACTIVE,
-            UNAVAILABLE,
-            *CLAIM_FAILURES,
-        )
-        if header is not None:
-            self.header: bytes | None = header_name(header, "Authorization: Bearer <token>")
-            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
+        own = MALFORMED, TOO_LONG, _answers.INACTIVE, UNAVAILABLE
+        self.failures: tuple[Failure, ...] = (*own, *CLAIM_FAILURES)
         self._active: BoundedCache[Active] = BoundedCache(cache_size)
         self._refused: BoundedCache[tuple[float, Failure]] = BoundedCache(negative_cache_size)
         self._negative_ttl = negative_ttl
-        self._breaker = CircuitBreaker(failures_to_open, retry_after, clock=monotonic)
         self._clock = clock
-        self._demand(denylist, mtls)
+        self._demand(header, denylist, mtls)
 
     def __repr__(self) -> str:
         return "<Introspection>"
@@ -271,22 +231,13 @@ class Introspection(TokenScheme):
             return TOO_LONG
         if not _TOKEN.match(token):
             return MALFORMED
-        if not self._breaker.allows():
-            return UNAVAILABLE
-        return self._introspected(token.decode("ascii"), digest, exchange)
+        return self._introspected(token, digest, exchange)
 
     def _introspected(
-        self, token: str, digest: bytes, exchange: Exchange
+        self, token: bytes, digest: bytes, exchange: Exchange
     ) -> Pending[Principal | Bound | Failure]:
-        try:
-            answer = yield from perform(Call(self._introspect, self._aintrospect, token))
-            self._breaker.succeeded()
-            claims = yield from self._answers.read(answer, exchange, self._clock())
-        except Exception as error:  # noqa: BLE001 - whatever a port throws, nothing is known good
-            # What one token can provoke must not open the circuit for all the others.
-            if not isinstance(error, self._not_answered):
-                self._breaker.failed()
-            _log.warning("a token could not be introspected: %s", type(error).__name__)
+        claims = yield from self._endpoint.ask(token.decode("ascii"), exchange)
+        if claims is None:
             return UNAVAILABLE
         try:
             active = self._answers.judge(claims, digest, self._clock())
@@ -295,20 +246,3 @@ class Introspection(TokenScheme):
             return refused.failure
         self._active.put(digest, active)
         return active.found
-
-
-def _client_auth(client_id: str, secret: str, how: object) -> httpx.Auth | None:
-    from httpx import Auth
-
-    from ._introspector import ClientSecretBasic
-
-    if isinstance(how, Auth):
-        return how
-    if how not in ("basic", "post"):
-        raise ConfigurationError("client_auth is 'basic', 'post' or an httpx.Auth")
-    if not client_id or not secret:
-        raise ConfigurationError(
-            "client_id and client_secret are missing: an introspection endpoint answers none but"
-            " its clients (RFC 7662 section 2.1); or give client_auth=<an httpx.Auth>"
-        )
-    return ClientSecretBasic(client_id, secret) if how == "basic" else None

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors import MissingDependency
 from .._exchange import Exchange
 from .._pending import Pending
 from ..principal import Principal
 from ._algorithms import check_algorithms
-from ._bound import Bound, bind, binding_of, scheme_of
+from ._bound import Bound
 from ._cache import BoundedCache, Verified
-from ._claims import BAD_CLAIMS, CLAIM_FAILURES, NOTHING, Claim, ClaimsPolicy, freeze
+from ._claims import CLAIM_FAILURES, NOTHING, ClaimsPolicy
 from ._denylist import AsyncRevocationStore, RevocationStore
 from ._failure import Failure, Refused
-from ._scheme import at_least, header_name
+from ._grants import Claim, Grants
+from ._scheme import at_least
 from ._source import KeySource
 from ._tokens import Found, TokenScheme
 from .mtls import MutualTLS
 
 if TYPE_CHECKING:
     from ._fetch import Fetcher
-    from ._jws import Header
-    from ._keys import KeySet
     from ._sources import Keys
 
 KEYS_UNAVAILABLE = Failure(
@@ -130,7 +128,7 @@ class JWT(TokenScheme):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._policy = ClaimsPolicy(
+        policy = ClaimsPolicy(
             issuer,
             audience,
             leeway=leeway,
@@ -139,15 +137,10 @@ class JWT(TokenScheme):
             audience_claim=audience_claim,
             required=required,
             match=match,
-            subject=subject,
-            scopes=scopes,
-            roles=roles,
         )
-        self.issuers: frozenset[str] = self._policy.issuers
+        grants = Grants(subject, scopes, roles)
+        self.issuers: frozenset[str] = policy.issuers
         self._rule = min(self.issuers)
-        if header is not None:
-            self.header: bytes | None = header_name(header, "Authorization: Bearer <token>")
-            self.parameters: tuple[tuple[str, str], ...] = (("header", header.lower()),)
         at_least("max_length", max_length, 1)
         at_least("cache_size", cache_size, 0)
         at_least("cache_ttl", cache_ttl, 0)
@@ -158,7 +151,7 @@ class JWT(TokenScheme):
         allowed = None if algorithms is None else check_algorithms(algorithms)
         self._source: KeySource
         try:
-            from . import _json, _jws, _sources
+            from . import _jws, _sources, _verifier
 
             self._source = _sources.make_source(
                 keys,
@@ -172,10 +165,8 @@ class JWT(TokenScheme):
             )
         except ModuleNotFoundError as error:
             raise MissingDependency(error.name or "?", "jwt", "JWT") from None
-        self._verify_compact = _jws.verify_compact
+        self._verifier = _verifier.TokenVerifier(policy, grants, max_length)
         self._key_failures = _jws.KEY_FAILURES
-        self._strict_json = _json.strict_json
-        self._not_json = _json.NotJSON
         self.failures: tuple[Failure, ...] = (*_jws.JWS_FAILURES, *CLAIM_FAILURES, KEYS_UNAVAILABLE)
 
         self.max_length = max_length
@@ -184,7 +175,7 @@ class JWT(TokenScheme):
         self._cache_ttl = cache_ttl
         self._clock = clock
         self.colours: frozenset[str] = self._source.colours
-        self._demand(denylist, mtls)
+        self._demand(header, denylist, mtls)
 
     def __repr__(self) -> str:
         return "<JWT>"
@@ -217,40 +208,10 @@ class JWT(TokenScheme):
         if keys is None:
             return KEYS_UNAVAILABLE
         try:
-            return self._verify(token, digest, now, keys)
+            since, until, found = self._verifier.verify(token, keys, now)
         except Refused as refused:
             return refused.failure
-
-    def _claims_to_judge(self, header: Header, claims: Any) -> Any:
-        """The claims as the policy shall see them; presets supply what lies elsewhere."""
-        return claims
-
-    def _verify(self, token: bytes, digest: bytes, now: float, keys: KeySet) -> Principal | Bound:
-        policy = self._policy
-        header, payload = self._verify_compact(token, keys, self.max_length)
-        policy.check_type(header.typ)
-        try:
-            claims = self._strict_json(payload)
-        except self._not_json:
-            raise Refused(BAD_CLAIMS) from None
-        judged = self._claims_to_judge(header, claims)
-        since, until = policy.check(judged, now)
-        binding = binding_of(claims)
-        principal = Principal(
-            policy.subject(claims),
-            scheme=scheme_of(binding),
-            issuer=judged["iss"],
-            scopes=policy.scopes(claims),
-            roles=policy.roles(claims),
-            claims={name: freeze(value) for name, value in claims.items()},
-            # Names the token for audit; `jti` is a claim, and claims stay out of logs. Without the
-            # signature: anyone can make a second one that fits from an ECDSA signature, and so
-            # pass for another token where this one is denied.
-            credential_id=sha256(token[: token.rindex(b".")]).digest()[:16].hex(),
-        )
         # The limit makes even a token in constant use be verified again now and then, and with it
         # the age of the keys looked at.
-        until = min(until, now + self._cache_ttl)
-        found = bind(principal, binding)
-        self._cache.put(digest, Verified(keys, since, until, found))
+        self._cache.put(digest, Verified(keys, since, min(until, now + self._cache_ttl), found))
         return found
