@@ -267,6 +267,7 @@ def test_a_sink_is_closed_once() -> None:
     sink = Once()
     audit = Audit(sink)
     audit.event("configuration")
+    audit.on_shutdown()  # it has nothing to commit
     audit.close()
     audit.close()
     close_all()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ringwall._boundary import Boundary
 from ringwall._exchange import ClientDisconnected, Decision, Exchange, Outcome
+from ringwall.audit.canonical import canonical as generic
 from ringwall.audit.exchange import ExchangeForm, outcome_of
 from ringwall.audit.record import (
     clean,
@@ -124,6 +125,7 @@ def test_any_text_gives_one_printable_canonical_line(
     assert line.decode("utf-8").isprintable()
     assert all(text.isprintable() for text in strings(document))
     assert all(len(text) <= 512 * 10 + 1 for text in strings(document))
+    assert line == generic(document)
     if all(ord(c) < 0xD800 for name in document["params"] for c in name):
         assert line == canonical(document)
 

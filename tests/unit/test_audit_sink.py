@@ -101,6 +101,8 @@ def test_a_write_cut_short_is_told_and_undone(
     monkeypatch.setattr(os, "write", lambda fd, line: write(fd, line[:4]))
     with pytest.raises(OSError, match="in part"):
         sink.write(b'{"n":1}')
+    with pytest.raises(OSError, match="in part"):
+        sink.write_many([b'{"n":1}'])
     monkeypatch.undo()
     sink.write(b'{"n":2}')
     assert events(path) == ["opened", 0, 2]
@@ -214,6 +216,15 @@ def test_a_signal_in_the_midst_of_a_write_breaks_no_chain(
     between = ([2, 3] if group else [2]) if at == "after" else []
     assert events(path) == ["opened", 1, *between, 4, 5]
     assert_intact(path)
+
+
+def test_each_record_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    sink = JSONLinesSink(tmp_path / "audit.jsonl", fsync="always")
+    for n in range(3):
+        sink.write(b'{"n":%d}' % n)
+        assert len(synced) == n + 1
 
 
 def test_a_record_that_fills_the_file_is_followed_by_the_next_file(tmp_path: Path) -> None:
@@ -377,8 +388,9 @@ def test_a_number_that_cannot_work_is_told_at_construction(tmp_path: Path, name:
         JSONLinesSink(tmp_path / "audit.jsonl", **{name: 0})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("group", [False, True])
 def test_a_record_made_by_the_collector_in_the_midst_of_another_finds_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: bool
 ) -> None:
     path = tmp_path / "audit.jsonl"
     sink = JSONLinesSink(path)
@@ -386,7 +398,7 @@ def test_a_record_made_by_the_collector_in_the_midst_of_another_finds_its_place(
 
     def collecting(fd: int, data: bytes) -> int:
         if once:
-            sink.write(once.pop())
+            sink.write_many([once.pop()]) if group else sink.write(once.pop())
         return write(fd, data)
 
     monkeypatch.setattr(os, "write", collecting)

@@ -91,14 +91,7 @@ class LogFile:
             return None
         if self._rotation.is_due(segment.size + len(record) + LONGEST_LINK):
             return None
-        segment.lock()
-        try:
-            if not segment.is_current():
-                return None
-            segment.append_one(record, chain)
-        finally:
-            segment.unlock()
-        return segment
+        return segment if segment.append_one(record, chain) else None
 
     def rotate_key(self, old: SigningKey, new: SigningKey, swap: Callable[[], object]) -> None:
         """Record a change of keys. `swap` puts the new one in its place, while nobody writes."""

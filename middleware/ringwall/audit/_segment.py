@@ -119,14 +119,18 @@ class Segment:
             self._forget()
             raise
 
-    def append_one(self, record: bytes, chain: Chain) -> None:
-        """Add one record. The chain, which is this file's, goes on only once that is written.
+    def append_one(self, record: bytes, chain: Chain) -> bool:
+        """Add one record under the lock, if no other process has written since and the file takes
+        records. The chain, which is this file's, goes on only once the record is written.
 
         Raises:
             OSError: it was not written.
         """
-        line = chain.line(record)
+        self.lock()
         try:
+            if self.rotated or os.lseek(self._fd, 0, os.SEEK_END) != self.size:
+                return False
+            line = chain.line(record)
             self._write(line + b"\n")
             chain.take(line)
         except OSError:
@@ -134,10 +138,9 @@ class Segment:
         except BaseException:
             self._forget()
             raise
-
-    def is_current(self) -> bool:
-        """Whether no other process has written since, and the file takes records."""
-        return os.lseek(self._fd, 0, os.SEEK_END) == self.size and not self.rotated
+        finally:
+            self.unlock()
+        return True
 
     def sync(self) -> None:
         """Wait for the disk."""

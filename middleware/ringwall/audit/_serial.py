@@ -36,7 +36,8 @@ class SerialSink(ABC):
             self._writing = True
             try:
                 self._append_one(record)
-                self._append_late()
+                if self._late:
+                    self._append_late()
             finally:
                 self._writing = False
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+from hashlib import sha256
 from typing import Any
 
 from .canonical import canonical, parse
 from .keys import SigningKey
-from .merkle import Frontier, leaf_hash
+from .merkle import Frontier
 from .record import VERSION, timestamp
 
 GENESIS = "0" * 64
@@ -84,7 +85,7 @@ class Chain:
 
     def take(self, line: bytes) -> None:
         """Go on after a line."""
-        leaf = leaf_hash(line)
+        leaf = sha256(b"\x00" + line).digest()  # `leaf_hash`, without the call
         self.tree.push(leaf)
         self.prev = leaf.hex()
         self.unsigned += 1

@@ -223,8 +223,7 @@ class ExchangeForm:
         return _known(self._ask_version()) if self._ask_version is not None else "null"
 
     def _query(self, exchange: Exchange) -> str:
-        query = self._redaction.query(exchange.query)
-        return "" if query is None else f',"query":{quote(query, _LONGEST_PATH)}'
+        return f',"query":{quote(self._redaction.query(exchange.query), _LONGEST_PATH)}'
 
     def _body(self, exchange: Exchange) -> str:
         body = self._redaction.body(exchange)

@@ -150,7 +150,7 @@ class JSONLinesSink(SerialSink):
         self._sync(segment)
 
     def _append_one(self, record: bytes) -> None:
-        raise_if_closed(self._closed)
+        # A log that was closed is detached: what follows tells it.
         segment = self._log.append_one(record)
         if segment is None:
             self._append((record,))

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange, Outcome
-from .._layer import Layer, MessageHook, ResponseHead
+from .._layer import Layer, MessageHook, ResponseHead, Verdict
 from ..problem import Response, problem
 from ._response import response_edits
 from ._setup import NoTelemetry, Trace, header_name, open_sink, telemetry
@@ -37,6 +37,7 @@ _ALLOW = Decision("audit", "allow", "fail-closed", "recording")
 # What is known of an exchange since its start: the id of the request, the time by the wall clock
 # and by the other one, and its trace. A bare tuple, for there is one for each request.
 _Started = tuple[str, float, float, "Trace | None"]
+_NOT_STARTED: _Started = ("", 0.0, 0.0, None)
 
 
 class Audit(Layer):
@@ -64,7 +65,7 @@ class Audit(Layer):
             other end is in one. False: a new trace, linked to the named one. What is not trusted of
             `traceparent`, `tracestate` and `baggage` does not reach the app.
         request_id_header: the response header that tells the id in the record, in place of one
-            that the app sets; None: no header.
+            that the app sets; None, or where there is no sink: no header.
         traceresponse: tell clients the trace in a header `traceresponse`.
         body_sizes: measure bodies, by their Content-Length.
         redact: what of a request to record, and in which form. By default no header, query value
@@ -133,11 +134,13 @@ class Audit(Layer):
             name.encode() for name in redact.headers
         }
         self._form = ExchangeForm(redact, policy_version)
-        edits = response_edits(
-            header_name(request_id_header), traceresponse=traceresponse, body_sizes=body_sizes
-        )
+        told = header_name(request_id_header) if sink is not None else None
+        edits = response_edits(told, traceresponse=traceresponse, body_sizes=body_sizes)
         self._edits = edits[0]
         self.sets: frozenset[bytes] = edits[1]
+        if opened is None:  # there is nothing to keep of what is not traced
+            self.on_request: Callable[[Exchange], Verdict] = self._start_trace  # type: ignore
+            self.on_complete: Callable[..., None] = self._end_trace  # type: ignore
         if messages:
             self.on_message: MessageHook = self._record_message  # type: ignore[assignment]
         self._clock = clock
@@ -155,21 +158,17 @@ class Audit(Layer):
         self._recorder.configure(configuration(layers, options))
 
     def on_request(self, exchange: Exchange) -> Response | None:
-        clock = self._clock()
-        trace: Trace | None = None
-        try:
-            trace = self._telemetry.start(exchange)
-        except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
-            self._tracing_failure(error)
+        clock, trace = self._clock(), self._begun(exchange)
         exchange.state[self] = self._recorder.request_id(), self._wall_clock(), clock, trace
         if self._fail_closed and self._recorder.missing and not self._recorder.recover():
             exchange.decisions.append(_DENY)
             return UNAVAILABLE
-        exchange.decisions.extend(self._judged)
+        if self._judged:
+            exchange.decisions.extend(self._judged)
         return None
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        request_id, _, _, trace = exchange.state[self]
+        request_id, _, _, trace = exchange.state.get(self, _NOT_STARTED)
         for edit in self._edits:
             edit(request_id, trace, head)
 
@@ -177,13 +176,9 @@ class Audit(Layer):
         started: _Started = exchange.state[self]
         _, _, clock, trace = started
         duration = self._clock() - clock
-        if self._recorder.sink is not None:
-            self._keep(exchange, outcome, started, duration)
+        self._keep(exchange, outcome, started, duration)
         if trace is not None:
-            try:
-                trace.end(exchange, outcome, duration)
-            except Exception as error:  # noqa: BLE001  tracing never breaks a request
-                self._tracing_failure(error)
+            self._ended(trace, exchange, outcome, duration)
 
     def event(self, name: str, **fields: Any) -> None:
         """Record something that is no exchange: a new configuration, a change by an administrator.
@@ -235,6 +230,29 @@ class Audit(Layer):
             recorder.lose(error)
         else:
             recorder.keep(record)
+
+    def _start_trace(self, exchange: Exchange) -> None:
+        trace = self._begun(exchange)
+        if trace is not None:
+            exchange.state[self] = "", 0.0, self._clock(), trace
+
+    def _end_trace(self, exchange: Exchange, outcome: Outcome) -> None:
+        _, _, clock, trace = exchange.state.get(self, _NOT_STARTED)
+        if trace is not None:
+            self._ended(trace, exchange, outcome, self._clock() - clock)
+
+    def _begun(self, exchange: Exchange) -> Trace | None:
+        try:
+            return self._telemetry.start(exchange)
+        except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
+            self._tracing_failure(error)
+            return None
+
+    def _ended(self, trace: Trace, exchange: Exchange, outcome: Outcome, duration: float) -> None:
+        try:
+            trace.end(exchange, outcome, duration)
+        except Exception as error:  # noqa: BLE001  tracing never breaks a request
+            self._tracing_failure(error)
 
     def _record_message(self, exchange: Exchange, message: MutableMapping[str, Any]) -> None:
         text, data = message.get("text"), message.get("bytes")

@@ -83,7 +83,7 @@ class Redaction(Configured):
             for name in names:
                 self._fields[f"params.{name}"] = _redacted
         self.headers: tuple[str, ...] = tuple(sorted(_header(name) for name in headers))
-        self._query = None if query is None else frozenset(query)
+        self._query = frozenset(query or ())
         self._bodies = frozenset(bodies)
         self.tells_queries, self.tells_bodies = query is not None, bool(self._bodies)
 
@@ -96,8 +96,6 @@ class Redaction(Configured):
 
     def path(self, path: str) -> str:
         """A path without what its template says is secret."""
-        if not self._paths:
-            return path
         segments = _segments(path)
         folded = [segment.casefold() for segment in segments]
         for literal in self._paths:
@@ -108,15 +106,14 @@ class Redaction(Configured):
     def target(self, exchange: Exchange) -> str:
         """The path of an exchange as it may be told: templates are those of the app's router, below
         the mount point, or of the whole path."""
-        below = self.path(exchange.path)
-        if below != exchange.path:
-            return exchange.root + below
-        return self.path(exchange.root + exchange.path)
+        root, path = exchange.root, exchange.path
+        if self._paths:
+            below = self.path(path)
+            return root + below if below != path else self.path(root + path)
+        return root + path if root else path
 
-    def query(self, query: bytes) -> str | None:
-        """A query with the values that may be told; None: it is not recorded."""
-        if self._query is None:
-            return None
+    def query(self, query: bytes) -> str:
+        """A query with the values that may be told. `tells_queries` says whether to record it."""
         return redact_query(query, self._query)
 
     def body(self, exchange: Exchange) -> bytes | None:

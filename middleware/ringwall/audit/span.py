@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from functools import lru_cache
 
 from opentelemetry.trace import Span, Status, StatusCode
@@ -9,7 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from .._exchange import Decision, Exchange, Outcome
 from .record import clean, error_type
-from .redaction import Redaction, redact_query
+from .redaction import Masked, Redaction, redact_query
 
 # Methods of the conventions; whatever else clients send must not become a name or a series.
 METHODS = frozenset(
@@ -22,42 +23,95 @@ _LONGEST_VALUE = 256
 _LONGEST_METHOD = 32
 
 
-def start_attributes(
-    exchange: Exchange, method: str, known: str, redaction: Redaction
-) -> dict[str, AttributeValue]:
-    """What is known at the start, where samplers see it."""
-    attributes: dict[str, AttributeValue] = {
-        "http.request.method": known,
-        "url.path": clean(redaction.target(exchange), _LONGEST_PATH),
-        "url.scheme": exchange.scheme,
-    }
-    if known == "_OTHER":
-        attributes["http.request.method_original"] = clean(method, _LONGEST_METHOD)
-    if exchange.query:
-        attributes["url.query"] = redact_query(exchange.query)
-    for name, field, address in (
-        ("client.address", "client", exchange.client),
-        ("network.peer.address", "peer", exchange.peer),
-    ):
-        told = None if address is None else redaction.field(field)(address)
-        if told is not None:
-            attributes[name] = clean(told, _LONGEST_VALUE)
-    host = exchange.host
-    if host is not None:
-        attributes["server.address"] = host.name
-        attributes["server.port"] = host.port or (443 if exchange.scheme == "https" else 80)
-    if exchange.kind == "websocket":
-        attributes["network.protocol.name"] = "websocket"
-    agent = exchange.headers.get(b"user-agent")
-    if agent is not None:
-        attributes["user_agent.original"] = clean(agent.decode("latin-1"), _LONGEST_VALUE)
-    for header in redaction.headers:
-        value = exchange.headers.get(header.encode())
-        if value is not None:
-            attributes[f"http.request.header.{header}"] = (
-                clean(value.decode("latin-1"), _LONGEST_VALUE),
-            )
-    return attributes
+class StartForm:
+    """What of an exchange is told at its start.
+
+    Parameters:
+        redaction: what is left out or told in another form.
+    """
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._target = redaction.target
+        self._client = _addresses(redaction.field("client"))
+        self._peer = _addresses(redaction.field("peer"))
+        self._headers = [
+            (name.encode(), f"http.request.header.{name}") for name in redaction.headers
+        ]
+
+    def __call__(self, exchange: Exchange, method: str, known: str) -> dict[str, AttributeValue]:
+        scheme, host, headers = exchange.scheme, exchange.host, exchange.headers
+        attributes: dict[str, AttributeValue] = {
+            "http.request.method": known,
+            "url.path": clean(self._target(exchange), _LONGEST_PATH),
+            "url.scheme": scheme,
+        }
+        if known == "_OTHER":
+            attributes["http.request.method_original"] = clean(method, _LONGEST_METHOD)
+        if exchange.query:
+            attributes["url.query"] = redact_query(exchange.query)
+        client, peer = self._client(exchange.client), self._peer(exchange.peer)
+        if client is not None:
+            attributes["client.address"] = client
+        if peer is not None:
+            attributes["network.peer.address"] = peer
+        if host is not None:
+            attributes["server.address"] = host.name
+            attributes["server.port"] = host.port or (443 if scheme == "https" else 80)
+        if exchange.kind == "websocket":
+            attributes["network.protocol.name"] = "websocket"
+        agent = headers.get(b"user-agent")
+        if agent is not None:
+            attributes["user_agent.original"] = clean(agent.decode("latin-1"), _LONGEST_VALUE)
+        for header, attribute in self._headers:
+            value = headers.get(header)
+            if value is not None:
+                attributes[attribute] = (clean(value.decode("latin-1"), _LONGEST_VALUE),)
+        return attributes
+
+
+class LateAttributes(Mapping[str, AttributeValue]):
+    """What is known at the start, where samplers see it. It is made up when it is looked at: most
+    samplers that drop a span have not looked."""
+
+    __slots__ = ("_made", "_parts")
+
+    def __init__(self, form: StartForm, exchange: Exchange, method: str, known: str) -> None:
+        self._parts: tuple[StartForm, Exchange, str, str] | None = form, exchange, method, known
+        self._made: dict[str, AttributeValue] = {}
+
+    def __getitem__(self, name: str) -> AttributeValue:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def items(self) -> ItemsView[str, AttributeValue]:
+        return self._all().items()
+
+    def _all(self) -> dict[str, AttributeValue]:
+        parts = self._parts
+        if parts is not None:
+            form, exchange, method, known = parts
+            self._made = form(exchange, method, known)
+            self._parts = None  # whoever keeps this keeps no exchange
+        return self._made
+
+
+def _addresses(masked: Masked) -> Callable[[str | None], str | None]:
+    """An address in the form that may be told: a hash is not computed each time."""
+
+    @lru_cache(maxsize=1024)
+    def address(given: str | None) -> str | None:
+        told = None if given is None else masked(given)
+        return None if told is None else clean(told, _LONGEST_VALUE)
+
+    return address
 
 
 @lru_cache(maxsize=1024)

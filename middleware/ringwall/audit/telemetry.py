@@ -8,22 +8,25 @@ propagators would believe it: its spans find their parent in the current context
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AttributeValue
 
 from .._conceal import Concealment
 from .._exchange import Exchange, Outcome
 from .._version import __version__
+from ._providers import is_measured, nothing_is_set_up
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
-from .span import METHODS, error_of, finish, start_attributes
+from .span import METHODS, LateAttributes, StartForm, error_of, finish
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
@@ -36,20 +39,30 @@ _LONGEST_BAGGAGE = 8192
 Network = IPv4Network | IPv6Network
 
 
+def _always() -> bool:
+    return True
+
+
 class Trace:
     """The span of one exchange, the context it was made current in, and the one before."""
 
-    __slots__ = ("_before", "_context", "_measurements", "_method", "_span", "response_length")
+    __slots__ = (
+        "_before", "_context", "_measurements", "_method", "_recording", "_span", "_told",
+        "response_length",
+    )  # fmt: skip
 
     def __init__(
         self,
         span: Span,
+        told: SpanContext,
         context: Context,
         before: Context,
         method: str,
-        measurements: Measurements,
+        measurements: Measurements | None,
     ) -> None:
         self._span = span
+        self._told = told
+        self._recording = span.is_recording()
         self._context = context
         self._before = before
         self._method = method
@@ -58,30 +71,29 @@ class Trace:
 
     def ids(self) -> tuple[str | None, str | None]:
         """Trace and span id in hexadecimal, or None where nothing traces."""
-        context = self._span.get_span_context()
-        if not context.is_valid:
+        told = self._told
+        if not told.is_valid:
             return None, None
-        return trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+        return f"{told.trace_id:032x}", f"{told.span_id:016x}"
 
     def response_header(self) -> bytes | None:
         """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""
         trace_id, span_id = self.ids()
         if trace_id is None:
             return None
-        flags = self._span.get_span_context().trace_flags
-        return f"00-{trace_id}-{span_id}-{flags:02x}".encode()
+        return f"00-{trace_id}-{span_id}-{self._told.trace_flags:02x}".encode()
 
     def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
         """Measure, end the span, and make the context before it current again."""
-        span, method = self._span, self._method
+        span, measurements = self._span, self._measurements
         try:
-            error = error_of(outcome)
-            self._measurements.ended(
-                exchange, method, outcome.status, error, duration, self.response_length,
-                self._context,
-            )  # fmt: skip
-            if span.is_recording():
-                finish(span, exchange, outcome, method, error)
+            if measurements is not None:
+                measurements.ended(
+                    exchange, self._method, outcome.status, error_of(outcome), duration,
+                    self.response_length, self._context,
+                )  # fmt: skip
+            if self._recording:
+                finish(span, exchange, outcome, self._method, error_of(outcome))
                 span.end()
         finally:
             # Not by token: under WSGI the end may come in another thread, where a token cannot
@@ -111,10 +123,13 @@ class OpenTelemetry:
         self._tracer = trace.get_tracer(
             "ringwall", __version__, tracer_provider=tracer_provider, schema_url=SCHEMA
         )
+        self._start_span = self._tracer.start_span
         self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
-        self._idle = False
+        self._may_be_idle = tracer_provider is None and meter_provider is None
+        self._is_measured = _always if meter_provider is not None else is_measured
+        self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
-        self._redaction = redaction
+        self._attributes = StartForm(redaction)
         self._doubts = trusted is not True
         self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
         if trusted:
@@ -122,10 +137,15 @@ class OpenTelemetry:
         if body_sizes:
             self.wants |= {b"content-length"}
 
-    def start(self, exchange: Exchange) -> Trace:
-        """Start the span and make it current, so that the app's spans are its children."""
-        before = get_current()
+    def start(self, exchange: Exchange) -> Trace | None:
+        """Start the span and make it current, so that the app's spans are its children. None: no
+        SDK is set up, so nothing is traced or measured."""
         headers = exchange.headers
+        if self._may_be_idle and nothing_is_set_up():
+            if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
+                self._withhold(exchange)
+            return None
+        before = get_current()
         context, links = _ROOT, None
         base = before
         if get_current_span(before).is_recording():
@@ -135,23 +155,25 @@ class OpenTelemetry:
             base = context if context is not _ROOT else before
         if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
             self._withhold(exchange)
+        measurements = self._measurements if self._is_measured() else None
         method = exchange.method if exchange.kind == "http" else "GET"  # RFC 6455 section 4.1
         known = method if method in METHODS else "_OTHER"
+        if measurements is not None:
+            measurements.started(known, exchange.scheme)
         name = known if known != "_OTHER" else "HTTP"
-        self._measurements.started(known, exchange.scheme)
-        # Where no SDK is set up, attributes are not worth collecting. The one span that finds out
-        # that there is one by now gets them late, unseen by its sampler.
-        idle = self._idle
-        attributes = None if idle else start_attributes(exchange, method, known, self._redaction)
-        span = self._tracer.start_span(name, context, _SERVER, attributes, links)
-        self._idle = not span.get_span_context().is_valid
-        if self._idle:
-            return Trace(span, before, before, known, self._measurements)
-        if idle:
-            span.set_attributes(start_attributes(exchange, method, known, self._redaction))
+        attributes: Mapping[str, AttributeValue]
+        if self._recorded:
+            attributes = self._attributes(exchange, method, known)
+        else:
+            attributes = LateAttributes(self._attributes, exchange, method, known)
+        span = self._start_span(name, context, _SERVER, attributes, links)
+        self._recorded = span.is_recording()
+        told = span.get_span_context()
+        if not told.is_valid:
+            return Trace(span, told, before, before, known, measurements)
         current = set_span_in_context(span, base)
         attach(current)
-        return Trace(span, current, before, known, self._measurements)
+        return Trace(span, told, current, before, known, measurements)
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
         carrier = {
