@@ -47,7 +47,9 @@ class Body:
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""
-        declared = self._declared(limit)
+        declared = self._declared()
+        if declared is not None and declared > limit:
+            raise BodyTooLarge
         message = self._message
         if message is None:
             if self._begun is not None or self._disconnect is not None:
@@ -62,30 +64,38 @@ class Body:
                 return None
         if message.get("more_body", False):
             return None
-        return _whole(message.get("body", b""), limit, declared)
+        body: bytes = message.get("body", b"")
+        size = len(body)
+        if size > limit:
+            raise BodyTooLarge
+        if declared is not None and declared != size:
+            raise BodyIncomplete
+        return body
 
     def call(self, limit: int, pace: Pace) -> Call[bytes]:
         return Call(None, self._read, limit, pace)
 
     async def _read(self, limit: int, pace: Pace) -> bytes:
-        declared = self._declared(limit)
+        """Goes on from where `at_once` has come to."""
         begin = pace.clock()
         if self._message is None:
             self._message = await self._next(pace.left(begin, 0))
         body: bytes = self._message.get("body", b"")
         if self._message.get("more_body", False) and len(body) <= limit:
             body = await self._gather(body, limit, pace, begin)
-        return _whole(body, limit, declared)
+        if len(body) > limit:
+            raise BodyTooLarge
+        declared = self._declared()
+        if declared is not None and declared != len(body):
+            raise BodyIncomplete
+        return body
 
-    def _declared(self, limit: int) -> int | None:
+    def _declared(self) -> int | None:
         length = self._headers.get(b"content-length")
         if length is None:  # no layer wants it, or there is none
             found = [value for name, value in self._lines if name.lower() == b"content-length"]
             length = b",".join(found) if found else None
-        declared = declared_length(length)
-        if declared is not None and declared > limit:
-            raise BodyTooLarge
-        return declared
+        return declared_length(length)
 
     async def _gather(self, body: bytes, limit: int, pace: Pace, begin: float) -> bytes:
         """Merge messages into one: small chunks in great number must not fill the memory."""
@@ -132,11 +142,3 @@ class Body:
         if message is None:
             message, self._disconnect = self._disconnect, None
         return await self._start() if message is None else message
-
-
-def _whole(body: bytes, limit: int, declared: int | None) -> bytes:
-    if len(body) > limit:
-        raise BodyTooLarge
-    if declared is not None and declared != len(body):
-        raise BodyIncomplete
-    return body

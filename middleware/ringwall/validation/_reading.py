@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .._exchange import BodyIncomplete, BodyTooLarge, BodyTooSlow, Decision, Exchange
 from .._pending import Pending
@@ -46,11 +46,18 @@ class BodyJudge:
         """Whether the body is as the operation declares it."""
         try:
             body = exchange.body_at_once(accepted.limit, self._pace)
+            if body is None:
+                return self._judge_later(exchange, operation, accepted, content_type, decode)
+            if decode is not None:
+                exchange.replacement = body = decode(body, accepted.limit)
+            if body or operation.requires_body:
+                exchange.state[VALIDATED] = accepted.handler(body, content_type)
+        except Refused as refused:
+            return operation.refuse_for(exchange, refused)
         except _UNREADABLE as error:
             return operation.refuse(exchange, _REASONS[type(error)])
-        if body is None:
-            return self._judge_later(exchange, operation, accepted, content_type, decode)
-        return _judged(exchange, operation, accepted, content_type, decode, body)
+        exchange.decisions.append(operation.allowed)
+        return None
 
     def _judge_later(
         self,
@@ -61,10 +68,11 @@ class BodyJudge:
         decode: Decode | None,
     ) -> Pending[Response | None]:
         try:
-            body = yield from exchange.read_body(accepted.limit, self._pace)
+            yield from exchange.read_body(accepted.limit, self._pace)
         except _UNREADABLE as error:
             return operation.refuse(exchange, _REASONS[type(error)])
-        return _judged(exchange, operation, accepted, content_type, decode, body)
+        verdict = self.judge(exchange, operation, accepted, content_type, decode)
+        return cast("Response | None", verdict)  # the body is there now
 
     def expect_none(
         self,
@@ -97,22 +105,3 @@ class BodyJudge:
 
 def _unless_larger(error: Exception, reason: Reason) -> Reason:
     return reason if type(error) is BodyTooLarge else _REASONS[type(error)]
-
-
-def _judged(
-    exchange: Exchange,
-    operation: Operation,
-    accepted: MediaType,
-    content_type: bytes,
-    decode: Decode | None,
-    body: bytes,
-) -> Response | None:
-    try:
-        if decode is not None:
-            exchange.replacement = body = decode(body, accepted.limit)
-        if body or operation.requires_body:
-            exchange.state[VALIDATED] = accepted.handler(body, content_type)
-    except Refused as refused:
-        return operation.refuse_for(exchange, refused)
-    exchange.decisions.append(operation.allowed)
-    return None
