@@ -152,6 +152,15 @@ def test_deep_bodies_are_refused_before_they_are_parsed(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
+    [b"{" * 100_000, b'{"a"{' * 50_000, b'{"a":1{' * 10_000, b'{"a",{' * 10_000, b"{[" * 50_000],
+)
+def test_what_nests_without_colons_is_malformed_before_it_is_deep(body: bytes) -> None:
+    """Colons and brackets bound the depth: without them a parser goes no further down."""
+    assert reason_for(body) is not None
+
+
+@pytest.mark.parametrize(
+    "body",
     [
         nested(64),
         b"[" + b"[]," * 500 + b"[]]",
@@ -368,7 +377,7 @@ refused = []
 
 def judge():
     for depth in (1000, 100_000, 500_000):
-        for start in (b"[", b'{"a":'):
+        for start in (b"[", b'{"a":', b"{", b'{"a"{'):
             try:
                 parse(start * depth)
             except Refused as reason:
@@ -393,4 +402,5 @@ def test_deep_bodies_do_not_crash_a_thread_with_a_small_stack() -> None:
         [sys.executable, "-c", _SMALL_STACK], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["too-deep"] * 2 + ["too-many-values"] * 4 + ["schema"]
+    deep, many, malformed = ["too-deep"] * 2, ["too-many-values"] * 2, ["malformed-json"] * 2
+    assert done.stdout.split() == [*deep, *malformed, *(many + many) * 2, "schema"]

@@ -58,7 +58,7 @@ class Judge:
         self._on_undeclared = answers[on_undeclared]
         self._on_alias = self._no_body if on_alias == "no-body" else self._unknown
 
-    def __call__(self, exchange: Exchange) -> Verdict:
+    def judge(self, exchange: Exchange) -> Verdict:
         found = self._find(exchange.method, exchange.path)
         if found is None:
             if self._table.is_exempt(exchange.path):

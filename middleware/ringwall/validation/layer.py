@@ -193,7 +193,7 @@ class BodyValidation(Layer):
             pace=make_pace(timeout, minimum_rate, clock),
             decoders=decode,
             require_length=require_length,
-        )
+        ).judge
 
     def on_request(self, exchange: Exchange) -> Verdict:
         return self._judge(exchange)
