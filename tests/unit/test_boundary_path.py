@@ -79,7 +79,7 @@ def test_an_ambiguous_path_is_refused_before_a_layer_that_decides_by_path(interf
     assert done.result.status == 400
     assert app.seen == []
     assert [decision.layer for decision in done.decisions] == ["boundary"]
-    assert done.decisions[0][1:] == ("deny", "strict", "ambiguous-path")
+    assert done.decisions[0][1:4] == ("deny", "strict", "ambiguous-path")
     shown = target.strip(b"/.*?%")
     assert len(shown) < 4 or shown not in done.result.body
 
