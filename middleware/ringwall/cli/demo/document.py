@@ -21,16 +21,6 @@ DOCUMENT: dict[str, Any] = {
     "info": {"title": "Orders", "version": "1.0.0"},
     "security": [{"token": []}, {"key": []}],
     "paths": {
-        "/": {
-            "get": {
-                "operationId": "startPage",
-                "security": [],
-                "responses": {
-                    "200": {"description": "A page.", "content": {"text/html": {"schema": _TEXT}}},
-                    "default": _PROBLEM,
-                },
-            }
-        },
         "/openapi.json": {
             "get": {
                 "operationId": "readDocument",
@@ -57,7 +47,12 @@ DOCUMENT: dict[str, Any] = {
                 "operationId": "placeOrder",
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": _ORDER}},
+                    "content": {
+                        "application/json": {
+                            "schema": _ORDER,
+                            "example": {"item": "kettle", "quantity": 1},
+                        }
+                    },
                 },
                 "responses": _answers("201", _PLACED),
             },
@@ -71,6 +66,7 @@ DOCUMENT: dict[str, Any] = {
                         "in": "path",
                         "required": True,
                         "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+                        "example": 1001,
                     }
                 ],
                 "responses": _answers("200", _PLACED),

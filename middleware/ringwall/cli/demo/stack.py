@@ -53,7 +53,7 @@ def make_stack(
             allow("GET", "/v1/orders", scope("orders:read")),
             allow("GET", "/v1/orders/{order_id:int}", scope("orders:read") & owner(load_order)),
             allow("POST", "/v1/orders", scope("orders:write")),
-            allow("*", "/v1/admin/**", role("admin")),
+            allow("GET", "/v1/admin/**", role("admin")),
         ),
-        BodyValidation(openapi=DOCUMENT),
+        BodyValidation(openapi=DOCUMENT, exempt=["/"] if preset == "browser" else []),
     )
