@@ -101,7 +101,13 @@ def free_port() -> int:
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[Server]:
     """A server of `COMMANDS` around the walled app, until the block ends."""
-    interface, arguments = COMMANDS[name]
+    with serving(name, *COMMANDS[name], folder) as server:
+        yield server
+
+
+@contextmanager
+def serving(name: str, interface: str, arguments: list[str], folder: Path) -> Iterator[Server]:
+    """A server that this Python runs with `arguments`, in which `{port}` is to be its port."""
     keys = write_keys(folder / "keys.json")
     (folder / "jwks.json").write_text(json.dumps(jwks("rsa")))
     port, audit = free_port(), folder / "audit.jsonl"
