@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from ringwall import Decision, Layer, Principal, ReadBody, Response
+from ringwall import Addition, Decision, Layer, Principal, ReadBody, Response
 from ringwall._exchange import BodyIncomplete, BodyTooLarge
 from ringwall._pending import Call
 
@@ -47,6 +47,7 @@ class Script:
     complete: nothing, note, raise, io, io-raise.
     reading: of the response: nothing (""), untouched; same, upper, refuse, raise, garbage; the same
         three at the head, such as raise-head; large bodies pass with "same", else get a 502.
+    adds: lines that on_request leaves, whatever it does then.
     seldom: on_response takes headers away and does nothing else, which it declares.
     """
 
@@ -54,6 +55,7 @@ class Script:
     response: tuple = ()
     complete: str = "note"
     constant: tuple = ()
+    adds: tuple = ()
     reading: str = ""
     limit: int = 100
     observes: bool = False
@@ -72,12 +74,14 @@ class Scripted(Layer):
         self.name = name
         self.script = script
         self.constant_headers = script.constant
-        self.sets = frozenset(header for do, header in script.response if header)
+        self.adds = frozenset(header for header, _ in script.adds)
+        self.sets = self.adds.union(header for do, header in script.response if header)
         self.observes = script.observes
         self.tolerant = script.tolerant
         self.by_path = script.by_path
         if script.seldom:
-            self.edits_only = self.sets - {name for name, _ in script.constant}
+            own = self.adds.union(name for name, _ in script.constant)
+            self.edits_only = self.sets - own
         self.replaces_body = script.request == "read-replace"
         for hook in ("on_request", "on_response", "on_complete"):
             if hook not in script.hooks:
@@ -90,6 +94,8 @@ class Scripted(Layer):
 
     def on_request(self, exchange):
         do = self.script.request
+        if self.script.adds:
+            exchange.additions.append(Addition(self, self.script.adds))
         self._note(exchange, f"on_request {do}", f"{exchange.client} {exchange.principal}")
         if do == "refuse":
             return Response(403, [TEXT, (b"x-refused-by", self.name.encode())], b"no")

@@ -13,6 +13,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._boundary import TrustedProxies as TrustedProxies
     from ._errors import ConfigurationError as ConfigurationError
+    from ._exchange import Addition as Addition
     from ._exchange import Decision as Decision
     from ._exchange import Exchange as Exchange
     from ._exchange import Outcome as Outcome
@@ -116,7 +117,7 @@ _EXPORTS = {
     "problem": ("Response",),
     "_boundary": ("TrustedProxies",),
     "_errors": ("ConfigurationError",),
-    "_exchange": ("Exchange", "Decision", "Outcome"),
+    "_exchange": ("Addition", "Exchange", "Decision", "Outcome"),
     "_layer": ("Layer", "ReadBody", "ResponseHead"),
     "_pending": ("Call", "Pending", "perform"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ._layer import ResponseHead
+from ._outcome import Addition
 from .problem import Header, Response, check_header
 
 
@@ -26,6 +27,9 @@ class Head(ResponseHead):
 
     def extend(self, lines: Iterable[Header]) -> None:
         self.headers += lines
+
+    def append(self, addition: Addition) -> None:
+        self.headers += addition.lines
 
     def remove(self, name: bytes) -> None:
         self.headers = [line for line in self.headers if line[0].lower() != name]

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
-from ._exchange import Exchange, Outcome
-from ._lazy import lazy
+from ._exchange import USUAL, Exchange, Outcome
+from ._lazy import lay_out, lazy
 from .principal import ANONYMOUS
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -54,6 +54,9 @@ class ASGIExchange(Exchange):
     def subprotocols(self) -> Sequence[str]:
         # Not from the header: some servers take it out of the headers.
         return tuple(self.scope.get("subprotocols") or ())
+
+
+lay_out(ASGIExchange, ["scope", *USUAL])
 
 
 def hand_over(exchange: ASGIExchange, scope: Scope) -> None:

@@ -9,7 +9,7 @@ from ._asgi_head import Head
 from ._asgi_request import ASGIExchange, Message, Receive, Scope
 from ._failure import FAILED, refusal_body
 from ._plan import Plan
-from ._unwind import edit
+from ._unwind import editor
 from ._watch import Watch
 from .problem import Response
 
@@ -29,9 +29,11 @@ def senders(plan: Plan) -> tuple[Callable[[ASGIExchange, Send], Send], ...]:
 
 def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
     unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
-    defaults, unedited = unwind.defaults, not unwind
+    defaults, adding, unedited = unwind.defaults, unwind.adding, not unwind
     watch = None if unwind.looked_at is None else Watch(unwind.looked_at)
     unwatched = frozenset[bytes]() if watch is None else watch.unwatched
+    watching = bool(unwind.looked_at)
+    edit, new = editor(plan, depth), object.__new__
 
     def wrapping(exchange: ASGIExchange, send: Send) -> Send:
         replaced = False
@@ -47,16 +49,20 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
                     return send(message)
                 headers = [*(message.get("headers") or ())]
                 if watch is not None:
-                    for line in headers:
+                    for line in headers if watching else ():
                         if line[0] not in unwatched and watch(line[0]):
                             break
                     else:
                         headers += defaults
+                        if adding:
+                            for addition in reversed(exchange.additions):
+                                headers += addition.lines
                         if noting:
                             exchange.outcome.status = message["status"]
                         return send({**message, "headers": headers})
-                head = Head(message["status"], headers)
-                if edit(plan, depth, exchange, head):
+                head = new(Head)  # without a call of its own
+                head.status, head.headers = message["status"], headers
+                if edit(exchange, head):
                     if noting:
                         exchange.outcome.status = head.status
                     return send({**message, "status": head.status, "headers": head.headers})
@@ -92,7 +98,7 @@ def _other(
     kind = message["type"]
     if kind == "websocket.http.response.start":
         head = Head(message["status"], [*(message.get("headers") or ())])
-        if not edit(plan, depth, exchange, head):
+        if not editor(plan, depth)(exchange, head):
             return _replace(plan, exchange, send, head, "websocket.http.response")
         exchange.outcome.status = head.status
         return send({**message, "status": head.status, "headers": head.headers})
@@ -115,7 +121,7 @@ def _accept(exchange: ASGIExchange, plan: Plan, depth: int, message: Message) ->
     if not cookies:
         return message
     head = Head(101, cookies)
-    if not edit(plan, depth, exchange, head):
+    if not editor(plan, depth)(exchange, head):
         exchange.outcome.status, exchange.outcome.close_code = 403, 1011
         return {"type": "websocket.close", "code": 1011, "reason": ""}
     others = [line for line in lines if line[0].lower() != b"set-cookie"]

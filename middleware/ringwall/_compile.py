@@ -4,6 +4,7 @@ Rule 1. A request meets the layers from the outside in; the first response ends 
 Rule 2. A response made by layer k passes the layers outside k only, from the inside out.
 Rule 3. Constant headers leave in one batch before all hooks, unless the hook of a layer further
         inside may write the same name: then they keep their place among the hooks.
+        Lines that layers leave in `exchange.additions` follow it, under the same condition for all.
 Rule 4. `on_complete` runs once for each layer whose `on_request` had its turn.
 Rule 5. The boundary's checks stand right before the first layer that relies on them.
 These make the fused stack equal to the same layers wrapped one by one (see `ringwall.testing`).
@@ -47,6 +48,7 @@ def compile_plan(
     for layer in layers:
         layer.on_stack(chain, options)
     steps = tuple(_steps(layers, boundary, strict_paths, inner))
+    batched = _additions_leave_in_one_batch(layers)
     return Plan(
         layers=tuple(layers),
         chain=chain,
@@ -54,9 +56,10 @@ def compile_plan(
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
         wants_tls=any(layer.wants_tls for layer in layers),
         wants_route=any(layer.wants_route for layer in layers),
+        wants_client=any(layer.wants_client for layer in layers),
         steps=steps,
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
-        unwinds=tuple(_unwind(layers[:depth]) for depth in range(len(layers) + 1)),
+        unwinds=tuple(_unwind(layers[:depth], batched) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
         answers_errors=answer_errors,
     )
@@ -94,21 +97,36 @@ def _steps(
     return steps
 
 
-def _unwind(outside: Sequence[Layer]) -> Unwind:
+def _additions_leave_in_one_batch(layers: Sequence[Layer]) -> bool:
+    dynamic: set[bytes] = set()
+    for layer in reversed(layers):
+        if not dynamic.isdisjoint(layer.adds):
+            return False
+        if _is_set(layer, "on_response"):
+            dynamic |= layer.sets
+    return True
+
+
+def _unwind(outside: Sequence[Layer], batched: bool) -> Unwind:
     dynamic: set[bytes] = set()  # what hooks further inside may write
+    added: set[bytes] = set()
     defaults: dict[bytes, bytes] = {}
     edits: list[tuple[Edit, int]] = []
     looked_at: set[bytes] | None = set()
     for depth in reversed(range(len(outside))):
         layer = outside[depth]
-        inside = frozenset(defaults)
+        inside = added.union(defaults)
         in_place = tuple(pair for pair in layer.constant_headers if pair[0] in dynamic)
         for name, value in layer.constant_headers:
             if name not in dynamic:
                 defaults.setdefault(name, value)
         dynamic |= layer.sets
+        added |= layer.adds
         if in_place:
             edits.append((_set_defaults(in_place), depth))
+            looked_at = None
+        if layer.adds and not batched:
+            edits.append((_append_additions(layer), depth))
             looked_at = None
         if _is_set(layer, "on_response"):
             hook = _tolerating_edit(layer) if layer.observes else layer.on_response
@@ -122,6 +140,7 @@ def _unwind(outside: Sequence[Layer]) -> Unwind:
     return Unwind(
         tuple(defaults.items()),
         names,
+        batched and bool(added),
         tuple(edits),
         None if looked_at is None else names | looked_at,
     )
@@ -137,6 +156,15 @@ def _set_defaults(pairs: tuple[Header, ...]) -> Edit:
             head.setdefault(name, value)
 
     return set_defaults
+
+
+def _append_additions(layer: Layer) -> Edit:
+    def append_additions(exchange: Exchange, head: ResponseHead) -> None:
+        for addition in exchange.additions:
+            if addition.layer is layer:
+                head.append(addition)
+
+    return append_additions
 
 
 def _tolerating(layer: Layer) -> RequestHook:

@@ -42,6 +42,8 @@ def check_contract(layer: Layer) -> None:
     for hook in ("on_response", "on_response_body"):
         if inspect.isgeneratorfunction(getattr(layer, hook)):
             raise ConfigurationError(f"{name}.{hook} cannot do I/O; do it in on_request")
+    if not layer.adds <= layer.sets:
+        raise ConfigurationError(f"{name} adds headers that it does not declare in `sets`")
     names = (*layer.wants, *layer.sets, *(layer.edits_only or ()))
     declared = [*layer.constant_headers, *((name, b"") for name in names)]
     for header, value in declared:

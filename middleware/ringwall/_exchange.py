@@ -12,6 +12,7 @@ from ._body import BodyTooSlow as BodyTooSlow
 from ._body import ClientDisconnected as ClientDisconnected
 from ._conceal import without_credential, without_query
 from ._lazy import lazy
+from ._outcome import Addition as Addition
 from ._outcome import Decision as Decision
 from ._outcome import Outcome as Outcome
 from ._pace import PACE, Pace
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 # The key under which the exchange lies in an ASGI scope and a WSGI environ. No client can write
 # it: headers live in `scope["headers"]` and under `HTTP_*`.
 KEY = "ringwall.exchange"
+
+# What most requests set; see `lay_out`.
+USUAL = (
+    "boundary", "headers", "decisions", "state", "additions", "method", "scheme", "peer", "host",
+    "client", "outcome", "started", "replaced", "path", "raw_path", "root", "query", "principal",
+    "identified", "route", "params", "challenges", "concealed", "reader", "body", "parent",
+    "malformed",
+)  # fmt: skip
 
 
 class Exchange:
@@ -59,6 +68,8 @@ class Exchange:
         body: the whole request body, once a layer of this stack has read it. Ask `read_body`: what
             lies here depends on who asked before.
         state: a place for each layer's own per-request state, by layer instance.
+        additions: header lines for the response, from layers that let the request pass, outermost
+            first; see `Layer.adds`.
         subprotocols: those that a websocket offers (RFC 6455 section 1.9).
         challenges: how the authentication layer asks for credentials, for refusals by others.
         concealed: the credentials that the app shall not see; say so by `conceal`.
@@ -133,11 +144,15 @@ class Exchange:
 
     @lazy
     def client(self) -> str | None:
-        return self.boundary.canonical_address(self.peer)
+        return self.boundary.client_at(self.peer)
 
     @lazy
     def state(self) -> dict[object, Any]:
         return {}
+
+    @lazy
+    def additions(self) -> list[Addition]:
+        return []
 
     @lazy
     def outcome(self) -> Outcome:

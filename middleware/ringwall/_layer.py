@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._exchange import Exchange, Outcome
 from ._fingerprint import Configured
+from ._outcome import Addition
 from ._pending import Pending
 from .problem import Header, Response
 
@@ -41,6 +42,10 @@ class ResponseHead(ABC):
     @abstractmethod
     def extend(self, lines: Iterable[Header]) -> None:
         """Append lines that were made of checked parts, without checking them again."""
+
+    @abstractmethod
+    def append(self, addition: Addition) -> None:
+        """Append the lines of an addition."""
 
     @abstractmethod
     def remove(self, name: bytes) -> None:
@@ -101,11 +106,15 @@ class Layer(Configured):
         wants_tls: True: it reads `exchange.tls`.
         wants_route: True: `on_complete` reads `exchange.route`, that of the app's router where no
             layer knew one.
+        wants_client: True: it reads `exchange.client` of nearly every request, which is then
+            derived ahead, at a lower price. Others may read it as well.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
+        adds: names, among `sets`, of lines that `on_request` leaves in `exchange.additions` where
+            it lets a request pass: what is known by then costs less than with `on_response`.
         edits_only: names without one of which `on_response` does nothing to a response, so that
             it need not be called; it does nothing either where only the layer's own
-            `constant_headers` are of these names. None: it sees every response.
+            `constant_headers` and additions are of these names. None: it sees every response.
         observes: True: a failure of this layer never reaches the request. False: it is a 500.
         tolerant: True: it can judge a request whose host or target the boundary refuses
             (audit must record it, a rate limit must count it).
@@ -128,8 +137,10 @@ class Layer(Configured):
     wants: frozenset[bytes] = frozenset()
     wants_tls: bool = False
     wants_route: bool = False
+    wants_client: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
+    adds: frozenset[bytes] = frozenset()
     edits_only: frozenset[bytes] | None = None
     observes: bool = False
     tolerant: bool = False

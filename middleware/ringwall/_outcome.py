@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from .problem import Header
 
 
 class Decision(NamedTuple):
@@ -18,6 +22,35 @@ class Decision(NamedTuple):
     rule: str
     reason: str
     version: str | None = None
+
+
+class Addition:
+    """Header lines that a layer adds to the response of a request that it let pass.
+
+    Parameters:
+        layer: that layer. lines: made of checked parts; they are not checked again.
+
+    A layer with few different additions keeps them, so that neither form is made for each response.
+    """
+
+    __slots__ = ("_native", "layer", "lines")
+
+    def __init__(self, layer: object, lines: tuple[Header, ...]) -> None:
+        self.layer = layer
+        self.lines = lines
+        self._native: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def native(self) -> tuple[tuple[str, str], ...]:
+        """The lines as WSGI has them."""
+        if self._native is None:
+            self._native = native_lines(self.lines)
+        return self._native
+
+
+def native_lines(lines: Iterable[Header]) -> tuple[tuple[str, str], ...]:
+    """Header lines as pairs of native strings (PEP 3333)."""
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in lines])
 
 
 class Outcome:

@@ -21,18 +21,20 @@ class Unwind(NamedTuple):
     """What a response passes on its way out of some depth.
 
     defaults: constant headers, set unless the name is there; names: their names.
+    adding: what lies in `exchange.additions` follows them.
     edits: dynamic hooks, innermost first, each with the depth of its layer.
-    looked_at: the names that decide whether there is more to do than to append `defaults`; None:
+    looked_at: the names that decide whether there is more to do than to append all these; None:
         there always is.
     """
 
     defaults: tuple[Header, ...]
     names: frozenset[bytes]
+    adding: bool
     edits: tuple[tuple[Edit, int], ...]
     looked_at: frozenset[bytes] | None
 
     def __bool__(self) -> bool:
-        return bool(self.defaults or self.edits)
+        return bool(self.defaults or self.adding or self.edits)
 
 
 class Step(NamedTuple):
@@ -43,10 +45,16 @@ class Step(NamedTuple):
     completes: int
 
 
+def unnamed(steps: tuple[Step, ...]) -> tuple[tuple[RequestHook, int, int], ...]:
+    """Steps as plain tuples, which CPython takes apart several times faster."""
+    return tuple([(step.hook, step.depth, step.completes) for step in steps])
+
+
 class Plan(NamedTuple):
     """A compiled stack.
 
-    wants: request headers to collect. wants_tls: whether some layer reads `exchange.tls`.
+    wants: request headers to collect. wants_tls, wants_client: whether some layer reads
+        `exchange.tls`, and whether most requests are judged by `exchange.client`.
     wants_route: whether some layer reads the route of the app's own router.
     steps: judgements in order. plain_steps: the same without the boundary's of the target, for
         requests that it has found well-formed.
@@ -62,11 +70,17 @@ class Plan(NamedTuple):
     wants: frozenset[bytes]
     wants_tls: bool
     wants_route: bool
+    wants_client: bool
     steps: tuple[Step, ...]
     plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
     completes: tuple[tuple[Complete, ...], ...]
     answers_errors: bool
+
+    @property
+    def adding(self) -> bool:
+        """Some layer leaves additions."""
+        return any(layer.adds for layer in self.layers)
 
     @property
     def transparent(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ._exchange import Exchange
 from ._failure import fail, report
@@ -12,20 +12,47 @@ from ._pending import Pending
 from ._plan import Complete, Plan
 
 
-def edit(plan: Plan, depth: int, exchange: Exchange, head: ResponseHead) -> bool:
-    """Let a response made at `depth` pass the layers outside. False: a layer failed, and the head
-    is now that of its 500, edited by the layers outside that one."""
-    defaults, names, edits, _ = plan.unwinds[depth]
-    if defaults:
-        head.add_missing(defaults, names)
-    for hook, at in edits:
+def editor(plan: Plan, depth: int) -> Callable[[Exchange, ResponseHead], bool]:
+    """What lets a response made at `depth` pass the layers outside. It returns False where a layer
+    failed: the head is then that of its 500, edited by the layers outside that one."""
+    defaults, names, adding, edits, _ = plan.unwinds[depth]
+
+    def failed(at: int, exchange: Exchange, head: ResponseHead, error: Exception) -> bool:
+        head.replace(fail(plan.layers[at].name, exchange, error))
+        withdraw(plan, at, exchange)
+        editor(plan, at)(exchange, head)
+        return False
+
+    def edit(exchange: Exchange, head: ResponseHead) -> bool:
+        if defaults:
+            head.add_missing(defaults, names)
+        if adding:
+            for addition in reversed(exchange.additions):
+                head.append(addition)
+        for hook, at in edits:
+            try:
+                hook(exchange, head)
+            except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
+                return failed(at, exchange, head, error)
+        return True
+
+    def edit_by_one(exchange: Exchange, head: ResponseHead) -> bool:
         try:
-            hook(exchange, head)
+            only(exchange, head)
         except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
-            head.replace(fail(plan.layers[at].name, exchange, error))
-            edit(plan, at, exchange, head)
-            return False
-    return True
+            return failed(outside, exchange, head, error)
+        return True
+
+    if defaults or adding or len(edits) != 1:
+        return edit
+    ((only, outside),) = edits
+    return edit_by_one
+
+
+def withdraw(plan: Plan, depth: int, exchange: Exchange) -> None:
+    """A response made at `depth` passes the layers outside alone: the others' lines are dropped."""
+    outside = plan.layers[:depth]
+    exchange.additions = [one for one in exchange.additions if one.layer in outside]
 
 
 def complete(

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 
 from ._layer import ResponseHead
+from ._outcome import Addition, native_lines
 from .problem import Header, Response, check_header
 
 
@@ -28,7 +29,10 @@ class Head(ResponseHead):
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def extend(self, lines: Iterable[Header]) -> None:
-        self.headers += [(name.decode("latin-1"), value.decode("latin-1")) for name, value in lines]
+        self.headers += native_lines(lines)
+
+    def append(self, addition: Addition) -> None:
+        self.headers += addition.native
 
     def remove(self, name: bytes) -> None:
         key = name.decode("latin-1")
@@ -76,7 +80,7 @@ class Head(ResponseHead):
 @functools.lru_cache(maxsize=256)
 def native(lines: tuple[Header, ...]) -> tuple[tuple[str, str], ...]:
     """Header lines as native strings, made once for each constant set of them."""
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
+    return native_lines(lines)
 
 
 @functools.lru_cache(maxsize=256)

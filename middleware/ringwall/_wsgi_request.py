@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
-from ._exchange import Exchange
-from ._lazy import lazy
+from ._exchange import USUAL, Exchange
+from ._lazy import lay_out, lazy
 
 Environ: TypeAlias = dict[str, Any]
 
@@ -56,6 +56,9 @@ class WSGIExchange(Exchange):
     @lazy
     def peer(self) -> str | None:
         return self.environ.get("REMOTE_ADDR") or None
+
+
+lay_out(WSGIExchange, ["environ", "keys", *USUAL])
 
 
 def environ_keys(wants: frozenset[bytes]) -> tuple[tuple[bytes, str], ...]:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 
 from ._failure import FAILED, refusal_body
 from ._plan import Plan
-from ._unwind import edit
+from ._unwind import editor
 from ._watch import Watch
 from ._wsgi_head import Head, native, native_names
 from ._wsgi_request import Environ, WSGIExchange
@@ -39,9 +39,11 @@ def starters(plan: Plan) -> tuple[Callable[[WSGIExchange, StartResponse], StartR
 
 def _starter(plan: Plan, depth: int) -> Callable[[WSGIExchange, StartResponse], StartResponse]:
     unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
-    defaults = [*native(unwind.defaults)]
+    defaults, adding = [*native(unwind.defaults)], unwind.adding
     watch = None if unwind.looked_at is None else Watch(native_names(unwind.looked_at))
     unwatched = frozenset[str]() if watch is None else watch.unwatched
+    watching = bool(unwind.looked_at)
+    edit, new = editor(plan, depth), object.__new__
 
     def wrapping(exchange: WSGIExchange, start_response: StartResponse) -> StartResponse:
         def start(
@@ -49,18 +51,23 @@ def _starter(plan: Plan, depth: int) -> Callable[[WSGIExchange, StartResponse], 
         ) -> Write:
             exchange.started = True
             if watch is not None:
-                for line in headers:
+                for line in headers if watching else ():
                     if line[0] not in unwatched and watch(line[0]):
                         break
                 else:
+                    headers = headers + defaults  # the app's own list is left alone
+                    if adding:
+                        for addition in reversed(exchange.additions):
+                            headers += addition.native
                     if noting:
                         exchange.outcome.status = _code(status)
                     if exc_info is None:
-                        return start_response(status, headers + defaults)
-                    return start_response(status, headers + defaults, exc_info)
+                        return start_response(status, headers)
+                    return start_response(status, headers, exc_info)
             code = _code(status)
-            head = Head(code, [*headers])
-            exchange.replaced = replaced = not edit(plan, depth, exchange, head)
+            head = new(Head)  # without a call of its own
+            head.status, head.headers = code, [*headers]
+            exchange.replaced = replaced = not edit(exchange, head)
             if head.status != code:
                 status = f"{head.status} {reason_phrase(head.status)}"
             if noting:

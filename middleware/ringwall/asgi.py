@@ -24,9 +24,9 @@ from ._failure import checked, fail_at
 from ._layer import Verdict
 from ._lifespan import enders, telling_end
 from ._pending import asettle
-from ._plan import Plan
+from ._plan import Plan, unnamed
 from ._tls_of import tls_of
-from ._unwind import complete
+from ._unwind import complete, withdraw
 from ._websocket import Opener, choosing
 from ._websocket_messages import listen, listeners
 from .problem import Response
@@ -40,8 +40,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     What the stack needs is decided here, once. Opening the exchange is written out in `ringwall`,
     without a call of its own, because the calls would cost more than what they do.
     """
-    all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
+    all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
+    everyone = len(plan.layers)
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
+    adding = plan.adding
     listening, answering = listeners(plan.layers), plan.answers_errors
     leaving = enders(plan.layers)
     reading = any(layer.reads_body for layer in plan.layers)
@@ -49,6 +51,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     wrap_send = senders(plan)
     wrap_app_send = wrap_send[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
+    known_clients, wants_client = boundary.known_clients, plan.wants_client
     known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
     routing = plan.wants_route
     if routing:
@@ -75,6 +78,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         exchange.boundary = boundary
         exchange.headers = headers
         exchange.decisions = []
+        exchange.state = {}
         peer = scope.get("client")
         exchange.peer = peer[0] if peer else None  # now: it may be a list, which apps can change
         scheme = scope.get("scheme")
@@ -84,6 +88,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         else:
             exchange.method = method = "WEBSOCKET"
             exchange.kind = "websocket"
+        if adding:
+            exchange.additions = []
         if wants_tls:
             exchange.tls = tls_of(scope)
         if completing:
@@ -93,6 +99,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if host is not None and direct and method in COMMON_METHODS and KEY not in scope:
             exchange.host = host
             steps = plain_steps
+            if wants_client:
+                client = known_clients.get(exchange.peer)
+                if client is not None:
+                    exchange.client = client
         else:
             if KEY in scope:
                 exchange.join(scope[KEY])
@@ -135,6 +145,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 receive, send = opener.receive, opener.sending(send)
                 forbid_response(scope)
             if verdict is not None:
+                if adding:
+                    withdraw(plan, depth, exchange)
                 out = wrap_send[depth](exchange, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone

@@ -14,8 +14,9 @@ from ._exchange import KEY, Outcome
 from ._failure import FAILED, checked, fail_at, refusal_body
 from ._layer import Verdict
 from ._pending import settle
-from ._plan import Plan
+from ._plan import Plan, unnamed
 from ._tls_of import tls_of
+from ._unwind import withdraw
 from ._wsgi_body import Input
 from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over
 from ._wsgi_response import StartResponse, WSGIApp, answer_error, refuse, starters
@@ -27,12 +28,15 @@ __all__ = ["Environ", "StartResponse", "WSGIApp", "build_wsgi"]
 
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     """Wrap a WSGI app in a compiled stack; see `build_asgi`."""
-    all_steps, plain_steps, everyone = plan.steps, plan.plain_steps, len(plan.layers)
+    all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
+    everyone = len(plan.layers)
     boundary, wants_tls = plan.boundary, plan.wants_tls
+    known_clients, wants_client = boundary.known_clients, plan.wants_client
     known_hosts: dict[str | None, Host] = {}
     derive, direct = boundary.derive, boundary.proxies is None
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
+    adding = plan.adding
     answering = plan.answers_errors
     routing = plan.wants_route
     if routing:
@@ -49,8 +53,11 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         exchange.boundary = boundary
         exchange.keys = keys
         exchange.decisions = []
+        exchange.state = {}
         exchange.method = method = environ["REQUEST_METHOD"]
         exchange.scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
+        if adding:
+            exchange.additions = []
         if wants_tls:
             exchange.tls = tls_of(environ)
         if completing:
@@ -59,6 +66,10 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if host is not None and direct and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
             steps = plain_steps
+            if wants_client:
+                client = known_clients.get(environ.get("REMOTE_ADDR"))
+                if client is not None:
+                    exchange.client = client
         else:
             if KEY in environ:
                 exchange.join(environ[KEY])
@@ -93,6 +104,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 if body is not None:
                     exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
+                if adding:
+                    withdraw(plan, depth, exchange)
                 out = wrap_start[depth](exchange, start_response)
                 result = refuse(exchange, cast("Response", verdict), out)
             else:

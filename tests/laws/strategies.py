@@ -30,6 +30,7 @@ def scripts(
         response=st.lists(edit, max_size=2).map(tuple),
         complete=st.sampled_from(["nothing", "note", "note", "raise", "io", "io-raise"]),
         constant=st.lists(st.tuples(names, st.sampled_from([b"1", b"2"])), max_size=2).map(tuple),
+        adds=st.lists(st.tuples(names, st.sampled_from([b"3", b"4"])), max_size=2).map(tuple),
         reading=st.sampled_from(["", "", *reading.split()]),
         limit=st.sampled_from([0, 3, 5, 100]),
         observes=st.booleans(),

@@ -10,6 +10,7 @@ import pytest
 
 from ringwall import Exchange, Layer, Stack
 from ringwall._boundary import Boundary
+from ringwall.testing import Request, SampleApp, drive
 
 LINES = ((b"x-first", b"ours"), (b"x-second", b"ours"))
 
@@ -32,6 +33,47 @@ def test_the_hosts_that_are_remembered_are_few_and_the_others_are_parsed_all_the
         assert made.host is not None
         assert made.host.name == f"h{number}.example.com"
     assert len(boundary.known_hosts) == 256
+
+
+def test_the_clients_that_are_remembered_are_few() -> None:
+    boundary = Boundary()
+    for number in range(3000):
+        address = f"::ffff:10.0.{number // 250}.{number % 250}"
+        assert boundary.client_at(address) == address[7:]
+        assert boundary.known_clients[address] == address[7:]
+        assert len(boundary.known_clients) <= 1024
+
+
+@pytest.mark.parametrize("peer", [None, "", "nonsense", "1" * 400, "10.0.0.1:80"])
+def test_what_is_no_address_is_never_remembered(peer: Any) -> None:
+    boundary = Boundary()
+    assert boundary.client_at(peer) is None
+    assert boundary.known_clients == {}
+
+
+class Asks(Layer):
+    name = "asks"
+    wants_client = True
+
+    def __init__(self) -> None:
+        self.seen: list[str | None] = []
+
+    def on_request(self, exchange: Exchange) -> None:
+        self.seen.append(exchange.client)
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_a_client_that_is_remembered_is_the_one_that_is_derived(interface: Any) -> None:
+    layer, app = Asks(), SampleApp()
+    for outer in ([], [Layer()]):  # alone, and inside another stack
+        wrapped = getattr(layer, interface)(getattr(app, interface))
+        if outer:
+            wrapped = getattr(Stack(*outer), interface)(wrapped)
+        for client in ("::ffff:192.0.2.7", "::FFFF:192.0.2.7", "192.0.2.7", "2001:DB8::1", None):
+            for _ in range(2):
+                drive(interface, wrapped, Request(client=client))
+    once = ["192.0.2.7"] * 6 + ["2001:db8::1"] * 2 + [None] * 2
+    assert layer.seen == once * 2
 
 
 @pytest.mark.parametrize("host", [b"a b", b"", b"evil.example/x", b"x" * 400])

@@ -145,7 +145,7 @@ def test_the_ratio_told_never_exceeds_the_policys(quota, seconds, remaining, wai
     """Section 8.5 of the draft: `r` over `t` must not invite more than the policy allows."""
     limit = GCRA("x", quota, seconds * SECOND)
     standing = Standing(limit, min(remaining, quota), wait)
-    ((_, told),) = parse_list(Draft([limit]).lines([standing])[1][1].decode())
+    ((_, told),) = parse_list(Draft(None, [limit]).lines([standing])[1][1].decode())
     assert told["r"] * seconds <= told["t"] * quota
     assert told["t"] >= 1
     if not told["r"]:
@@ -160,7 +160,7 @@ def test_the_ratio_told_never_exceeds_the_policys(quota, seconds, remaining, wai
 )
 def test_retry_after_is_never_earlier_than_the_wait_or_the_window(quota, seconds, remaining, wait):
     limit = GCRA("x", quota, seconds * SECOND)
-    response = refusal(Draft([limit]), [Standing(limit, min(remaining, quota), wait)])
+    response = refusal(Draft(None, [limit]), [Standing(limit, min(remaining, quota), wait)])
     headers = dict(response.headers)
     retry_after = int(headers[b"retry-after"])
     ((_, told),) = parse_list(headers[b"ratelimit"].decode())
@@ -234,7 +234,7 @@ def test_an_unknown_manner_teaches(headers):
 
 def test_off_writes_nothing_whatever_it_is_handed():
     head = object()  # no method of a head may be touched
-    assert Off([]).tell(head, None) is None
+    assert Off(None, []).tell(head, None) is None
 
 
 def test_the_manners_declare_what_they_write():

@@ -214,6 +214,12 @@ def test_a_malformed_header_in_a_declaration_is_refused(attributes):
         Stack(layer)
 
 
+def test_what_a_layer_adds_it_declares_in_sets_as_well():
+    layer = type("Sloppy", (Layer,), {"adds": frozenset({b"x-a"})})()
+    with pytest.raises(ConfigurationError, match="Sloppy adds headers that it does not declare"):
+        Stack(layer)
+
+
 def test_a_lone_layer_is_a_stack_of_one():
     refuses = Scripted("lone", Script("refuse"))
     for interface in ("asgi", "wsgi"):

@@ -28,6 +28,7 @@ COMMON_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 _MOST_KNOWN_HOSTS = 256
+_MOST_KNOWN_CLIENTS = 1024
 # Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
 # for "GET" must not be passed by "get".
 _METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}\Z")
@@ -75,10 +76,21 @@ class Boundary:
         self.relax: frozenset[str] = frozenset(relax)
         # Hosts that were seen and are well-formed, for the adapters: one look-up for most requests.
         self.known_hosts: dict[bytes | None, Host] = {}
+        # The same of addresses: the last few clients, in canonical form.
+        self.known_clients: dict[str | None, str] = {}
         self.wants: frozenset[bytes] = frozenset({b"host"}) | (
             proxies.wants if proxies else frozenset()
         )
         self._path_is_plain = PathCheck(self.relax).__call__  # quicker than the instance
+
+    def client_at(self, peer: str | None) -> str | None:
+        """The canonical address of a client that is the socket's other end."""
+        client = canonical_address(peer)
+        if client is not None:
+            if len(self.known_clients) >= _MOST_KNOWN_CLIENTS:
+                self.known_clients.clear()
+            self.known_clients[peer] = client
+        return client
 
     def derive(self, exchange: Exchange) -> None:
         """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""

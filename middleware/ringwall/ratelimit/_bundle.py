@@ -10,7 +10,7 @@ from .._exchange import Decision
 from .._layer import ResponseHead
 from ..problem import Header, Response
 from .engine import Check, Limit, Quota
-from .headers import Draft, Legacy, Manner, Off, Standing, refusal
+from .headers import Draft, Legacy, Manner, Off, Standing, left_of, refusal
 from .store import Store
 
 MANNERS: dict[str, Callable[..., Manner]] = {"draft": Draft, "legacy": Legacy, "off": Off}
@@ -20,9 +20,9 @@ class Bundle:
     """Limits, in the order of the checks.
 
     Parameters:
-        limits: the limits. layer: the layer's name. policy: the rule's name in decisions where all
-            admit. headers: a name of `MANNERS`. share: by how much quotas are divided in a process
-            that counts for itself.
+        owner: the layer, or who acts as one. limits: the limits. layer: the layer's name.
+        policy: the rule's name in decisions where all admit. headers: a name of `MANNERS`.
+        share: by how much quotas are divided in a process that counts for itself.
 
     Attributes:
         allowed, denied: what is decided where all admit, and by the limit that does not.
@@ -33,10 +33,16 @@ class Bundle:
     __slots__ = ("allowed", "denied", "here", "limits", "manner", "refusal")
 
     def __init__(
-        self, limits: Sequence[Limit], layer: str, policy: str, headers: str, share: int
+        self,
+        owner: object,
+        limits: Sequence[Limit],
+        layer: str,
+        policy: str,
+        headers: str,
+        share: int,
     ) -> None:
         self.limits: tuple[Limit, ...] = tuple(limits)
-        self.manner: Manner = MANNERS[headers](self.limits)
+        self.manner: Manner = MANNERS[headers](owner, self.limits)
         self.allowed: Decision = Decision(layer, "allow", policy, "within-quota")
         self.denied: list[Decision] = [
             Decision(layer, "deny", one.name, "quota-exceeded") for one in limits
@@ -72,10 +78,9 @@ class Bundle:
             ]
         )
 
-    def tell(self, head: ResponseHead, quotas: Sequence[Quota]) -> None:
-        """Write the headers of an admitted request."""
-        noted: Any = self.manner.note(quotas)
-        self.manner.tell(head, noted)
+    def note(self, quotas: Sequence[Quota]) -> Any:
+        """What is to be told of an admitted request."""
+        return self.manner.note(tuple([left_of(quota) for quota in quotas]))
 
 
 class Admitted(NamedTuple):
@@ -85,3 +90,17 @@ class Admitted(NamedTuple):
     store: Store
     checks: Sequence[Check]
     quotas: Sequence[Quota]
+
+    def tell(self, head: ResponseHead) -> None:
+        """Write what the manner tells with the response."""
+        self.bundle.manner.tell(head, self.bundle.note(self.quotas))
+
+
+class Noted(NamedTuple):
+    """A request that was charged where nothing more has to be known of it than what to tell."""
+
+    manner: Manner
+    noted: Any
+
+    def tell(self, head: ResponseHead) -> None:
+        self.manner.tell(head, self.noted)

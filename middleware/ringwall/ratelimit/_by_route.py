@@ -11,7 +11,6 @@ from .._layer import Verdict
 from .._pending import Pending
 from ..problem import Response
 from ._routes import Routes, read_route
-from ._selection import Selection
 from .rules import Rule, check_rules
 
 RouteRule: TypeAlias = "str | Sequence[str] | Rule | None"
@@ -39,7 +38,7 @@ def route_rules(routes: Mapping[str, RouteRule], algorithm: str) -> dict[str, Ru
 
 
 def by_route(
-    select: Callable[[Sequence[Rule], str], Selection],
+    select: Callable[[Sequence[Rule], str], Hook],
     rules: Sequence[Rule],
     routes: Mapping[str, Rule | None],
     layer: str,
@@ -47,7 +46,7 @@ def by_route(
     """Two hooks: one by route, and one for requests that are under no route.
 
     Parameters:
-        select: makes a selection of rules, with the name in its decisions. rules: of every
+        select: makes a hook of rules, with the name in its decisions. rules: of every
             request. routes: more, by route. layer: the layer's name in decisions.
     """
     unlimited = Decision(layer, "allow", "exempt", "exempt")
@@ -61,7 +60,7 @@ def by_route(
         if not charged:
             return exempt
         check_rules(charged)
-        return select(charged, (rule or rules[0]).policy).judge
+        return select(charged, (rule or rules[0]).policy)
 
     hooks = {route: hook(rule) for route, rule in routes.items()}
     others = hook(None) if rules else hooks[EVERYTHING]

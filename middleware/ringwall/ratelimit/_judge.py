@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from typing import Any
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Decision, Exchange
-from .._layer import Verdict
+from .._layer import Layer, Verdict
 from .._pending import Pending
 from ..problem import Response
 from ._bundle import MANNERS, Admitted, Bundle
@@ -64,7 +65,10 @@ class Judge:
         self._local = MemoryStore(clock=clock) if when_down == "local" else None
         self._share = _workers(workers)
         self._headers = "off" if shadow else headers
-        self.names = MANNERS[self._headers].names  # type: ignore[attr-defined]
+        manner: Any = MANNERS[self._headers]
+        self.names: frozenset[bytes] = manner.names
+        # A layer's additions leave with the response; who is no layer asks for the lines.
+        self.adds = self.names if manner.adds and isinstance(owner, Layer) else frozenset[bytes]()
         self._shadow = shadow
         self._down = Decision(layer, "deny", policy, "store-unavailable")
         self.unreadable = Decision(layer, "deny", policy, "malformed-body")
@@ -84,7 +88,7 @@ class Judge:
                 )
 
     def make_bundle(self, limits: tuple[Limit, ...], policy: str) -> Bundle:
-        return Bundle(limits, self._layer, policy, self._headers, self._share)
+        return Bundle(self._owner, limits, self._layer, policy, self._headers, self._share)
 
     def __call__(self, exchange: Exchange, bundle: Bundle, checks: Sequence[Check]) -> Verdict:
         """Charge all checks, which are of the bundle's limits, or none."""
@@ -151,6 +155,8 @@ class Judge:
         if self._owner not in exchange.state:
             exchange.decisions.append(allowed)
         exchange.state[self._owner] = admitted
+        if self.adds:
+            exchange.additions.append(admitted.bundle.note(quotas))
         return None
 
 

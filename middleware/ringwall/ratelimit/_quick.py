@@ -1,81 +1,114 @@
-"""The commonest case, without tuples and lists: one GCRA limit in memory, one unit a request."""
+"""The commonest case, without checks and quotas: GCRA limits in memory, one unit a request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from .._exchange import Exchange
-from .._layer import ResponseHead, Verdict
+from .._layer import Verdict
+from ._bundle import Bundle, Noted
+from ._by_route import Hook
 from ._judge import Judge
-from .engine import GCRA
-from .headers import Standing
-from .keys import compile_key
+from .engine import GCRA, SECOND
+from .headers import Draft, Legacy, Standing
+from .keys import KeyFunction, compile_key
 from .memory import MemoryStore
 from .rules import Rule
 
 
-def serves(store: object, rule: Rule) -> bool:
-    """Whether `Quick` can serve a rule."""
-    fixed = rule.source.fixed
-    return (
-        isinstance(store, MemoryStore)
-        and fixed is not None
-        and len(fixed) == 1
-        and isinstance(fixed[0], GCRA)
+def serves(store: object, rules: Sequence[Rule]) -> bool:
+    """Whether `quick` can serve rules."""
+    return isinstance(store, MemoryStore) and all(
+        rule.source.fixed is not None
+        and all(isinstance(limit, GCRA) for limit in rule.source.fixed)
         and rule.cost.fixed == 1
         and rule.charge is None
+        for rule in rules
     )
 
 
-class Quick:
-    """What the general way does for such a rule, through the store's `lane`.
+def quick(
+    owner: object, decide: Judge, rules: Sequence[Rule], policy: str, ipv6_prefix: int
+) -> Hook:
+    """What a `Selection` does for such rules, through the store's lanes, with all that is needed at
+    hand. What is left of a limit is `left_of`, in one number.
 
-    Attributes:
-        judge, on_response: the hooks, with all that they need at hand.
+    Parameters:
+        owner: the layer. policy: the name in the decision where all admit.
     """
+    limits: Any = tuple(limit for rule in rules for limit in rule.source.all)
+    store: Any = decide.store
+    bundle = decide.make_bundle(limits, policy)
+    manner = bundle.manner
+    if len(limits) > 1 or isinstance(manner, Legacy):
+        return _quick_by_several(owner, store, rules, limits, bundle, ipv6_prefix)
+    by_client = rules[0].key == "client"
+    key_of = compile_key(rules[0].key, ipv6_prefix).of
+    (limit,) = limits
+    charge, interval = store.lane(limit), limit.interval
+    allowed, (denied,), refusal = bundle.allowed, bundle.denied, bundle.refusal
 
-    __slots__ = ("judge", "on_response")
+    def judge_in_silence(exchange: Exchange) -> Verdict:
+        left = charge(key_of(exchange))
+        if left < 0:
+            exchange.decisions.append(denied)
+            return refusal((Standing(limit, 0, -left).rounded_up(),))
+        exchange.decisions.append(allowed)
+        return None
 
-    judge: Callable[[Exchange], Verdict]
-    on_response: Callable[[Exchange, ResponseHead], None]
+    if not isinstance(manner, Draft):
+        return judge_in_silence
+    known, note = manner.known, manner.note
 
-    def __init__(self, owner: object, decide: Judge, rule: Rule, ipv6_prefix: int) -> None:
-        limits: Any = rule.source.fixed
-        store: Any = decide.store
-        (limit,) = limits
-        key_of = compile_key(rule.key, ipv6_prefix).of
-        bundle = decide.make_bundle(limits, rule.policy)
-        charge, interval = store.lane(limit), limit.interval
-        allowed, (denied,), refusal = bundle.allowed, bundle.denied, bundle.refusal
-        note, tell = bundle.manner.note_one, bundle.manner.tell
+    def judge(exchange: Exchange) -> Verdict:
+        key = exchange.client if by_client else None
+        if key is None or ":" in key:
+            key = key_of(exchange)  # nearly every client is its own key, without a call
+        left = charge(key)
+        if left < 0:
+            exchange.decisions.append(denied)
+            return refusal((Standing(limit, 0, -left).rounded_up(),))
+        lefts = (left // interval or (left - interval) // SECOND,)
+        exchange.additions.append(known.get(lefts) or note(lefts))
+        exchange.decisions.append(allowed)
+        return None
 
-        def judge(exchange: Exchange) -> Verdict:
-            left = charge(key_of(exchange))
-            if left < 0:
-                exchange.decisions.append(denied)
-                return refusal((Standing(limit, 0, -left).rounded_up(),))
-            exchange.state[owner] = note(left // interval, interval - left)
-            exchange.decisions.append(allowed)
-            return None
+    return judge
 
-        def judge_client(exchange: Exchange) -> Verdict:
-            # The same, without a call for what is nearly every client.
-            client = exchange.client
-            if client is None or ":" in client:
-                client = key_of(exchange)
-            left = charge(client)
-            if left < 0:
-                exchange.decisions.append(denied)
-                return refusal((Standing(limit, 0, -left).rounded_up(),))
-            exchange.state[owner] = note(left // interval, interval - left)
-            exchange.decisions.append(allowed)
-            return None
 
-        def on_response(exchange: Exchange, head: ResponseHead) -> None:
-            noted = exchange.state.get(owner)
-            if noted is not None:
-                tell(head, noted)
+def _quick_by_several(
+    owner: object,
+    store: MemoryStore,
+    rules: Sequence[Rule],
+    limits: Sequence[GCRA],
+    bundle: Bundle,
+    ipv6_prefix: int,
+) -> Hook:
+    functions: dict[object, KeyFunction] = {}
+    places: list[int] = []
+    for rule in rules:
+        name = id(rule.key) if callable(rule.key) else rule.key
+        functions.setdefault(name, compile_key(rule.key, ipv6_prefix).of)
+        places += [[*functions].index(name)] * len(rule.source.all)
+    keys_of = tuple(functions.values())
+    charge = store.lanes(limits, places)
+    allowed, denied, refusal, manner = bundle.allowed, bundle.denied, bundle.refusal, bundle.manner
+    adds, note = manner.adds, manner.note
 
-        self.judge = judge_client if rule.key == "client" else judge
-        self.on_response = on_response
+    def judge(exchange: Exchange) -> Verdict:
+        lefts, waits = charge([key_of(exchange) for key_of in keys_of])
+        if waits:
+            exchange.decisions.append(denied[min(waits)])
+            return refusal(
+                tuple([Standing(limits[at], 0, wait).rounded_up() for at, wait in waits.items()])
+            )
+        noted = note(lefts)
+        if adds:
+            exchange.additions.append(noted)
+        else:
+            exchange.state[owner] = Noted(manner, noted)
+        exchange.decisions.append(allowed)
+        return None
+
+    return judge

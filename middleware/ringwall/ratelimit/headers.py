@@ -14,12 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
+from .._exchange import Addition
 from .._layer import ResponseHead
 from ..problem import Header, Response, problem
 from .engine import SECOND, Limit, Quota
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+
+# Additions and items that are kept, for each policy.
+_MOST_KNOWN = 1024
 
 _LIMIT, _REMAINING, _RESET = b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset"
 
@@ -56,21 +60,24 @@ def whole_seconds(microseconds: int) -> int:
     return max(1, -(-microseconds // SECOND))
 
 
-class Manner(Protocol):
-    """One manner of telling. `note` runs with the request, `tell` with the response.
+def left_of(quota: Quota) -> int:
+    """A standing in one number: units left, or, below zero, whole seconds to wait for one."""
+    return quota.remaining or -whole_seconds(quota.wait)
 
-    names: the headers it writes. timeless: they do not depend on the time of day.
+
+class Manner(Protocol):
+    """One manner of telling. `note` runs with the request.
+
+    names: the headers it writes. timeless: they do not depend on the time of day. adds: what `note`
+    returns is an `Addition`; else `tell` runs with the response.
     """
 
     names: frozenset[bytes]
     timeless: bool
+    adds: bool
 
-    def note(self, quotas: Sequence[Quota]) -> object:
-        """What to tell of an admitted request: one quota for each limit, in order."""
-        ...
-
-    def note_one(self, remaining: int, wait: int) -> object:
-        """`note` for the only limit there is."""
+    def note(self, lefts: tuple[int, ...]) -> Any:
+        """What to tell of an admitted request; `lefts`: what is left of each limit, in order."""
         ...
 
     def tell(self, head: ResponseHead, noted: Any) -> None: ...
@@ -81,33 +88,37 @@ class Manner(Protocol):
 
 
 class Draft:
-    """RateLimit and RateLimit-Policy, as the IETF draft has them."""
+    """RateLimit and RateLimit-Policy, as the IETF draft has them.
+
+    Attributes:
+        known: the last few additions, by what is left of each limit.
+    """
 
     names: frozenset[bytes] = frozenset({b"ratelimit", b"ratelimit-policy"})
-    timeless = True
+    timeless = adds = True
 
-    def __init__(self, limits: Sequence[Limit]) -> None:
+    def __init__(self, owner: object, limits: Sequence[Limit]) -> None:
+        self._owner = owner
         self._policy = b", ".join(
             f'"{limit.name}";q={limit.quota};w={limit.window // SECOND}'.encode("ascii")
             for limit in limits
         )
         self._items = [_items_of(limit) for limit in limits]
-        self._item = self._items[0]
+        self.known: dict[tuple[int, ...], Addition] = {}
 
-    def note(self, quotas: Sequence[Quota]) -> bytes:
-        return b", ".join(
-            [
-                item(remaining, 0 if remaining else whole_seconds(wait))
-                for item, (_, remaining, wait, _) in zip(self._items, quotas, strict=True)
-            ]
-        )
+    def note(self, lefts: tuple[int, ...]) -> Addition:
+        addition = self.known.get(lefts)
+        if addition is None:
+            if len(self.known) >= _MOST_KNOWN:
+                self.known.clear()
+            # Names that were checked and numbers: nothing in them could split a response.
+            items = b", ".join([item(left) for item, left in zip(self._items, lefts, strict=True)])
+            lines = ((b"ratelimit-policy", self._policy), (b"ratelimit", items))
+            addition = self.known[lefts] = Addition(self._owner, lines)
+        return addition
 
-    def note_one(self, remaining: int, wait: int) -> bytes:
-        return self._item(remaining, 0 if remaining else whole_seconds(wait))
-
-    def tell(self, head: ResponseHead, noted: bytes) -> None:
-        # Names that were checked and numbers: nothing in them could split a response.
-        head.extend(((b"ratelimit-policy", self._policy), (b"ratelimit", noted)))
+    def tell(self, head: ResponseHead, noted: object) -> None:
+        return None
 
     def lines(self, standings: Sequence[Standing]) -> tuple[Header, ...]:
         items = b", ".join(map(_item, standings))
@@ -119,35 +130,33 @@ def _item(standing: Standing) -> bytes:
     return f'"{limit.name}";r={remaining};t={standing.seconds}'.encode("ascii")
 
 
-def _items_of(limit: Limit) -> Callable[[int, int], bytes]:
-    """The item by units left and, where there are none, by whole seconds to wait: few enough."""
+def _items_of(limit: Limit) -> Callable[[int], bytes]:
+    """The item by what is left: a key stands at few different numbers."""
 
-    @lru_cache(maxsize=1024)
-    def item(remaining: int, seconds: int) -> bytes:
-        return _item(Standing(limit, remaining, seconds * SECOND))
+    @lru_cache(maxsize=_MOST_KNOWN)
+    def item(left: int) -> bytes:
+        return _item(_standing(limit, left))
 
     return item
+
+
+def _standing(limit: Limit, left: int) -> Standing:
+    return Standing(limit, left, 0) if left > 0 else Standing(limit, 0, -left * SECOND)
 
 
 class Legacy:
     """X-RateLimit-Limit, -Remaining and -Reset, as older clients read them."""
 
     names: frozenset[bytes] = frozenset({_LIMIT, _REMAINING, _RESET})
-    timeless = False
+    timeless = adds = False
 
     wall_clock: Callable[[], float] = staticmethod(time.time)
 
-    def __init__(self, limits: Sequence[Limit]) -> None:
+    def __init__(self, owner: object, limits: Sequence[Limit]) -> None:
         self._limits = limits
 
-    def note(self, quotas: Sequence[Quota]) -> Standing:
-        return _nearest_to_end(
-            Standing(limit, quota.remaining, quota.wait)
-            for limit, quota in zip(self._limits, quotas, strict=True)
-        )
-
-    def note_one(self, remaining: int, wait: int) -> Standing:
-        return Standing(self._limits[0], remaining, wait)
+    def note(self, lefts: tuple[int, ...]) -> Standing:
+        return _nearest_to_end(map(_standing, self._limits, lefts))
 
     def tell(self, head: ResponseHead, noted: Standing) -> None:
         there = head.get(_REMAINING)
@@ -173,14 +182,12 @@ def _nearest_to_end(standings: Iterable[Standing]) -> Standing:
 class Off:
     names: frozenset[bytes] = frozenset()
     timeless = True
+    adds = False
 
-    def __init__(self, limits: Sequence[Limit]) -> None:
+    def __init__(self, owner: object, limits: Sequence[Limit]) -> None:
         """It says nothing of them."""
 
-    def note(self, quotas: Sequence[Quota]) -> None:
-        return None
-
-    def note_one(self, remaining: int, wait: int) -> None:
+    def note(self, lefts: tuple[int, ...]) -> None:
         return None
 
     def tell(self, head: ResponseHead, noted: object) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -14,7 +13,7 @@ from ._by_route import EVERYTHING, Hook, RouteRule, by_route, canonical_only, ro
 from ._costs import Charge, Cost
 from ._judge import Judge
 from ._lists import Lists
-from ._quick import Quick, serves
+from ._quick import quick, serves
 from ._selection import Selection
 from .keys import Key
 from .rules import Rate, Rule, check_rules
@@ -70,6 +69,7 @@ class RateLimit(Layer):
 
     name = "ratelimit"
     tolerant = True
+    wants_client = True
 
     def __init__(
         self,
@@ -123,23 +123,26 @@ class RateLimit(Layer):
 
         self._after = After(self)
         lists = Lists(exempt, deny, self.name, shadow=shadow)
-        select = partial(Selection, judge, after=self._after, ipv6_prefix=ipv6_prefix)
+
+        def select(rules: Sequence[Rule], policy: str) -> Hook:
+            if serves(self.store, rules) and not shadow:
+                return quick(self, judge, rules, policy, ipv6_prefix)
+            after = self._after
+            return Selection(judge, rules, policy, after=after, ipv6_prefix=ipv6_prefix).judge
+
         decide: Hook
         others: Hook
         if at_routes:
             decide, others = by_route(select, rules, at_routes, self.name)
-        elif len(rules) == 1 and serves(self.store, rules[0]) and not shadow:
-            quick = Quick(self, judge, rules[0], ipv6_prefix)
-            decide = others = quick.judge
-            self.__dict__["on_response"] = quick.on_response
         else:
-            decide = others = select(rules, rules[0].policy).judge
+            decide = others = select(rules, rules[0].policy)
         charges = [rule.charge for rule in everything if rule.charge is not None]
+        self.adds: frozenset[bytes] = judge.adds
         self.sets: frozenset[bytes] = judge.names.union(*(charge.reads for charge in charges))
         if charges:
             self.__dict__["on_response"] = self._tell_and_charge
             self.__dict__["on_complete"] = self._after.on_complete
-        elif not judge.names:
+        elif judge.adds or not judge.names:
             self.__dict__["on_response"] = super().on_response  # as good as unset: it costs nothing
         if lists:
             decide = lists.before(decide)
@@ -158,7 +161,7 @@ class RateLimit(Layer):
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
         admitted = exchange.state.get(self)
         if admitted is not None:
-            admitted.bundle.tell(head, admitted.quotas)
+            admitted.tell(head)
 
     def _tell_and_charge(self, exchange: Exchange, head: ResponseHead) -> None:
         self._after.on_response(exchange, head)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from ._answers import validate
+from ._lanes import Charge, lane, lanes
 from ._table import OVERFLOW, Table
 from .engine import GCRA, SECOND, Check, Limit, Quota, make_quota
 
@@ -135,35 +136,13 @@ class MemoryStore:
         return table
 
     def lane(self, limit: GCRA) -> Callable[[str], int]:
-        """`acquire` for the commonest case, without its tuples: one GCRA limit, one unit.
-
-        The function returns how many microseconds of the burst the key has left after the charge.
-        Where that is negative nothing was charged, and it is how long to wait.
-        """
+        """`acquire` for one GCRA limit and one unit; see `lane`."""
         with self._lock:
             table = self._table(limit)
-        lock, clock = self._lock, self._clock
-        maps, mask, place = table.maps, table.mask, table.place
-        interval, burst = limit.interval, limit.burst
-        most = burst - interval
+        return lane(limit, table, self._lock, self._clock)
 
-        def charge(key: str) -> int:
-            with lock:
-                now = int(clock() * 1_000_000)
-                states = maps[hash(key) & mask]
-                state = states.get(key)
-                if state is None:
-                    states, key = place(key, now)
-                    state = states[key]
-                if state <= now:
-                    states[key] = now + interval
-                    return most
-                left = most - state + now
-                if left >= 0:
-                    states[key] = state + interval
-                elif left < -interval:  # further ahead than any charge leads: a clock set back
-                    states[key] = now + burst
-                    left = -interval
-                return left
-
-        return charge
+    def lanes(self, limits: Sequence[GCRA], places: Sequence[int]) -> Charge:
+        """`acquire` for several GCRA limits and one unit of each; see `lanes`."""
+        with self._lock:
+            tables = [self._table(limit) for limit in limits]
+        return lanes(limits, places, tables, self._lock, self._clock)
