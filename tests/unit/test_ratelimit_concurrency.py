@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratelimit_support import SENDERS, App, Clock, Remote, exchange
-from ringwall import ConcurrencyLimit, ConfigurationError, MessageLimit, RateLimit, Stack
+from ringwall import ConcurrencyLimit, ConfigurationError, Decision, MessageLimit, RateLimit, Stack
 
 
 @pytest.fixture(params=SENDERS)
@@ -228,9 +228,9 @@ def test_a_refusal_says_when_to_come_back_and_takes_no_place(sender):
     assert refused["retry-after"] == "7"
     assert refused.json["code"] == "too-many-in-flight"
     assert refused.json["type"].endswith("#temporary-reduced-capacity")
-    assert refused.decisions == [("concurrency", "deny", "client", "too-many-in-flight")]
-    assert answers[1].decisions == [("concurrency", "deny", "total", "too-many-in-flight")]
-    assert answers[2].decisions == [("concurrency", "allow", "client", "within-capacity")]
+    assert refused.decisions == [Decision("concurrency", "deny", "client", "too-many-in-flight")]
+    assert answers[1].decisions == [Decision("concurrency", "deny", "total", "too-many-in-flight")]
+    assert answers[2].decisions == [Decision("concurrency", "allow", "client", "within-capacity")]
     assert in_flight(layer) == 0
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ratelimit_support import SENDERS, App, Clock, Remote
-from ringwall import Call, ConfigurationError, Stack
+from ringwall import Call, ConfigurationError, Decision, Stack
 from ringwall.ratelimit import MemoryStore, limit
 
 
@@ -51,12 +51,12 @@ def test_a_handler_is_called_as_often_as_its_limit_says(sender, remote):
     first = send()
     assert first["ratelimit-policy"] == '"search";q=2;w=60'
     assert first["ratelimit"] == '"search";r=1;t=30'
-    assert first.decisions == [("ratelimit", "allow", "search", "within-quota")]
+    assert first.decisions == [Decision("ratelimit", "allow", "search", "within-quota")]
     assert [send().status, send().status] == [200, 429]
     refused = send()
     assert refused["retry-after"] == "30"
     assert refused.json["violated-policies"] == ["search"]
-    assert refused.decisions == [("ratelimit", "deny", "search", "quota-exceeded")]
+    assert refused.decisions == [Decision("ratelimit", "deny", "search", "quota-exceeded")]
     assert send(client="192.0.2.2").status == 200
     assert app.calls == 3
 

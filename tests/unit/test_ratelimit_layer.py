@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ratelimit_support import SENDERS, App, Clock, Remote
-from ringwall import ConfigurationError, Layer, Principal, Stack, TrustedProxies
+from ringwall import ConfigurationError, Decision, Layer, Principal, Stack, TrustedProxies
 from ringwall.ratelimit import MemoryStore, RateLimit, Store
 
 
@@ -42,11 +42,11 @@ def test_every_algorithm_counts_and_recovers(sender, algorithm):
 
 def test_decisions_name_the_policy_and_nothing_of_the_request(sender):
     send = sender(RateLimit("1/minute", policy="login", clock=Clock()), App())
-    assert send().decisions == [("ratelimit", "allow", "login", "within-quota")]
-    assert send().decisions == [("ratelimit", "deny", "login", "quota-exceeded")]
+    assert send().decisions == [Decision("ratelimit", "allow", "login", "within-quota")]
+    assert send().decisions == [Decision("ratelimit", "deny", "login", "quota-exceeded")]
     send = sender(RateLimit("1/minute", "9/day", clock=Clock()), App())
-    assert send().decisions == [("ratelimit", "allow", "client", "within-quota")]
-    assert send().decisions == [("ratelimit", "deny", "client-1m", "quota-exceeded")]
+    assert send().decisions == [Decision("ratelimit", "allow", "client", "within-quota")]
+    assert send().decisions == [Decision("ratelimit", "deny", "client-1m", "quota-exceeded")]
 
 
 ATTACKS = {
@@ -189,7 +189,7 @@ def test_exempt_paths_are_exact_and_ambiguous_ones_refused(sender):
     app = App()
     send = sender(RateLimit("1/minute", exempt=["/healthz"], clock=Clock()), app)
     answer = send(path="/healthz")
-    assert answer.decisions == [("ratelimit", "allow", "exempt", "exempt")]
+    assert answer.decisions == [Decision("ratelimit", "allow", "exempt", "exempt")]
     assert not answer.all("ratelimit")
     assert statuses(send, 3, path="/healthz") == [200] * 3
     assert [send(path=p).status for p in ("/", "/healthz/", "/healthz/x")] == [200, 429, 429]
@@ -330,7 +330,7 @@ def test_a_store_that_is_down_closes_the_door_by_default(sender, down):
     assert answer.status == 503
     assert answer["retry-after"] == "1"
     assert answer.json["type"].endswith("#temporary-reduced-capacity")
-    assert answer.decisions == [("ratelimit", "deny", "client", "store-unavailable")]
+    assert answer.decisions == [Decision("ratelimit", "deny", "client", "store-unavailable")]
     assert app.calls == 0
     store.down = None
     assert send().status == 200
@@ -342,7 +342,7 @@ def test_a_store_that_is_down_may_let_pass_and_audit_sees_it(sender, down):
     store.down = down
     answer = sender(RateLimit("1/minute", store=store, when_down="allow"), App())()
     assert answer.status == 200
-    assert answer.decisions == [("ratelimit", "allow", "client", "store-unavailable")]
+    assert answer.decisions == [Decision("ratelimit", "allow", "client", "store-unavailable")]
     assert not answer.all("ratelimit")
 
 
@@ -355,9 +355,9 @@ def test_a_store_that_is_down_may_be_replaced_by_this_process(sender, down):
     send = sender(layer, app)
     assert statuses(send, 4) == [200, 200, 429, 429]
     assert app.calls == 2
-    assert send().decisions == [("ratelimit", "deny", "client", "local-quota-exceeded")]
+    assert send().decisions == [Decision("ratelimit", "deny", "client", "local-quota-exceeded")]
     here = send(client="192.0.2.2")
-    assert here.decisions == [("ratelimit", "allow", "client", "within-local-quota")]
+    assert here.decisions == [Decision("ratelimit", "allow", "client", "within-local-quota")]
 
 
 @pytest.mark.parametrize(("workers", "told", "admitted"), [

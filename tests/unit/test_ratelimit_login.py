@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratelimit_support import SENDERS, App, Clock, Remote
-from ringwall import ConfigurationError, Stack
+from ringwall import ConfigurationError, Decision, Stack
 from ringwall.ratelimit import LoginLimit, MemoryStore, RateLimit, refund
 from ringwall.ratelimit._account import canonical_account
 from ringwall.ratelimit._lockout import ladder
@@ -77,8 +77,8 @@ def test_wrong_ones_lock_and_right_ones_cost_nothing(sender, by_status, remote):
     assert app.calls == calls + 5
     assert answers[-1]["retry-after"] == "60"
     assert not answers[0].all("ratelimit")
-    assert answers[0].decisions == [("login", "allow", "login", "within-quota")]
-    assert answers[-1].decisions == [("login", "deny", "login-lock-1", "quota-exceeded")]
+    assert answers[0].decisions == [Decision("login", "allow", "login", "within-quota")]
+    assert answers[-1].decisions == [Decision("login", "deny", "login-lock-1", "quota-exceeded")]
     assert tries(send, "right").status == 429
     assert tries(send, name="bob").status != 429
 
@@ -223,7 +223,7 @@ def test_what_two_readers_could_read_differently_never_reaches_the_app(
         return
     assert answer.status == status
     assert answer["content-type"] == "application/problem+json"
-    assert answer.decisions == [("login", "deny", "login", "malformed-body")]
+    assert answer.decisions == [Decision("login", "deny", "login", "malformed-body")]
     assert app.calls == 0
 
 

@@ -7,7 +7,16 @@ import asyncio
 import pytest
 
 from ratelimit_support import SENDERS, App, Clock, Remote
-from ringwall import Call, ConfigurationError, Layer, Principal, Stack, TrustedProxies, perform
+from ringwall import (
+    Call,
+    ConfigurationError,
+    Decision,
+    Layer,
+    Principal,
+    Stack,
+    TrustedProxies,
+    perform,
+)
 from ringwall.ratelimit import MemoryStore, RateLimit, Rule, Tiers
 from ringwall.ratelimit._networks import Networks
 from ringwall.ratelimit._routes import Routes
@@ -425,7 +434,7 @@ def test_a_route_has_a_limit_of_its_own_beside_the_others(sender):
     send = sender(layer, app)
     first = send(path="/login", method="POST")
     assert first["ratelimit-policy"] == '"client";q=4;w=60, "POST /login";q=2;w=60'
-    assert first.decisions == [("ratelimit", "allow", "POST /login", "within-quota")]
+    assert first.decisions == [Decision("ratelimit", "allow", "POST /login", "within-quota")]
     refused = [send(path="/login", method="POST") for _ in range(2)][1]
     assert refused.json["violated-policies"] == ["POST /login"]
     assert statuses(send, 3) == [200, 200, 429]
@@ -547,7 +556,7 @@ def test_the_rest_is_one_bucket_and_a_route_may_go_without(sender):
     assert [send(path=f"/{i}").status for i in range(4)] == [200, 200, 429, 429]
     assert [send(path="/0", method=m).status for m in ("HEAD", "OPTIONS", "BREW")] == [429] * 3
     answer = send(path="/healthz")
-    assert answer.decisions == [("ratelimit", "allow", "exempt", "exempt")]
+    assert answer.decisions == [Decision("ratelimit", "allow", "exempt", "exempt")]
     assert statuses(send, 2, path="/x") == [200, 429]
     assert app.calls == 4
 
@@ -586,7 +595,7 @@ def test_exempt_networks_are_not_counted_and_denied_ones_not_admitted(sender):
         answer = send(client=client)
         assert answer.status == 403
         assert answer.json["code"] == "client-denied"
-        assert answer.decisions == [("ratelimit", "deny", "deny", "client-denied")]
+        assert answer.decisions == [Decision("ratelimit", "deny", "deny", "client-denied")]
     assert app.calls == calls
     assert statuses(send, 2, client="11.0.0.1") == [200, 429]
     assert statuses(send, 2, client=None) == [200, 429]
@@ -622,10 +631,11 @@ def test_in_shadow_nobody_is_refused_and_decisions_tell(sender):
     answers = [send() for _ in range(3)]
     assert [answer.status for answer in answers] == [200] * 3
     assert not [name for answer in answers for name, _ in answer.headers if "rate" in name]
-    assert answers[0].decisions == [("ratelimit", "allow", "client", "within-quota")]
-    assert answers[2].decisions == [("ratelimit", "allow", "client", "would-deny-quota-exceeded")]
+    assert answers[0].decisions == [Decision("ratelimit", "allow", "client", "within-quota")]
+    overlooked = Decision("ratelimit", "allow", "client", "would-deny-quota-exceeded")
+    assert answers[2].decisions == [overlooked]
     denied = send(client="203.0.113.7")
-    assert denied.decisions[0] == ("ratelimit", "allow", "deny", "would-deny-client-denied")
+    assert denied.decisions[0] == Decision("ratelimit", "allow", "deny", "would-deny-client-denied")
     assert app.calls == 4
 
 

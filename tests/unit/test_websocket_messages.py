@@ -94,7 +94,7 @@ def test_a_refused_message_closes_the_connection_and_the_app_does_not_see_it(sha
     assert sent[-1] == {"type": "websocket.close", "code": 1008, "reason": ""}
     assert [message["type"] for message in sent].count("websocket.send") == 1
     assert ends.code == 1008
-    assert ends.decisions == [("judges", "deny", "messages", "many")]
+    assert ends.decisions == [Decision("judges", "deny", "messages", "many")]
 
 
 @pytest.mark.parametrize("shape", ["raises", "truthy"])
