@@ -57,6 +57,7 @@ def compile_plan(
         wants_tls=any(layer.wants_tls for layer in layers),
         wants_route=any(layer.wants_route for layer in layers),
         wants_client=any(layer.wants_client for layer in layers),
+        wants_sizes=any(layer.wants_sizes for layer in layers),
         steps=steps,
         plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
         unwinds=tuple(_unwind(layers[:depth], batched) for depth in range(len(layers) + 1)),

@@ -77,6 +77,9 @@ class Exchange:
         malformed: the boundary's refusal, if the request's host, method or proxy headers are bad.
         may_close: a response may ask to end the connection: over HTTP/1 under ASGI. HTTP/2 knows
             no such header (RFC 9113 section 8.2.2), and PEP 3333 leaves it to the server.
+        received, sent: octets of bodies that passed the app, where some layer declared
+            `wants_sizes`; None: none did, or nobody counted. declared: for that layer's use, the
+            Content-Length of the response.
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
@@ -95,6 +98,9 @@ class Exchange:
     route: str | None = None
     params: dict[str, Any] | None = None
     body: bytes | None = None
+    received: int | None = None
+    sent: int | None = None
+    declared: bytes | None = None
     replacement: bytes | None = None
     parent: Exchange | None = None
     reader: BodyReader | None = None

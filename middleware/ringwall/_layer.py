@@ -108,6 +108,7 @@ class Layer(Configured):
             layer knew one.
         wants_client: True: it reads `exchange.client` of nearly every request, which is then
             derived ahead, at a lower price. Others may read it as well.
+        wants_sizes: True: `on_complete` reads `exchange.received` and `exchange.sent`.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
         adds: names, among `sets`, of lines that `on_request` leaves in `exchange.additions` where
@@ -138,6 +139,7 @@ class Layer(Configured):
     wants_tls: bool = False
     wants_route: bool = False
     wants_client: bool = False
+    wants_sizes: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
     adds: frozenset[bytes] = frozenset()

@@ -56,6 +56,7 @@ class Plan(NamedTuple):
     wants: request headers to collect. wants_tls, wants_client: whether some layer reads
         `exchange.tls`, and whether most requests are judged by `exchange.client`.
     wants_route: whether some layer reads the route of the app's own router.
+    wants_sizes: whether some layer reads the sizes of bodies.
     steps: judgements in order. plain_steps: the same without the boundary's of the target, for
         requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
@@ -71,6 +72,7 @@ class Plan(NamedTuple):
     wants_tls: bool
     wants_route: bool
     wants_client: bool
+    wants_sizes: bool
     steps: tuple[Step, ...]
     plain_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]

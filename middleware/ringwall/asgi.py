@@ -23,6 +23,7 @@ from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
 from ._layer import Verdict
 from ._lifespan import enders, telling_end
+from ._measuring import measured_asgi
 from ._pending import asettle
 from ._plan import Plan, unnamed
 from ._tls_of import tls_of
@@ -56,6 +57,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     routing = plan.wants_route
     if routing:
         watch_routes(app)
+    wrapped = app
+    if plan.wants_sizes:
+        app = measured_asgi(app)
     new, make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,7 +194,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                     await asettle(ending)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
-    ringwall.app = app  # type: ignore[attr-defined]
+    ringwall.app = wrapped  # type: ignore[attr-defined]
     return ringwall
 
 

@@ -13,6 +13,7 @@ from ._boundary.host import Host
 from ._exchange import KEY, Outcome
 from ._failure import FAILED, checked, fail_at, refusal_body
 from ._layer import Verdict
+from ._measuring import measured_wsgi
 from ._pending import settle
 from ._plan import Plan, unnamed
 from ._tls_of import tls_of
@@ -41,6 +42,9 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     routing = plan.wants_route
     if routing:
         watch_routes(app)
+    wrapped = app
+    if plan.wants_sizes:
+        app = measured_wsgi(app)
     reading = any(layer.reads_body for layer in plan.layers)
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
@@ -145,7 +149,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         return watched(result, exchange, all_completes, on_error)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
-    ringwall.app = app  # type: ignore[attr-defined]
+    ringwall.app = wrapped  # type: ignore[attr-defined]
     return ringwall
 
 

@@ -138,6 +138,7 @@ def layers(names, sink=None):
     made["audit"] = Audit(
         Lines() if sink is None else sink,
         request_id_header=None,
+        body_sizes=True,
         clock=at_noon,
         wall_clock=at_noon,
     )

@@ -11,13 +11,13 @@ Edit = Callable[[str, "Trace | None", ResponseHead], None]
 
 
 def response_edits(
-    header: bytes | None, *, traceresponse: bool, body_sizes: bool
+    header: bytes | None, *, traceresponse: bool
 ) -> tuple[tuple[Edit, ...], frozenset[bytes]]:
     """The edits of a response's head, and the headers that they write or ask for.
 
     Parameters:
         header: the name of the one that tells the request's id; None: none does.
-        traceresponse: tell the trace. body_sizes: note the length of the body.
+        traceresponse: tell the trace.
     """
     edits: list[Edit] = []
     names: set[bytes] = set()
@@ -33,9 +33,6 @@ def response_edits(
     if traceresponse:
         edits.append(_tell_trace)
         names.add(b"traceresponse")
-    if body_sizes:
-        edits.append(_note_length)
-        names.add(b"content-length")
     return tuple(edits), frozenset(names)
 
 
@@ -43,8 +40,3 @@ def _tell_trace(request_id: str, trace: Trace | None, head: ResponseHead) -> Non
     value = None if trace is None else trace.response_header()
     if value is not None:
         head.set(b"traceresponse", value)
-
-
-def _note_length(request_id: str, trace: Trace | None, head: ResponseHead) -> None:
-    if trace is not None:
-        trace.response_length = head.get(b"content-length")

@@ -15,6 +15,7 @@ from .._exchange import ClientDisconnected, Decision, Exchange, Outcome
 from ..principal import Principal
 from .record import VERSION, clean, error_type, quote, quote_clean, timestamp
 from .redaction import PLAIN, Masked, Redaction
+from .sizes import told_sizes
 
 _ANONYMOUS = '{"authenticated":false,"credential":null,"issuer":null,"scheme":null,"subject":null}'
 _LONGEST_PATH = 512
@@ -120,13 +121,17 @@ class ExchangeForm:
         redaction: what is left out or told in another form.
         policy_version: the version of the policy in force, told in each record; a function is
             asked each time.
+        body_sizes: tell how large the bodies were.
     """
 
     def __init__(
         self,
         redaction: Redaction = PLAIN,
         policy_version: str | Callable[[], str] | None = None,
+        *,
+        body_sizes: bool = False,
     ) -> None:
+        self._tells_sizes = body_sizes
         self._redaction = redaction
         self._subject = redaction.field("subject")
         self._credential = redaction.field("credential")
@@ -189,6 +194,7 @@ class ExchangeForm:
             f',"policy_version":{self._version or self._asked_version()}'
             f"{self._query(exchange) if self._tells_query else ''}"
             f',"request_id":"{request_id}"'
+            f"{told_sizes(exchange, outcome) if self._tells_sizes else ''}"
             f',"route":{"null" if route is None else _known(route)}'
             f',"scheme":"{exchange.scheme}"'
             f',"span_id":{span}'

@@ -67,7 +67,8 @@ class Audit(Layer):
         request_id_header: the response header that tells the id in the record, in place of one
             that the app sets; None, or where there is no sink: no header.
         traceresponse: tell clients the trace in a header `traceresponse`.
-        body_sizes: measure bodies, by their Content-Length.
+        body_sizes: measure bodies, streams to their end: members `request_size` and `response_size`
+            of the record, attributes of the span, and two histograms.
         redact: what of a request to record, and in which form. By default no header, query value
             or body, and everything else as it is.
         policy_version: of the policy in force, in each record; a function is asked each time.
@@ -133,11 +134,16 @@ class Audit(Layer):
         self.wants: frozenset[bytes] = self._telemetry.wants | {
             name.encode() for name in redact.headers
         }
-        self._form = ExchangeForm(redact, policy_version)
+        self._form = ExchangeForm(redact, policy_version, body_sizes=body_sizes)
         told = header_name(request_id_header) if sink is not None else None
-        edits = response_edits(told, traceresponse=traceresponse, body_sizes=body_sizes)
+        edits = response_edits(told, traceresponse=traceresponse)
         self._edits = edits[0]
         self.sets: frozenset[bytes] = edits[1]
+        self.wants_sizes: bool = body_sizes
+        if body_sizes:
+            self.wants |= {b"content-length"}
+            self.sets |= {b"content-length"}
+            self.on_response = self._note_length  # type: ignore[method-assign]
         if opened is None:  # there is nothing to keep of what is not traced
             self.on_request: Callable[[Exchange], Verdict] = self._start_trace  # type: ignore
             self.on_complete: Callable[..., None] = self._end_trace  # type: ignore
@@ -171,6 +177,10 @@ class Audit(Layer):
         request_id, _, _, trace = exchange.state.get(self, _NOT_STARTED)
         for edit in self._edits:
             edit(request_id, trace, head)
+
+    def _note_length(self, exchange: Exchange, head: ResponseHead) -> None:
+        exchange.declared = head.get(b"content-length")
+        Audit.on_response(self, exchange, head)
 
     def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
         started: _Started = exchange.state[self]

@@ -18,10 +18,10 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, Observation
 from opentelemetry.util.types import AttributeValue
 
-from .._body import declared_length
-from .._exchange import Decision, Exchange
+from .._exchange import Decision, Exchange, Outcome
 from .._health import states
 from .._version import __version__
+from .sizes import sizes
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _MOST_DECISIONS = 1024
@@ -33,7 +33,7 @@ class Measurements:
 
     Parameters:
         meter_provider: None: the global one, also when it is set later.
-        body_sizes: measure bodies by their Content-Length, too.
+        body_sizes: measure bodies, too.
     """
 
     def __init__(self, meter_provider: Any, *, body_sizes: bool) -> None:
@@ -86,10 +86,9 @@ class Measurements:
         self,
         exchange: Exchange,
         method: str,
-        status: int | None,
+        outcome: Outcome,
         error: str | None,
         duration: float,
-        response_length: bytes | None,
         context: Context,
     ) -> None:
         """Measure an exchange that has ended. `context` leads exemplars to its trace."""
@@ -100,12 +99,10 @@ class Measurements:
                 self._decided[decisions] += 1
         if exchange.kind != "http":  # a websocket lasts as long as its user stays
             return
-        series = _series(method, exchange.scheme, status, exchange.route, error)
+        series = _series(method, exchange.scheme, outcome.status, exchange.route, error)
         self._duration.record(duration, series, context)
         if self._sizes:
-            lengths = (exchange.headers.get(b"content-length"), response_length)
-            for histogram, length in zip(self._sizes, lengths, strict=True):
-                size = _size(length)
+            for histogram, size in zip(self._sizes, sizes(exchange, outcome), strict=True):
                 if size is not None:
                     histogram.record(size, series, context)
 
@@ -135,13 +132,6 @@ class Measurements:
 def _observe_health(options: CallbackOptions) -> Iterator[Observation]:
     for what, healthy in states().items():
         yield Observation(int(healthy), {"ringwall.dependency": what})
-
-
-def _size(length: bytes | None) -> int | None:
-    try:
-        return declared_length(length)
-    except Exception:  # noqa: BLE001  a header that is malformed tells no size
-        return None
 
 
 @lru_cache(maxsize=2048)

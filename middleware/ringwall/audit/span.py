@@ -157,3 +157,9 @@ def finish(
         attributes["error.type"] = error
         span.set_status(_ERROR)
     span.set_attributes(attributes)
+
+
+def tell_sizes(span: Span, sizes: tuple[int | None, int | None]) -> None:
+    for name, size in zip(("request", "response"), sizes, strict=True):
+        if size is not None:
+            span.set_attribute(f"http.{name}.body.size", size)

@@ -26,7 +26,8 @@ from .._version import __version__
 from ._providers import is_measured, nothing_is_set_up
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
-from .span import METHODS, LateAttributes, StartForm, error_of, finish
+from .sizes import sizes
+from .span import METHODS, LateAttributes, StartForm, error_of, finish, tell_sizes
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
@@ -48,7 +49,6 @@ class Trace:
 
     __slots__ = (
         "_before", "_context", "_measurements", "_method", "_recording", "_span", "_told",
-        "response_length",
     )  # fmt: skip
 
     def __init__(
@@ -67,7 +67,6 @@ class Trace:
         self._before = before
         self._method = method
         self._measurements = measurements
-        self.response_length: bytes | None = None
 
     def ids(self) -> tuple[str | None, str | None]:
         """Trace and span id in hexadecimal, or None where nothing traces."""
@@ -89,9 +88,8 @@ class Trace:
         try:
             if measurements is not None:
                 measurements.ended(
-                    exchange, self._method, outcome.status, error_of(outcome), duration,
-                    self.response_length, self._context,
-                )  # fmt: skip
+                    exchange, self._method, outcome, error_of(outcome), duration, self._context
+                )
             if self._recording:
                 finish(span, exchange, outcome, self._method, error_of(outcome))
                 span.end()
@@ -100,6 +98,17 @@ class Trace:
             # be reset; there our context is not the current one, and nothing is to be undone.
             if self._context is not self._before and get_current() is self._context:
                 attach(self._before)
+
+
+class SizedTrace(Trace):
+    """It tells the sizes of bodies, too."""
+
+    __slots__ = ()
+
+    def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
+        if self._recording:
+            tell_sizes(self._span, sizes(exchange, outcome))
+        super().end(exchange, outcome, duration)
 
 
 class OpenTelemetry:
@@ -127,6 +136,7 @@ class OpenTelemetry:
         self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
         self._may_be_idle = tracer_provider is None and meter_provider is None
         self._is_measured = _always if meter_provider is not None else is_measured
+        self._trace = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
         self._attributes = StartForm(redaction)
@@ -134,8 +144,6 @@ class OpenTelemetry:
         self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
         if trusted:
             self.wants |= {b"tracestate"}
-        if body_sizes:
-            self.wants |= {b"content-length"}
 
     def start(self, exchange: Exchange) -> Trace | None:
         """Start the span and make it current, so that the app's spans are its children. None: no
@@ -170,10 +178,10 @@ class OpenTelemetry:
         self._recorded = span.is_recording()
         told = span.get_span_context()
         if not told.is_valid:
-            return Trace(span, told, before, before, known, measurements)
+            return self._trace(span, told, before, before, known, measurements)
         current = set_span_in_context(span, base)
         attach(current)
-        return Trace(span, told, current, before, known, measurements)
+        return self._trace(span, told, current, before, known, measurements)
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
         carrier = {
