@@ -69,7 +69,7 @@ def main() -> int:
 
 def run(lab: Lab, names: list[str], *, verbose: bool = False) -> Results:
     """Every comparison of these suites."""
-    rounds, chunk = (50, 0.006) if lab.full else (11, 0.003)
+    rounds, chunk = (41, 0.005) if lab.full else (11, 0.003)
     results = Results()
     for number, name in enumerate(names, 1):
         begin = time.monotonic()

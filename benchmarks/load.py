@@ -73,13 +73,14 @@ def measured(
     *,
     rounds: int,
     seconds: int,
+    warm_up: int = 0,
     environment: dict[str, str] | None = None,
 ) -> Served:
     """Put load on all kinds, in turns that rotate.
 
     Parameters:
         interface: "asgi" (uvicorn) or "wsgi" (gunicorn). rounds, seconds: of each kind, and of one
-        round. environment: further variables for the servers.
+        round. warm_up: rounds before, of a second. environment: further variables for the servers.
 
     Raises:
         RuntimeError: wrk is missing, a server does not start, or one answers nothing.
@@ -96,15 +97,15 @@ def measured(
             kind.name: stack.enter_context(_server(interface, kind, folder, environment or {}))
             for kind in kinds
         }
-        for turn in range(rounds + 1):
+        for port in ports.values():
+            _wait_for_answer(port)
+        for turn in range(-warm_up, rounds):
             first = turn % len(kinds)
             for kind in (*kinds[first:], *kinds[:first]):
                 url = f"http://127.0.0.1:{ports[kind.name]}{r.path(method)}"
-                duration = f"-d{seconds if turn else 1}s"
-                done = subprocess.run(
-                    [*_on_core(0), *load, duration, url], capture_output=True, text=True, check=True
-                )
-                if turn:  # the first is for warming up
+                command = [*_on_core(0), *load, f"-d{seconds if turn >= 0 else 1}s", url]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                if turn >= 0:
                     _read(done.stdout, found[kind.name])
     server = "uvicorn" if interface == "asgi" else "gunicorn, 4 threads"
     return Served(title, server, tuple(_row(kind, found[kind.name]) for kind in kinds))
@@ -190,8 +191,6 @@ def _server(interface: str, kind: Kind, folder: Path, environment: dict[str, str
             [*_on_core(1), sys.executable, *command], env=variables, stderr=log
         )
     try:
-        wait_for(port, process)
-        _wait_for_answer(port)
         yield port
     finally:
         process.terminate()
@@ -199,15 +198,20 @@ def _server(interface: str, kind: Kind, folder: Path, environment: dict[str, str
 
 
 def _wait_for_answer(port: int) -> None:
-    """gunicorn listens before its worker can answer."""
-    for _ in range(6):
+    """gunicorn listens before its worker can answer. Any answer will do.
+
+    Raises:
+        RuntimeError: none comes.
+    """
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", "/")
             connection.getresponse()
             return
         except (OSError, HTTPException):
-            time.sleep(0.2)
+            time.sleep(0.1)
         finally:
             connection.close()
     raise RuntimeError(f"the server on port {port} answers nothing")

@@ -13,7 +13,7 @@ from .harness import Measured
 from .layers import STACKED
 from .load import Served
 from .results import Results
-from .table import costs_in_stack, octets
+from .table import by_title, costs_in_stack, octets
 
 _KEY = (
     "<ul class=key>"
@@ -97,16 +97,17 @@ def _whole(results: Results) -> Iterator[str]:
 
 
 def _layers(results: Results) -> Iterator[str]:
-    layers = [each for each in results.measured if each.layers]
+    found = by_title(results.measured)
+    layers = [each for each in found if each.layers]
     rest = [
         each
-        for each in results.measured
+        for each in found
         if not each.layers and each.title != STACKED and not each.title.startswith("Full stack")
     ]
-    for heading, found in (("Layer by layer", layers), ("In more detail", rest)):
-        if found:
+    for heading, some in (("Layer by layer", layers), ("In more detail", rest)):
+        if some:
             yield f"<h2>{heading}</h2>{_KEY}<div class=grid>"
-            for measured in found:
+            for measured in some:
                 costs = costs_in_stack(results, measured.interface)
                 known = measured.layers and all(name in costs for name in measured.layers)
                 in_stack = sum(costs[name] for name in measured.layers) if known else None

@@ -14,7 +14,7 @@ from . import charts
 from .charts import Bar
 from .page import about
 from .results import Results
-from .table import layer_lines, number
+from .table import layer_lines, number, octets
 
 JSON, PICTURE, PAGE = "docs/benchmarks.json", "docs/benchmarks.svg", "docs/benchmarks.md"
 DOCUMENTS = f"{JSON}, {PICTURE}, and the figures in {PAGE} and README.md"
@@ -29,11 +29,12 @@ def publish(results: Results, root: Path) -> list[str]:
         ValueError: the full stack was not measured, or a document has no place for figures.
     """
     written = [JSON, PICTURE, PAGE, "README.md"]
+    results.write(root / JSON)
+    results = Results.read(root / JSON)  # rounded, as whoever reads it finds it
     (root / PICTURE).write_text(picture(results), "utf-8")
     for name in written[2:]:
         document = (root / name).read_text("utf-8")
         (root / name).write_text(filled(document, results), "utf-8")
-    results.write(root / JSON)
     return written
 
 
@@ -101,8 +102,6 @@ def _layers(results: Results) -> Iterator[str]:
 def _growth(results: Results) -> Iterator[str]:
     yield "| | cost in µs, by size | memory |"
     yield "|---|---|---|"
-    from .table import octets
-
     for curve in results.curves:
         for line in curve.lines:
             name = curve.title if len(curve.lines) == 1 else f"{curve.title}: {line.name}"

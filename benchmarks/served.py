@@ -34,7 +34,7 @@ def comparisons(lab: Lab) -> Iterator[Served]:
     if shutil.which("wrk") is None:
         LEFT_OUT["everything served"] = WITHOUT_WRK
         return
-    rounds, seconds = (5, 3) if lab.full else (2, 1)
+    shape = {"rounds": 3, "seconds": 2, "warm_up": 1} if lab.full else {"rounds": 2, "seconds": 1}
     for interface, missing in INTERFACES:
         if interface == "wsgi" and lacking("gunicorn"):
             LEFT_OUT["everything served by gunicorn"] = "not installed: gunicorn"
@@ -42,16 +42,14 @@ def comparisons(lab: Lab) -> Iterator[Served]:
         kinds = OURS if missing else OURS + PEERS
         for method in ("GET", "POST") if lab.full else ("GET",):
             title = f"Served, the full stack, {method}"
-            yield measured(
-                title, interface, method, kinds, lab.folder, rounds=rounds, seconds=seconds
-            )
+            yield measured(title, interface, method, kinds, lab.folder, **shape)
     if shutil.which("redis-server") is None:
         LEFT_OUT["limits on Redis, served"] = "redis-server is not installed"
         return
-    yield from _on_redis(lab, rounds, seconds)
+    yield from _on_redis(lab, shape)
 
 
-def _on_redis(lab: Lab, rounds: int, seconds: int) -> Iterator[Served]:
+def _on_redis(lab: Lab, shape: dict[str, int]) -> Iterator[Served]:
     """A rate limit alone, its counts in Redis."""
     for interface, package, base in (
         ("asgi", "slowapi", "Starlette, bare"),
@@ -70,9 +68,8 @@ def _on_redis(lab: Lab, rounds: int, seconds: int) -> Iterator[Served]:
                 "GET",
                 kinds,
                 lab.folder,
-                rounds=rounds,
-                seconds=seconds,
                 environment={"RINGWALL_BENCHMARK_REDIS": f"redis://127.0.0.1:{port}"},
+                **shape,
             )
 
 

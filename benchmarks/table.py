@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .goals import Reached
 from .growth import Curve
@@ -32,12 +32,26 @@ def costs_in_stack(results: Results, interface: str) -> dict[str, float]:
     saves."""
     measured = results.find(STACKED, interface)
     rows = measured.rows if measured is not None else ()
-    return {row.name.removeprefix("without "): -row.cost for row in rows if row.role == "ringwall"}
+    prefix = "without "
+    return {
+        row.name.removeprefix(prefix): -row.cost
+        for row in rows
+        if row.role == "ringwall" and row.name.startswith(prefix)
+    }
+
+
+def by_title(found: Iterable[Measured]) -> list[Measured]:
+    """In the order of the titles' first occurrence."""
+    groups: dict[str, list[Measured]] = {}
+    for measured in found:
+        groups.setdefault(measured.title, []).append(measured)
+    return [measured for group in groups.values() for measured in group]
 
 
 def layer_lines(results: Results) -> Iterator[tuple[Measured, float | None, Row | None]]:
-    """Each layer's comparison, its cost in the full stack, and its fastest peer."""
-    for measured in results.measured:
+    """Each layer's comparison, its cost in the full stack, and its fastest peer; both interfaces
+    of a layer together."""
+    for measured in by_title(results.measured):
         if measured.layers:
             costs = costs_in_stack(results, measured.interface)
             known = all(name in costs for name in measured.layers)

@@ -54,6 +54,7 @@ async def handler(body: Any = None) -> dict[str, Any]:
 
 def connexion_app(validate: bool) -> Any:
     import connexion
+    from connexion.options import SwaggerUIOptions
     from connexion.validators.abstract import AbstractRequestBodyValidator
 
     class Nothing(AbstractRequestBodyValidator):  # type: ignore[misc, unused-ignore]
@@ -69,7 +70,8 @@ def connexion_app(validate: bool) -> Any:
     options: dict[str, Any] = {}
     if not validate:
         options["validator_map"] = {"body": {"application/json": Nothing}}
-    app.add_api(DOCUMENT, **options)
+    quiet = SwaggerUIOptions(swagger_ui=False)
+    app.add_api(DOCUMENT, swagger_ui_options=quiet, **options)
     return app
 
 

@@ -2,6 +2,9 @@
 
 In order: OpenTelemetry, Starlette's HTTPSRedirect and TrustedHost, `secure`, PyJWT in Starlette's
 AuthenticationMiddleware, slowapi, and in FastAPI itself `@requires` and a pydantic body.
+
+As an expert tunes it: one span for each request and no metrics, joserfc in place of PyJWT, and
+slowapi's pure ASGI middleware in place of the one on BaseHTTPMiddleware.
 """
 
 from __future__ import annotations
@@ -14,26 +17,21 @@ from . import LEFT_OUT, lacking
 MISSING = lacking("fastapi", "jwt", "secure", "slowapi", "opentelemetry.instrumentation.asgi")
 
 if not MISSING:
-    import jwt
     from fastapi import FastAPI, Request
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.metrics import NoOpMeterProvider
     from pydantic import BaseModel, ConfigDict, Field
     from secure import Secure
     from secure.middleware import SecureASGIMiddleware
     from slowapi import Limiter
     from slowapi.middleware import SlowAPIASGIMiddleware, SlowAPIMiddleware
     from slowapi.util import get_remote_address
-    from starlette.authentication import (
-        AuthCredentials,
-        AuthenticationBackend,
-        SimpleUser,
-        requires,
-    )
-    from starlette.middleware.authentication import AuthenticationMiddleware
+    from starlette.authentication import requires
     from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from .. import world
+    from .authn import backed, with_joserfc, with_pyjwt
 
     class Line(BaseModel):
         model_config = ConfigDict(extra="forbid")
@@ -49,17 +47,6 @@ if not MISSING:
         currency: str = Field(pattern="^(EUR|USD|GBP)$")
         note: str = Field(default="", max_length=400)
         items: list[Line] = Field(min_length=1, max_length=50)
-
-    class PyJWTBackend(AuthenticationBackend):
-        async def authenticate(self, conn: Any) -> Any:
-            claims = jwt.decode(
-                conn.headers["authorization"][7:],
-                world.PUBLIC,
-                algorithms=["RS256"],
-                audience=world.AUDIENCE,
-                issuer=world.ISSUER,
-            )
-            return AuthCredentials(claims["scope"].split()), SimpleUser(claims["sub"])
 
     def orders(*, protected: bool) -> FastAPI:
         """The orders API; without protection it is the base that the peers' cost is taken over."""
@@ -96,12 +83,14 @@ if not MISSING:
         app: Any = api
         # slowapi finds its limiter on the FastAPI app: its middleware is added there.
         api.add_middleware(SlowAPIASGIMiddleware if tuned else SlowAPIMiddleware)
-        app = AuthenticationMiddleware(app, backend=PyJWTBackend())
+        app = backed(with_joserfc() if tuned else with_pyjwt(), app)
         app = SecureASGIMiddleware(app, secure=Secure.with_default_headers())
         app = TrustedHostMiddleware(app, allowed_hosts=[world.HOST])
         app = HTTPSRedirectMiddleware(app)
-        spans: Any = ["receive", "send"] if tuned else None
-        return OpenTelemetryMiddleware(app, tracer_provider=provider, exclude_spans=spans)
+        options: dict[str, Any] = {}
+        if tuned:
+            options = {"exclude_spans": ["receive", "send"], "meter_provider": NoOpMeterProvider()}
+        return OpenTelemetryMiddleware(app, tracer_provider=provider, **options)
 
 
 def variants(provider: Any) -> list[Made]:
