@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import stat
 import sys
 import threading
@@ -60,8 +61,18 @@ def redis_server():
         yield server
 
 
-@pytest.fixture(params=["toml", "json", "sql", "redis"])
+# A database to try them on by hand: "postgresql+psycopg://postgres@localhost/keys". Its table goes.
+POSTGRESQL = os.environ.get("RINGWALL_POSTGRESQL")
+
+
+@pytest.fixture(params=["toml", "json", "sql", "redis", *(["postgresql"] if POSTGRESQL else [])])
 def url(request, tmp_path):
+    if request.param == "postgresql":
+        engine = sqlalchemy.create_engine(POSTGRESQL)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS ringwall_api_keys"))
+        engine.dispose()
+        return POSTGRESQL
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         server.client_call("FLUSHALL")
