@@ -17,7 +17,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 with atheris.instrument_imports(include=["ringwall.authn"]):
-    from ringwall.authn import _certificates, _jws, _proof, _target
+    from ringwall.authn import _certificates, _jws, _proof, _target, certificate
     from ringwall.authn._failure import Refused
     from ringwall.authn._keys import keys_from_jwks
 
@@ -27,6 +27,11 @@ from dpop_support import bound, prove
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
 KEYS = keys_from_jwks(jwks("rsa", "p256", "ed25519"), ALGORITHMS, trusted=True)
 VERIFIER = _proof.ProofVerifier(ALGORITHMS, 64)
+READERS = [
+    certificate.read_told("client-cert"),
+    certificate.read_told("ssl-client-cert"),
+    certificate.read_told("x-forwarded-client-cert"),
+]
 SEEDS = {sign(), sign(alg="ES256"), sign(alg="EdDSA"), prove(bound())}
 
 
@@ -41,12 +46,10 @@ def proof(data: bytes) -> None:
 
 
 def told(data: bytes) -> None:
-    for read in (
-        _certificates.digest_of_bytes,
-        _certificates.digest_of_escaped_pem,
-        _certificates.digest_of_xfcc,
-    ):
-        assert read(data) is None or len(read(data) or b"") == 32
+    digest = _certificates.digest_of_xfcc(data)
+    assert digest is None or len(digest) == 32
+    for read in READERS:
+        read(data)
     _target.read_url(data.decode("latin-1"))
     _jws.unverified_issuer(data, 8192)
     _jws.unverified_kid(data)

@@ -12,6 +12,7 @@ from authn_support import AUDIENCE, ISSUER, Clock, bearer, jwks, send, sign
 from ringwall import JWT, Authentication, ConfigurationError, Principal, WebSocketTickets
 from ringwall._errors import MissingDependency
 from ringwall.authn import MemoryTickets
+from ringwall.authn._grants import freeze
 from ringwall.authn._redis_tickets import RedisTickets
 
 ALICE = Principal(
@@ -20,7 +21,7 @@ ALICE = Principal(
     issuer=ISSUER,
     scopes={"orders:read"},
     roles={"clerk"},
-    claims={"sub": "alice", "n": [1]},
+    claims=freeze({"sub": "alice", "n": [1], "realm_access": {"roles": ["clerk"]}}),
     credential_id="c1",
 )
 JWT_SCHEME = JWT(ISSUER, AUDIENCE, keys=jwks("rsa"), clock=Clock())

@@ -17,6 +17,7 @@ from .._exchange import Exchange
 from .._pending import Call, Pending, asettle, perform, settle
 from ..principal import Principal
 from ._failure import Failure
+from ._grants import freeze
 from ._scheme import Judgement, Scheme, at_least
 
 BAD_TICKET = Failure(
@@ -200,11 +201,13 @@ def _write(principal: Principal) -> str:
             "roles": sorted(principal.roles),
             "claims": dict(principal.claims),
             "credential_id": principal.credential_id,
-        }
+        },
+        default=dict,  # the objects among the claims of a token cannot be changed, and are no dicts
     )
 
 
 def _read(value: str) -> Principal:
     fields = json.loads(value)
     sets = {name: frozenset(fields[name]) for name in ("scopes", "roles")}
-    return Principal(fields.pop("subject"), **{**fields, **sets})
+    claims = {name: freeze(claim) for name, claim in fields["claims"].items()}
+    return Principal(fields.pop("subject"), **{**fields, **sets, "claims": claims})
