@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from openapi_support import document, layer_of, operation, parameter
 from ringwall import BodyValidation, ConfigurationError
+from ringwall.validation.parameters import Malformed, unquote
 from validation_support import Answer, ask
 
 interfaces = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
@@ -547,3 +549,17 @@ def test_any_parameters_are_valid_or_refused_with_4xx(
         assert isinstance(answer.parameters.query.get("i", 0), int)
     else:
         assert answer.status in (400, 414, 422)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="%4041aFf=+\r\n \t_.&\0é", max_size=12))
+def test_percent_decoding_is_that_of_urllib_or_none(text: str) -> None:
+    try:
+        found = unquote(text)
+    except Malformed:
+        return
+    assert found == unquote_to_bytes(text.replace("+", " ")).decode()
+
+
+def test_a_megabyte_of_escapes_is_decoded_without_a_loop() -> None:
+    assert unquote("%41%3D=" * 100_000) == "A==" * 100_000

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ringwall.validation import _json
 from ringwall.validation._json import StrictJSON
 from ringwall.validation._members import counts_of
-from ringwall.validation._refusal import DUPLICATE, Reason, Refused
+from ringwall.validation._refusal import DUPLICATE, TOO_DEEP, TOO_MANY, Reason, Refused
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "tags": {"type": "array"}}}
 ORDER: dict[str, Any] = {
@@ -122,6 +122,51 @@ def test_the_short_way_and_the_long_way_agree(body: bytes) -> None:
         else:
             assert found == expected
             assert type(found) is type(expected)
+
+
+def depth_of(value: Any) -> int:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(depth_of, below), default=0) if isinstance(value, (dict, list)) else 0
+
+
+def signs_of(value: Any) -> int:
+    """Opening brackets, and commas."""
+    if not isinstance(value, (dict, list)):
+        return 0
+    below = list(value.values()) if isinstance(value, dict) else value
+    return 1 + max(0, len(below) - 1) + sum(map(signs_of, below))
+
+
+@settings(max_examples=600, deadline=None)
+@given(mutated(), st.integers(1, 7), st.integers(1, 20))
+def test_the_shape_of_what_is_well_formed_is_told_exactly(
+    body: bytes, depth: int, most: int
+) -> None:
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique)
+    except (ValueError, Twice):
+        return
+    expected = signs_of(value) < most and depth_of(value) <= depth
+    try:
+        StrictJSON(depth, most).check_shape(body)
+    except Refused as refused:
+        assert not expected
+        assert refused.reason in (TOO_DEEP, TOO_MANY)
+    else:
+        assert expected
+
+
+@pytest.mark.parametrize("inside", [b"", b"[]", b"{}", b'"]]]]"', b'"{", "[", ","', b'{"a":[{}]}'])
+@pytest.mark.parametrize("before", [b"", b"[],", b'"\\"]", ', b'[[[]]],{"}":1},'])
+@pytest.mark.parametrize("depth", range(1, 12))
+def test_depth_is_exact_whatever_stands_beside(inside: bytes, before: bytes, depth: int) -> None:
+    body = (b"[" + before) * depth + inside + b"]" * depth
+    body = re.sub(rb",\s*\]", b"]", body)  # where nothing is inside
+    deep = depth_of(json.loads(body))
+    StrictJSON(deep, 1000).check_shape(body)
+    with pytest.raises(Refused) as refused:
+        StrictJSON(deep - 1, 1000).check_shape(body)
+    assert refused.value.reason is TOO_DEEP
 
 
 def members_of(value: Any) -> int:
