@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI, Header, Query
 
 from openapi_support import document, layer_of, operation, parameter
-from ringwall import BodyValidation, ConfigurationError, Layer, Stack
+from ringwall import BodyValidation, ConfigurationError, Decision, Layer, Stack
 from validation_support import GOOD, JSON, NOTHING, ORDER, ask
 
 interfaces = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
@@ -48,11 +48,11 @@ def test_what_is_declared_reaches_the_app(interface: str) -> None:
     answer = ask(LAYER, interface, GOOD)
     assert (answer.status, answer.seen) == (200, GOOD)
     assert answer.value == {"item": "kettle", "quantity": 1}
-    assert answer.decisions == (("validation", "allow", "POST /orders", "valid"),)
+    assert answer.decisions == (Decision("validation", "allow", "POST /orders", "valid"),)
     answer = ask(LAYER, interface, method="GET", path="/v1/orders/7", headers=[])
     assert (answer.status, answer.value) == (200, NOTHING)
     assert answer.parameters.path == {"orderId": 7}
-    assert answer.decisions == (("validation", "allow", "GET /orders/{orderId}", "valid"),)
+    assert answer.decisions == (Decision("validation", "allow", "GET /orders/{orderId}", "valid"),)
 
 
 @interfaces
@@ -139,7 +139,7 @@ def test_what_is_not_declared_is_404_or_405(
     assert (answer.status, answer.called) == (404 if allow is None else 405, False)
     assert answer.headers.get("allow") == allow
     reason = "not-found" if allow is None else "method-not-allowed"
-    assert answer.decisions[-1] == ("validation", "deny", "undeclared", reason)
+    assert answer.decisions[-1] == Decision("validation", "deny", "undeclared", reason)
 
 
 @interfaces

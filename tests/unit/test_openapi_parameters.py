@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openapi_support import document, layer_of, operation, parameter
-from ringwall import BodyValidation, ConfigurationError
+from ringwall import BodyValidation, ConfigurationError, Decision
 from ringwall.validation.parameters import Malformed, unquote
 from validation_support import Answer, ask
 
@@ -147,7 +147,7 @@ def test_what_is_missing_or_not_declared_is_told_all_at_once(interface: str) -> 
     ]
     for word in (b"secret", b"is_admin", b"debug"):
         assert word not in answer.body
-    assert answer.decisions[-1] == ("validation", "deny", "POST /x", "invalid-parameters")
+    assert answer.decisions[-1] == Decision("validation", "deny", "POST /x", "invalid-parameters")
 
 
 @interfaces

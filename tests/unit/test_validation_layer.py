@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringwall import BodyValidation, ConfigurationError, Layer, Stack
+from ringwall import BodyValidation, ConfigurationError, Decision, Layer, Stack
 from ringwall._errors import MissingDependency
 from ringwall._exchange import Exchange
 from ringwall.validation import validated_body_of
@@ -35,7 +35,7 @@ def test_a_valid_body_reaches_the_app_as_it_was_sent_with_its_value(interface: s
     answer = ask(ORDERS, interface, GOOD)
     assert (answer.status, answer.seen) == (200, GOOD)
     assert answer.value == {"item": "kettle", "quantity": 1}
-    assert answer.decisions == (("validation", "allow", "POST /v1/orders", "valid"),)
+    assert answer.decisions == (Decision("validation", "allow", "POST /v1/orders", "valid"),)
 
 
 @interfaces
@@ -333,7 +333,7 @@ def test_what_is_not_as_the_schema_says_is_422_with_every_error(
     assert answer.refused(422, "invalid-body")
     found = [(error["pointer"], error["code"]) for error in answer.problem["errors"]]
     assert sorted(found) == errors
-    assert answer.decisions == (("validation", "deny", "POST /v1/orders", "invalid-body"),)
+    assert answer.decisions == (Decision("validation", "deny", "POST /v1/orders", "invalid-body"),)
 
 
 @interfaces
@@ -441,7 +441,7 @@ def test_a_body_that_no_route_declares_never_passes(interface: str, method: str,
         return
     assert (answer.status, answer.called) == (415, False)
     assert method == "HEAD" or answer.code == "undeclared-body"
-    assert answer.decisions[-1] == ("validation", "deny", "undeclared", "undeclared-body")
+    assert answer.decisions[-1] == Decision("validation", "deny", "undeclared", "undeclared-body")
 
 
 @interfaces
@@ -459,7 +459,7 @@ def test_no_body_on_an_undeclared_route_passes(
 ) -> None:
     answer = ask(ORDERS, interface, method=method, path="/x", headers=[], length=length)
     assert (answer.status, answer.seen, answer.value) == (200, b"", NOTHING)
-    assert answer.decisions == (("validation", "allow", "undeclared", "no-body"),)
+    assert answer.decisions == (Decision("validation", "allow", "undeclared", "no-body"),)
 
 
 @interfaces
@@ -480,7 +480,7 @@ def test_undeclared_bodies_pass_by_option(interface: str) -> None:
     layer = BodyValidation({"POST /v1/orders": ORDER}, undeclared="pass")
     answer = ask(layer, interface, b"anything", path="/x", headers=[])
     assert (answer.seen, answer.value) == (b"anything", NOTHING)
-    assert answer.decisions == (("validation", "allow", "undeclared", "not-judged"),)
+    assert answer.decisions == (Decision("validation", "allow", "undeclared", "not-judged"),)
     assert ask(layer, interface, b"anything").refused(400, "malformed-json")
 
 
