@@ -22,6 +22,7 @@ from ._failure import checked, report
 from ._layer import Layer, ResponseHead, Verdict
 from ._pending import Pending
 from ._plan import Complete, Edit, Plan, RequestHook, Step, Unwind
+from ._timing import timed_steps
 from .problem import Header, Response
 
 
@@ -48,6 +49,8 @@ def compile_plan(
     for layer in layers:
         layer.on_stack(chain, options)
     steps = tuple(_steps(layers, boundary, strict_paths, inner))
+    if any(layer.wants_timings for layer in layers):
+        steps = timed_steps(steps, layers)
     batched = _additions_leave_in_one_batch(layers)
     return Plan(
         layers=tuple(layers),

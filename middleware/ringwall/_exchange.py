@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._boundary import Boundary, Host
     from ._challenges import Challenges
     from ._conceal import Concealment
+    from ._timing import Timings
     from ._tls_of import TLS
     from .principal import Principal
     from .problem import Response
@@ -80,6 +81,7 @@ class Exchange:
         received, sent: octets of bodies that passed the app, where some layer declared
             `wants_sizes`; None: none did, or nobody counted. declared: for that layer's use, the
             Content-Length of the response.
+        timings: what notes how long layers take, set by one that declared `wants_timings`.
         outcome: how it ended, as far as it did; the same object for stacks around each other.
     """
 
@@ -101,6 +103,7 @@ class Exchange:
     received: int | None = None
     sent: int | None = None
     declared: bytes | None = None
+    timings: Timings | None = None
     replacement: bytes | None = None
     parent: Exchange | None = None
     reader: BodyReader | None = None

@@ -75,7 +75,10 @@ def _spell_object(value: Any, around: frozenset[int]) -> str:
         return (
             f"{_name(type(value))}{_spell([getattr(value, name, None) for name in slots], around)}"
         )
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  it is somebody else's, and may do anything
+        return _name(type(value))
     return _name(type(value)) if " at 0x" in text else _USERINFO.sub("://", text)
 
 

@@ -109,6 +109,7 @@ class Layer(Configured):
         wants_client: True: it reads `exchange.client` of nearly every request, which is then
             derived ahead, at a lower price. Others may read it as well.
         wants_sizes: True: `on_complete` reads `exchange.received` and `exchange.sent`.
+        wants_timings: True: it sets `exchange.timings` in `on_request`, and reads it at the end.
         constant_headers: response headers that never change; set unless the app set them.
         sets: names of response headers that `on_response` may write, remove or ask for.
         adds: names, among `sets`, of lines that `on_request` leaves in `exchange.additions` where
@@ -140,6 +141,7 @@ class Layer(Configured):
     wants_route: bool = False
     wants_client: bool = False
     wants_sizes: bool = False
+    wants_timings: bool = False
     constant_headers: tuple[Header, ...] = ()
     sets: frozenset[bytes] = frozenset()
     adds: frozenset[bytes] = frozenset()

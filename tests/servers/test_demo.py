@@ -76,7 +76,7 @@ def start_demo(port: int) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_printed_lines_work_and_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
-    process = start_demo(port := _three_free_ports())
+    process = start_demo(port := _four_free_ports())
     try:
         lines: list[str] = []
         assert process.stdout is not None
@@ -89,6 +89,12 @@ def test_the_printed_lines_work_and_a_signal_ends_it_cleanly(number: signal.Sign
         assert paste(curls[1]) == 200
         assert sorted(map(paste, bola)) == [200, 403]  # bob's own, and alice's attempt
         assert paste(curls[1].replace(f":{port}/", f":{port + 1}/")) == 200  # at the WSGI port
+        page = http.client.HTTPConnection("localhost", port + 3, timeout=10)
+        page.request("GET", "/")
+        told = page.getresponse().read().decode()
+        page.close()
+        assert "Where the time went, by layer" in told
+        assert "authorization: GET /v1/orders/{order_id:int}" in told  # alice's attempt
     finally:
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
@@ -112,13 +118,13 @@ def paste(line: str) -> int:
     return status
 
 
-def _three_free_ports() -> int:
+def _four_free_ports() -> int:
     while True:
         port = free_port()
-        if port > 65533:
+        if port > 65532:
             continue
         try:
-            for extra in (1, 2):
+            for extra in (1, 2, 3):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port + extra))
         except OSError:

@@ -81,7 +81,7 @@ def scan(https: int, plain: int, context: ssl.SSLContext) -> Page:
 @pytest.mark.parametrize("interface", ["asgi", "wsgi"])
 def test_the_demo_gets_the_top_grade(demo: tuple[Session, ssl.SSLContext], interface: str) -> None:
     session, context = demo
-    asgi, wsgi, plain = session.ports
+    asgi, wsgi, plain, _ = session.ports
     page = scan(asgi if interface == "asgi" else wsgi, plain, context)
     points, grade, results = score(page)
     # For localhost the demo asks browsers to remember HTTPS for five minutes only.

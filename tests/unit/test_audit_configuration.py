@@ -152,7 +152,19 @@ def test_anything_has_a_name() -> None:
         later = 1
         return made, later
 
-    for thing in (around, deep, "\ud800", {1: 2, "a": 3}, frozenset({1, "a"}), unbound()[0]):
+    class Mute:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    for thing in (
+        Mute(),
+        around,
+        deep,
+        "\ud800",
+        {1: 2, "a": 3},
+        frozenset({1, "a"}),
+        unbound()[0],
+    ):
         assert len(fingerprint(thing)) == 16
 
 

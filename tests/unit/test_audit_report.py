@@ -106,6 +106,8 @@ def test_what_clients_choose_does_not_grow_it() -> None:
         {"outcome": HOSTILE, "status": HOSTILE, "client": HOSTILE, "time": HOSTILE},
         {"method": HOSTILE, "route": HOSTILE, "duration_us": HOSTILE},
         {"event": HOSTILE},
+        {"timings": HOSTILE},
+        {"timings": {HOSTILE: 5, "a": HOSTILE, "b": -1, "c": 10**400, "d": 1.5, "e": None}},
     ],
 )
 def test_nothing_in_a_log_gets_out_of_its_text(more: dict[str, Any]) -> None:
@@ -119,6 +121,24 @@ def test_nothing_in_a_log_gets_out_of_its_text(more: dict[str, Any]) -> None:
     assert html.count("</style>") == 1
     assert "default-src 'none'" in html
     assert not re.search(r"https?:", html)
+
+
+def test_where_the_time_went() -> None:
+    report = report_of(
+        record(timings={"app": 600, "authorization": 100}),
+        record(timings={"app": 200, "authorization": 100}),
+        record(),
+        record(timings={f"l{number}": 0 for number in range(60)}),
+    )
+    assert report.timed == 3
+    assert report.shares()[:2] == [("app", 0.8, 267), ("authorization", 0.2, 67)]
+    assert len(report.spent) == 50
+    text = Text(page(report)).text
+    assert "Where the time went, by layer" in text
+    assert "80.0%, 267 µs" in text
+    assert "in 3 timed requests" in text
+    assert "Where the time went" not in page(report_of(record()))
+    assert "0.0%" in page(report_of(record(timings={"app": 0})))
 
 
 def test_an_empty_log_has_a_page() -> None:

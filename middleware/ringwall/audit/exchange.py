@@ -16,6 +16,7 @@ from ..principal import Principal
 from .record import VERSION, clean, error_type, quote, quote_clean, timestamp
 from .redaction import PLAIN, Masked, Redaction
 from .sizes import told_sizes
+from .timings import told_timings
 
 _ANONYMOUS = '{"authenticated":false,"credential":null,"issuer":null,"scheme":null,"subject":null}'
 _LONGEST_PATH = 512
@@ -121,7 +122,7 @@ class ExchangeForm:
         redaction: what is left out or told in another form.
         policy_version: the version of the policy in force, told in each record; a function is
             asked each time.
-        body_sizes: tell how large the bodies were.
+        body_sizes, timings: tell how large the bodies were, how long the layers took.
     """
 
     def __init__(
@@ -130,8 +131,9 @@ class ExchangeForm:
         policy_version: str | Callable[[], str] | None = None,
         *,
         body_sizes: bool = False,
+        timings: bool = False,
     ) -> None:
-        self._tells_sizes = body_sizes
+        self._tells_sizes, self._tells_timings = body_sizes, timings
         self._redaction = redaction
         self._subject = redaction.field("subject")
         self._credential = redaction.field("credential")
@@ -200,6 +202,7 @@ class ExchangeForm:
             f',"span_id":{span}'
             f',"status":{"null" if status is None else int(status)}'
             f',"time":"{timestamp(started)}"'
+            f"{told_timings(exchange, duration) if self._tells_timings else ''}"
             f',"trace_id":{trace}'
             f',"v":{VERSION}}}'
         ).encode()

@@ -11,6 +11,7 @@ from typing import Any
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange, Outcome
 from .._layer import Layer, MessageHook, ResponseHead, Verdict
+from .._timing import Timings
 from ..problem import Response, problem
 from ._response import response_edits
 from ._setup import NoTelemetry, Trace, header_name, open_sink, telemetry
@@ -20,6 +21,7 @@ from .record import clean
 from .recorder import Recorder
 from .redaction import PLAIN, Redaction
 from .sink import Sink
+from .timings import turns
 
 logger: logging.Logger = logging.getLogger("ringwall.audit")
 
@@ -69,6 +71,8 @@ class Audit(Layer):
         traceresponse: tell clients the trace in a header `traceresponse`.
         body_sizes: measure bodies, streams to their end: members `request_size` and `response_size`
             of the record, attributes of the span, and two histograms.
+        timings: the share of the exchanges, from 0 to 1, whose records tell how long each layer
+            took: a member `timings`, in microseconds.
         redact: what of a request to record, and in which form. By default no header, query value
             or body, and everything else as it is.
         policy_version: of the policy in force, in each record; a function is asked each time.
@@ -114,6 +118,7 @@ class Audit(Layer):
         request_id_header: str | None = "x-request-id",
         traceresponse: bool = False,
         body_sizes: bool = False,
+        timings: float = 0.0,
         redact: Redaction = PLAIN,
         policy_version: str | Callable[[], str] | None = None,
         messages: bool = False,
@@ -134,7 +139,11 @@ class Audit(Layer):
         self.wants: frozenset[bytes] = self._telemetry.wants | {
             name.encode() for name in redact.headers
         }
-        self._form = ExchangeForm(redact, policy_version, body_sizes=body_sizes)
+        self._is_timed = turns(timings)
+        self.wants_timings: bool = timings > 0
+        self._form = ExchangeForm(
+            redact, policy_version, body_sizes=body_sizes, timings=self.wants_timings
+        )
         told = header_name(request_id_header) if sink is not None else None
         edits = response_edits(told, traceresponse=traceresponse)
         self._edits = edits[0]
@@ -144,8 +153,10 @@ class Audit(Layer):
             self.wants |= {b"content-length"}
             self.sets |= {b"content-length"}
             self.on_response = self._note_length  # type: ignore[method-assign]
+        if self.wants_timings:
+            self.on_request: Callable[[Exchange], Verdict] = self._start_timed  # type: ignore
         if opened is None:  # there is nothing to keep of what is not traced
-            self.on_request: Callable[[Exchange], Verdict] = self._start_trace  # type: ignore
+            self.on_request = self._start_trace  # type: ignore
             self.on_complete: Callable[..., None] = self._end_trace  # type: ignore
         if messages:
             self.on_message: MessageHook = self._record_message  # type: ignore[assignment]
@@ -172,6 +183,11 @@ class Audit(Layer):
         if self._judged:
             exchange.decisions.extend(self._judged)
         return None
+
+    def _start_timed(self, exchange: Exchange) -> Response | None:
+        if self._is_timed():
+            exchange.timings = Timings(self._clock)
+        return Audit.on_request(self, exchange)
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
         request_id, _, _, trace = exchange.state.get(self, _NOT_STARTED)

@@ -62,6 +62,7 @@ def page(report: Report, title: str = "Audit", refresh: int | None = None) -> st
         _numbers(report),
         f"<section><h2>Requests over time</h2>{_timeline(report)}</section>",
         f"<section><h2>Decisions by layer</h2>{_layers(report)}</section>",
+        _shares(report),
         _table("Rules that refused, and why", report.rules.most_common(12), "refused"),
         '<div class="pair">',
         _table("Clients most often refused", report.refused_clients.most_common(12), "refused"),
@@ -120,6 +121,19 @@ def _layer(name: str, counts: Counter[str], most: int) -> str:
     kinds = (("passed", counts["allow"]), ("refused", counts["deny"]), ("failed", counts["error"]))
     bars = "".join(_bar(kind, count / most) for kind, count in kinds if count)
     return _row(name, bars, f"{sum(counts.values()):,}")
+
+
+def _shares(report: Report) -> str:
+    rows = [
+        _row(name, _bar("passed", share), f"{share:.1%}, {micros:,} µs")
+        for name, share, micros in report.shares()
+    ]
+    if not rows:
+        return ""
+    return (
+        "<section><h2>Where the time went, by layer</h2>"
+        f"{''.join(rows)}<p>in {report.timed:,} timed requests, on average</p></section>"
+    )
 
 
 def _table(title: str, rows: Sequence[tuple[str, int]], kind: str) -> str:

@@ -11,6 +11,7 @@ from .statistics import Statistics
 _MOST_BUCKETS = 240
 _WIDTHS = (len("2026-11-25T10:00"), len("2026-11-25T10"), len("2026-11-25"))
 _KINDS = {"success": "passed", "denied": "refused"}
+_LONGEST_TIME = 86_400_000_000  # microseconds
 _BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # milliseconds
 
 
@@ -19,7 +20,8 @@ class Report(Statistics):
 
     timeline: by a time that is cut to minutes, hours or days: passed, refused and failed ones.
     layers: by layer: its decisions by outcome. durations: exchanges by the most milliseconds that
-    they took; 0 stands for longer ones.
+    they took; 0 stands for longer ones. timed: how many records tell how long layers took;
+    spent: microseconds by layer in those.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,8 @@ class Report(Statistics):
         self.timeline: dict[str, Counter[str]] = {}
         self.layers: dict[str, Counter[str]] = {}
         self.durations: Counter[int] = Counter()
+        self.timed = 0
+        self.spent: Counter[str] = Counter()
         self._width = 0
 
     def add(self, record: dict[str, Any]) -> None:
@@ -44,6 +48,7 @@ class Report(Statistics):
         micros = record.get("duration_us")
         if isinstance(micros, int):
             self.durations[next((b for b in _BOUNDS if micros <= b * 1000), 0)] += 1
+        self._add_timings(record.get("timings"))
         decisions = record.get("decisions")
         for decision in decisions if isinstance(decisions, list) else ():
             self._add_decision(decision)
@@ -55,6 +60,15 @@ class Report(Statistics):
             known = outcome if outcome in ("allow", "deny") else "error"
             self.layers.setdefault(name, Counter())[known] += 1
 
+    def _add_timings(self, timings: Any) -> None:
+        if not isinstance(timings, dict):
+            return
+        self.timed += 1
+        for name, micros in timings.items():
+            known = name in self.spent or len(self.spent) < 50
+            if known and isinstance(micros, int) and 0 <= micros < _LONGEST_TIME:
+                self.spent[name] += micros
+
     def _widen(self) -> None:
         self._width += 1
         merged: dict[str, Counter[str]] = {}
@@ -65,6 +79,14 @@ class Report(Statistics):
     def times(self) -> list[tuple[str, Counter[str]]]:
         """The timeline in order."""
         return sorted(self.timeline.items())
+
+    def shares(self) -> list[tuple[str, float, int]]:
+        """By layer, where the time went: its share, and microseconds for each timed exchange."""
+        whole = sum(self.spent.values()) or 1
+        return [
+            (name, micros / whole, round(micros / self.timed))
+            for name, micros in self.spent.most_common()
+        ]
 
     def latencies(self) -> list[tuple[str, int]]:
         """How many exchanges took how long."""

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument(
         "--tour", action="store_true", help="send every request, print a table, and exit"
     )
-    demo.add_argument("--port", type=_port, default=8443, help="the first of three ports (8443)")
+    demo.add_argument("--port", type=_port, default=8443, help="the first of four ports (8443)")
     demo.add_argument(
         "--preset",
         choices=("api", "browser"),
@@ -50,6 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and 0 < int(text) <= 65533:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 65532:
         return int(text)
-    raise argparse.ArgumentTypeError("a port is a number from 1 to 65533")
+    raise argparse.ArgumentTypeError("a port is a number from 1 to 65532")

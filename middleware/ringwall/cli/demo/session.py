@@ -11,6 +11,7 @@ from typing import Literal
 from ...audit import Audit
 from .api import asgi_api, wsgi_api
 from .credentials import Issuer, make_api_keys, make_certificate
+from .report import LiveReport
 from .servers import Servers, free_ports
 from .stack import make_stack
 from .stops import flood, make_stops
@@ -22,7 +23,7 @@ class Session:
 
     Parameters:
         folder: where the certificate, the keys and the audit file are written.
-        port: the first of three ports; None: any that are free.
+        port: the first of four ports; None: any that are free.
         preset: of SecurityHeaders; with "browser" there is a start page, too.
         say: prints a line of progress.
     """
@@ -39,12 +40,12 @@ class Session:
         self._preset: Literal["api", "browser"] = preset
         self._folder = folder
         self._audit_file = folder / "audit.jsonl"
-        self._ports = free_ports(3) if port is None else [port, port + 1, port + 2]
+        self._ports = free_ports(4) if port is None else [*range(port, port + 4)]
         self._servers = Servers()
         self._closing = ExitStack()
 
     def __enter__(self) -> Session:
-        https, wsgi, http = self._ports
+        https, wsgi, http, report = self._ports
         self._say("1/3  making a certificate, tokens and keys")
         self._certificate = make_certificate(self._folder)
         issuer = Issuer()
@@ -70,6 +71,7 @@ class Session:
             )
             self._servers.wsgi(stack.wsgi(wsgi_api), wsgi, self._certificate.server_context())
             self._servers.asgi(walled, http)
+            self._servers.asgi(LiveReport(self._audit_file, report), report)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -86,7 +88,7 @@ class Session:
 
     @property
     def ports(self) -> list[int]:
-        """Of ASGI over TLS, WSGI over TLS, and plain HTTP."""
+        """Of ASGI over TLS, WSGI over TLS, plain HTTP, and the page about the audit log."""
         return self._ports
 
     @property
@@ -95,12 +97,12 @@ class Session:
 
     def explain(self) -> None:
         """Print what runs where and lines to paste."""
-        https, wsgi, http = self._ports
+        https, wsgi, http, report = self._ports
         self._say(f"\nASGI  https://localhost:{https}")
         self._say(f"WSGI  https://localhost:{wsgi}   the same stack around the same API")
         self._say(f"HTTP  http://localhost:{http}    redirects, or refuses what must not travel so")
         self._say(f"Audit {self._audit_file}")
-        self._say(f"      ringwall audit report {self._audit_file}   writes a page about it")
+        self._say(f"      http://localhost:{report}    a page about it, live")
         if self._preset == "browser":
             self._say(
                 f"\nOpen https://localhost:{https}/ in a browser: it will warn of a certificate"
@@ -115,7 +117,7 @@ class Session:
 
     def tour(self) -> int:
         """Send every request to both interfaces; returns 1 if an answer was not as expected."""
-        https, wsgi, http = self._ports
+        https, wsgi, http, _ = self._ports
         tail = AuditTail(self._audit_file)
         reports: list[Report] = []
         for stop in self._stops:

@@ -1,0 +1,42 @@
+"""How long each layer took, in a share of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from .._errors import ConfigurationError
+from .._exchange import Exchange
+from .._timing import Timings
+from .record import clean, quote_clean
+
+_LONGEST_NAME = 256
+
+
+def turns(share: float) -> Callable[[], bool]:
+    """Says of each exchange whether it is one of the share that is timed.
+
+    Raises:
+        ConfigurationError: it is no share.
+    """
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise ConfigurationError(f"timings={share!r}: write a share of the requests, such as 0.01")
+    if not share:
+        return lambda: False
+    counter, every = count(), round(1 / share)
+    return lambda: next(counter) % every == 0
+
+
+def told_timings(exchange: Exchange, duration: float) -> str:
+    """The member of a record: microseconds by layer; the rest is the app's."""
+    timings: Timings | None = exchange.timings
+    if timings is None:
+        return ""
+    micros = {
+        clean(name, _LONGEST_NAME): max(0, int(spent * 1_000_000))
+        for name, spent in timings.spent.items()
+    }
+    rest = max(0, int(duration * 1_000_000) - sum(micros.values()))
+    micros["app"] = micros.get("app", 0) + rest
+    names = sorted(micros, key=lambda name: name.encode("utf-16-be"))  # RFC 8785 section 3.2.3
+    return f',"timings":{{{",".join(f"{quote_clean(name)}:{micros[name]}" for name in names)}}}'
