@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -15,11 +15,46 @@ from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Refused, Requirement, walled_exchange
 from ringwall.ratelimit.rules import Rate
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 #: Where a guard leaves lines for the response, in the state of the exchange: that is one request's.
 HEADERS = object()
 
 Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 LitestarGuard: TypeAlias = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+
+class _Shared:
+    """Litestar copies routers with all that they hold: a limit must stay the one that counts."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class Required(_Shared):
+    """A requirement as a guard."""
+
+    def __init__(self, requirement: Requirement) -> None:
+        self.requirement = requirement
+
+    async def __call__(self, connection: Connection, route_handler: BaseRouteHandler) -> None:
+        await _ask(self.requirement, connection)
+
+
+class Limited(_Shared):
+    """A rate limit as a guard, for each route handler that it stands at."""
+
+    def __init__(self, counted: ringwall.limit) -> None:
+        self._counted = counted
+        self._of_handler: dict[str, ringwall.limit] = {}
+
+    async def __call__(self, connection: Connection, route_handler: BaseRouteHandler) -> None:
+        # As many names as there are handlers.
+        name = str(route_handler)
+        if name not in self._of_handler:
+            self._of_handler.setdefault(name, self._counted.named(name))
+        await _ask(self._of_handler[name], connection)
 
 
 def require(
@@ -36,12 +71,7 @@ def require(
     Raises:
         ConfigurationError: a condition cannot work here.
     """
-    requirement = Requirement(*conditions, path=path, hide=hide, roles=roles, interface="asgi")
-
-    async def guard(connection: Connection, route_handler: BaseRouteHandler) -> None:
-        await _ask(requirement, connection)
-
-    return guard
+    return Required(Requirement(*conditions, path=path, hide=hide, roles=roles, interface="asgi"))
 
 
 def limit(*rates: Rate, **options: Any) -> LitestarGuard:
@@ -54,17 +84,7 @@ def limit(*rates: Rate, **options: Any) -> LitestarGuard:
     Raises:
         ConfigurationError: an argument cannot work.
     """
-    counted = ringwall.limit(*rates, **options)
-    of_handler: dict[str, ringwall.limit] = {}
-
-    async def guard(connection: Connection, route_handler: BaseRouteHandler) -> None:
-        # As many names as there are handlers.
-        name = str(route_handler)
-        if name not in of_handler:
-            of_handler.setdefault(name, counted.named(name))
-        await _ask(of_handler[name], connection)
-
-    return guard
+    return Limited(ringwall.limit(*rates, **options))
 
 
 async def _ask(guard: Guard, connection: Connection) -> None:

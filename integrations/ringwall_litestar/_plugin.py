@@ -10,13 +10,12 @@ from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers.base import BaseRouteHandler
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPlugin
 
 from ringwall import ConfigurationError, Principal, Stack
-from ringwall.description import security_schemes
 from ringwall.handlers import Refused, Requirement, walled_exchange
 
+from ._document import describe
 from ._guards import HEADERS
 
 _AUTHENTICATED = Requirement()
@@ -24,7 +23,8 @@ _AUTHENTICATED = Requirement()
 
 class RingwallPlugin(InitPlugin):
     """Handlers may take `principal: Principal`; their refusals are answered with problems; the
-    OpenAPI document tells the stack's security schemes.
+    OpenAPI document tells the stack's security schemes, and of each operation what it asks for and
+    which problems it answers with.
 
     A plugin cannot put anything around the app itself: `around` does. Until it has, every handler
     refuses to serve.
@@ -54,6 +54,8 @@ class RingwallPlugin(InitPlugin):
             raise ConfigurationError("this app has a stack already; join both into one Stack(...)")
         handler: Any = self._stack.asgi(_adding_headers(app.asgi_handler))
         app.asgi_handler = handler
+        if app.openapi_config is not None:
+            describe(app, app.openapi_config, self._stack, PRINCIPAL)
         return app
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -63,32 +65,10 @@ class RingwallPlugin(InitPlugin):
         app_config.guards = [_must_be_walled, *app_config.guards]
         handlers: Any = {Refused: _refuse}
         app_config.exception_handlers = {**handlers, **app_config.exception_handlers}
-        app_config.dependencies = {"principal": Provide(_principal), **app_config.dependencies}
-        self._describe(app_config)
-        return app_config
-
-    def _describe(self, app_config: AppConfig) -> None:
-        openapi = app_config.openapi_config
-        if openapi is None:
-            return
-        schemes: Any = {
-            name: SecurityScheme(
-                type=scheme["type"],
-                description=scheme.get("description"),
-                name=scheme.get("name"),
-                security_scheme_in=scheme.get("in"),
-                scheme=scheme.get("scheme"),
-                bearer_format=scheme.get("bearerFormat"),
-                open_id_connect_url=scheme.get("openIdConnectUrl"),
-            )
-            for name, scheme in security_schemes(self._stack).items()
-        }
-        own = openapi.components if isinstance(openapi.components, list) else [openapi.components]
-        asked: list[dict[str, list[str]]] = [{name: []} for name in schemes]
+        app_config.dependencies = {"principal": PRINCIPAL, **app_config.dependencies}
         # A copy: the default one serves every app of the process.
-        described = app_config.openapi_config = copy(openapi)
-        described.components = [*own, Components(security_schemes=schemes)]
-        described.security = [*(openapi.security or ()), *asked]
+        app_config.openapi_config = copy(app_config.openapi_config)
+        return app_config
 
 
 async def _must_be_walled(
@@ -103,6 +83,10 @@ async def _principal(request: Request[Any, Any, Any]) -> Principal:
         raise Refused(refusal)
     principal: Any = walled_exchange(request).principal
     return principal  # type: ignore[no-any-return]
+
+
+#: Who asks; nobody is refused with 401.
+PRINCIPAL = Provide(_principal)
 
 
 def _refuse(request: Request[Any, Any, Any], error: Refused) -> Response[bytes]:

@@ -7,14 +7,23 @@ from typing import Any
 
 import litestar
 import pytest
+from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.testing import TestClient
 
 import ringwall_litestar as wall
 from integrations.drive import call
-from integrations.orders import credentials, make_stack
-from ringwall import ConfigurationError, RateLimit, Stack, role
+from integrations.orders import RECORDS, credentials, make_stack
+from ringwall import (
+    APIKey,
+    Authentication,
+    ConfigurationError,
+    RateLimit,
+    Stack,
+    role,
+    scope,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -36,10 +45,71 @@ def make(handlers: Any = (any_, socket), **options: Any) -> litestar.Litestar:
     return plugin.around(litestar.Litestar([*handlers], plugins=[plugin], **options))
 
 
-def test_the_document_tells_the_schemes() -> None:
-    schema = make().openapi_schema.to_schema()
+@litestar.get("/h/nobody")
+async def nobody() -> None: ...
+
+
+@litestar.get("/healthz")
+async def health() -> None: ...
+
+
+@litestar.get("/v1/orders/{order_id:int}")
+async def order(order_id: int) -> None: ...
+
+
+@litestar.post("/h/made", guards=[wall.limit("5/minute")], security=[{"cookie": []}])
+async def made() -> None: ...
+
+
+def operations(schema: Any) -> dict[str, tuple[Any, list[str]]]:
+    """What is asked and answered, by path."""
+    return {
+        path: (operation.get("security"), sorted(operation["responses"]))
+        for path, item in schema["paths"].items()
+        for operation in item.values()
+    }
+
+
+def test_the_document_tells_of_each_operation_what_it_asks_and_answers() -> None:
+    guarded = litestar.Router(
+        "/",
+        guards=[wall.require(scope("orders:write"))],
+        route_handlers=[made],
+    )
+    app = make((any_, nobody, health, order, guarded, socket), dependencies={})
+    schema = app.openapi_schema.to_schema()
     assert schema["components"]["securitySchemes"]["apikey"]["name"] == "Authorization"
-    assert schema["security"] == [{"apikey": []}]
+    assert "security" not in schema
+    refusals = ["401", "403", "429"]
+    assert operations(schema) == {
+        "/h/any": ([{"apikey": []}], ["200", *refusals]),
+        "/h/nobody": ([{}, {"apikey": []}], ["200", "401", "429"]),
+        "/healthz": (None, ["200", "429"]),
+        "/v1/orders/{order_id}": ([{"apikey": ["orders:read"]}], ["200", "400", *refusals]),
+        "/h/made": ([{"cookie": []}, {"apikey": ["orders:write"]}], ["201", *refusals]),
+    }
+    refused = schema["paths"]["/h/any"]["get"]["responses"]["401"]
+    assert refused == {"$ref": "#/components/responses/ProblemUnauthorized"}
+    assert "Problem" in schema["components"]["schemas"]
+    served = TestClient(app).get("/schema/openapi.json", headers=credentials("root"))
+    assert served.status_code == 403  # the wall has no rule for it
+
+
+def test_the_served_document_is_that_one() -> None:
+    plugin = wall.RingwallPlugin(Stack(Authentication(APIKey(RECORDS), optional=True)))
+    app = plugin.around(litestar.Litestar([any_], plugins=[plugin]))
+    with TestClient(app) as client:
+        served = client.get("/schema/openapi.json").json()
+    assert operations(served) == {"/h/any": ([{"apikey": []}], ["200", "401", "403"])}
+
+
+def test_a_dependency_of_the_app_s_own_is_not_the_principal() -> None:
+    def own() -> str:
+        raise AssertionError
+
+    provided = {"principal": Provide(own, sync_to_thread=False)}
+    schema = make((any_,), dependencies=provided).openapi_schema.to_schema()
+    assert operations(schema)["/h/any"] == ([{}, {"apikey": []}], ["200", "401", "429"])
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -53,7 +123,11 @@ def test_what_the_app_says_itself_stays(several: bool) -> None:
     )
     schema = make(openapi_config=config).openapi_schema.to_schema()
     assert set(schema["components"]["securitySchemes"]) == {"cookie", "apikey"}
-    assert schema["security"] == [{"cookie": []}, {"apikey": []}]
+    assert schema["security"] == [{"cookie": []}]
+    assert operations(schema)["/h/any"][0] == [{"cookie": []}, {"apikey": []}]
+    assert config.to_openapi_schema().to_schema()["components"]["securitySchemes"].keys() == {
+        "cookie"
+    }
 
 
 def test_an_app_may_have_no_document() -> None:
