@@ -19,6 +19,7 @@ from functools import cache
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ringwall import APIKey
 from ringwall._pending import settle
@@ -80,7 +81,7 @@ def sql(folder: Path, records: list[APIKeyRecord]) -> Any:
     from ringwall.authn import SQLKeyStore
     from ringwall.authn.apikeys.sql import _row
 
-    store = SQLKeyStore(f"sqlite:///{folder}/keys-{len(records)}.db")
+    store = SQLKeyStore(f"sqlite:///{folder}/keys-{uuid4().hex}.db")
     store.create()
     with store._blocking.begin() as connection:
         for begin in range(0, len(records), 10_000):
@@ -112,9 +113,13 @@ def comparisons(lab: Lab) -> Iterator[Curve]:
 
         return make
 
+    def by_hand(size: int) -> Callable[[], tuple[Work, Work]]:
+        work = floor(*_made(size))
+        return lambda: (work, lambda: None)
+
     makers: dict[tuple[str, Role], Maker] = {
         ("in memory", "ringwall"): made(MemoryStore),
-        ("floor", "floor"): lambda size: lambda: (floor(*_made(size)), lambda: None),
+        ("floor", "floor"): by_hand,
     }
     if not lacking("sqlalchemy"):
         makers["SQLite", "ringwall"] = made(lambda records: sql(folder, records))

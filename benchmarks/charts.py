@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -109,9 +109,31 @@ class Path:
 _DASHES = ("", ' stroke-dasharray="7 4"', ' stroke-dasharray="2 4"', ' stroke-dasharray="9 3 2 3"')
 
 
-def curve(paths: Sequence[Path], size_unit: str, unit: str, title: str) -> str:
-    """Value against size, both logarithmic; the scale of the values spans two decades at least."""
-    width, height, left, bottom = 360, 210, 52, 34
+def microseconds(value: float) -> str:
+    return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
+
+
+def _apart(heights: Sequence[float], gap: float = 14.0) -> list[float]:
+    """The same, but none so near to another that both could not be read."""
+    found = [0.0] * len(heights)
+    free = math.inf
+    for index in sorted(range(len(heights)), key=lambda index: -heights[index]):
+        found[index] = free = min(heights[index], free - gap)
+    return found
+
+
+def curve(
+    paths: Sequence[Path],
+    size_unit: str,
+    title: str,
+    show: Callable[[float], str] = microseconds,
+    height: int = 210,
+) -> str:
+    """Value against size, both logarithmic; the scale of the values spans two decades at least.
+
+    show: a value with its unit.
+    """
+    width, left, bottom = 360, 64, 34
     xs = [math.log10(size) for path in paths for size, _ in path.points]
     ys = [math.log10(max(value, 0.01)) for path in paths for _, value in path.points]
     low, high = math.floor(min(ys)), math.ceil(max(ys))
@@ -124,10 +146,11 @@ def curve(paths: Sequence[Path], size_unit: str, unit: str, title: str) -> str:
         return left + across * (width - left - 22), height - bottom - up * (height - bottom - 14)
 
     parts: list[str] = []
-    for power in range(low, high + 1):
+    for power in range(low, high + 1, math.ceil((high - low) / 5)):
         _, y = place(10**first, 10.0**power)
         parts.append(f'<path d="M{left} {y:.1f}H{width - 8}" stroke="{SOFT}" opacity=".25"/>')
-        parts.append(_text(left - 6, y + 4, f"{10.0**power:,g}", anchor="end", fill=SOFT))
+        tick = show(10.0**power).replace(".00", "").replace(".0", "").replace(".10", ".1")
+        parts.append(_text(left - 6, y + 4, tick, anchor="end", fill=SOFT))
     for index, path in enumerate(paths):
         spots = [place(size, value) for size, value in path.points]
         colour = f"var(--{path.role})"
@@ -138,9 +161,14 @@ def curve(paths: Sequence[Path], size_unit: str, unit: str, title: str) -> str:
         for (size, value), (x, y) in zip(path.points, spots, strict=True):
             parts.append(
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>'
-                f"{escape(path.name)}, {size:,.0f} {escape(size_unit)}: {number(value)} {unit}"
+                f"{escape(path.name)}, {size:,.0f} {escape(size_unit)}: {escape(show(value))}"
                 "</title></circle>"
             )
+    if len(paths) > 1:
+        lasts = [place(*path.points[-1]) for path in paths]
+        ys = _apart([y - 9 for _, y in lasts])
+        for path, (x, _), y in zip(paths, lasts, ys, strict=True):
+            parts.append(_text(x, y, path.name, anchor="end"))
     parts.append(_text(left, height - 12, f"{10**first:,.0f}", fill=SOFT))
     parts.append(_text(width - 8, height - 12, f"{10**last:,.0f}", anchor="end", fill=SOFT))
     parts.append(_text((left + width) / 2, height - 12, size_unit, anchor="middle", fill=SOFT))
@@ -149,17 +177,19 @@ def curve(paths: Sequence[Path], size_unit: str, unit: str, title: str) -> str:
 
 _PICTURE_STYLE = """<style>
 .card{fill:#fff;stroke:#d9dee3}.ink{fill:#1c2530}.soft{fill:#5d6873}.floor{fill:#9aa5b1}
-.ringwall{fill:#0f7b6c}.peer{fill:#c2703d}.whisker{stroke:#1c2530}
+.ringwall{fill:#0f7b6c}.peer{fill:#c2703d}.whisker{stroke:#1c2530}.cut{stroke:none}
 @media (prefers-color-scheme:dark){.card{fill:#161b22;stroke:#30363d}.ink{fill:#e8ecef}
 .soft{fill:#98a3ae}.floor{fill:#6d7984}.ringwall{fill:#35b39f}.peer{fill:#dd8f5e}
-.whisker{stroke:#e8ecef}}
+.whisker{stroke:#e8ecef}.cut{stroke:none}}
 </style>"""
 
 
 def picture(groups: Sequence[tuple[str, Sequence[Bar]]], title: str, subtitle: str) -> str:
     """Groups of bars on a card, for a page that has no style of its own and may be dark."""
     width, label, line = 760, 190, 27
-    most = max((bar.high for _, bars in groups for bar in bars), default=1.0) or 1.0
+    ends = sorted(max(bar.value, bar.high) for _, bars in groups for bar in bars)
+    # One bar that is longer than all others by far is cut off, and looks so.
+    most = ends[-2] * 1.1 if len(ends) > 1 and ends[-1] > 1.5 * ends[-2] else ends[-1]
     scale = (width - label - 120) / most
     parts = [
         _classed(24, 34, title, "ink", ' font-size="17" font-weight="600"'),
@@ -171,15 +201,22 @@ def picture(groups: Sequence[tuple[str, Sequence[Bar]]], title: str, subtitle: s
         top += 28
         for bar in bars:
             parts.append(_classed(label - 10, top + 17, bar.name, "ink", ' text-anchor="end"'))
+            length = max(1.5, min(bar.value, most) * scale)
             parts.append(
-                f'<rect x="{label}" y="{top + 3}" width="{max(1.5, bar.value * scale):.1f}"'
-                f' height="19" rx="3" class="{bar.role}"/>'
+                f'<rect x="{label}" y="{top + 3}" width="{length:.1f}" height="19" rx="3"'
+                f' class="{bar.role}"/>'
             )
-            low, high = (label + max(0.0, end) * scale for end in (bar.low, bar.high))
-            parts.append(
-                f'<path d="M{low:.1f} {top + 12.5}H{high:.1f}" class="whisker" opacity=".5"/>'
-            )
-            end = label + max(bar.value, bar.high) * scale + 8
+            if bar.value > most:
+                cut = label + length - 34
+                parts.append(f'<path d="M{cut} {top + 24}l10 -23h7l-10 23z" class="card cut"/>')
+                end = label + length + 8
+            else:
+                low, high = (label + max(0.0, end) * scale for end in (bar.low, bar.high))
+                high = min(high, label + most * scale)
+                parts.append(
+                    f'<path d="M{low:.1f} {top + 12.5}H{high:.1f}" class="whisker" opacity=".5"/>'
+                )
+                end = max(label + length, high) + 8
             parts.append(_classed(end, top + 17, f"{number(bar.value)} µs", "soft"))
             top += line
         top += 6

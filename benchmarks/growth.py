@@ -73,17 +73,20 @@ def curve(
     rounds: int = 15,
     chunk: float = 0.005,
     at_most: bool = False,
+    fewer: dict[str, list[int]] | None = None,
 ) -> Curve:
     """Times what each maker makes of each size, all against each other.
 
     Parameters:
         makers: by name and role. at_most: the memory is the most that one call needs, not what its
-            making has left.
+            making has left. fewer: the sizes of those, by name, that cannot go as far.
     """
+    sizes_of = {name: (fewer or {}).get(name, sizes) for name, _ in makers}
     work: dict[str, Work] = {}
     memory: dict[str, int] = {}
     for (name, _), make in makers.items():
-        for size in sizes:
+        make(sizes[0])  # what it imports is nobody's memory
+        for size in sizes_of[name]:
             key = f"{name}, {size}"
             with watched() as found:
                 made = make(size)
@@ -96,7 +99,7 @@ def curve(
     lines = []
     for name, role in makers:
         points = []
-        for size in sizes:
+        for size in sizes_of[name]:
             key = f"{name}, {size}"
             points.append(Point(size, overhead(samples, key, f"without {key}"), memory[key]))
         lines.append(Line(name, role, tuple(points)))

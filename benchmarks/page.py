@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import charts
 from .charts import Bar
-from .growth import Curve
+from .growth import Curve, Point
 from .harness import Measured
 from .layers import STACKED
 from .load import Served
@@ -157,20 +157,28 @@ def _growth(curves: list[Curve]) -> Iterator[str]:
     if not curves:
         return
     yield (
-        "<h2>How it grows</h2><p>Microseconds for each request against size, both logarithmic:"
-        " a level line is a cost that does not grow.</p><div class=grid>"
+        "<h2>How it grows</h2><p>The cost of each request against size, both logarithmic: a level"
+        " line is a cost that does not grow. Beneath it the memory that is held, or that one body"
+        " needs.</p><div class=grid>"
     )
     for curve in curves:
-        paths = [
-            charts.Path(line.name, line.role, [(point.size, point.cost) for point in line.points])
-            for line in curve.lines
-        ]
-        memory = ", ".join(f"{point.size:,}: {octets(point.memory)}" for point in curve.points)
-        names = "" if len(paths) == 1 else "; ".join(path.name for path in paths)
-        picture = charts.curve(paths, curve.unit, "µs", curve.title)
-        note = f"<p><small>{escape(names + '. ' if names else '')}Memory: {memory}</small></p>"
-        yield _section(curve.title.capitalize(), picture + note)
+        costs, memory = (
+            [charts.Path(each.name, each.role, list(map(of, each.points))) for each in curve.lines]
+            for of in (_cost, _memory)
+        )
+        title = curve.title[:1].upper() + curve.title[1:]
+        picture = charts.curve(costs, curve.unit, f"{title}: time")
+        beside = charts.curve(memory, curve.unit, f"{title}: memory", octets, height=150)
+        yield _section(title, f"{picture}<h4>Memory</h4>{beside}")
     yield "</div>"
+
+
+def _cost(point: Point) -> tuple[float, float]:
+    return point.size, point.cost
+
+
+def _memory(point: Point) -> tuple[float, float]:
+    return point.size, point.memory
 
 
 def _goals(results: Results) -> Iterator[str]:
