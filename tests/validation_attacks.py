@@ -202,6 +202,7 @@ JSON_TYPES = (
 CHARSETS = (
     *("utf-7", "utf-16", "utf-16le", "utf-32", "rot13", "bogus", "latin-1", "iso-8859-1"),
     *("utf8", "UTF_8", "cp65001", '"utf-7"', "utf-8x", "base64", "idna", "unicode_escape"),
+    *("utf-8;charset*=utf-8''utf-7", "utf-8;charset*0=utf-7"),
     *("utf-8;charset=utf-7", "'utf-8'", "", '""', "us-ascii", "utf-8-sig"),
 )  # fmt: skip
 
@@ -512,12 +513,14 @@ def _paths() -> Iterator[Attack]:
 def _queries() -> Iterator[Attack]:
     for query in (
         *("limit=1&limit=2", "limit[]=1", "limit=", "limit", "limit=1&Limit=2", "limit=101", "=1"),
-        *("limit=1;limit=2", "limit=01", "limit=%2b1", "limit=1%20", "limit=0x1", "is_admin=1"),
+        *("limit=01", "limit=%2b1", "limit=1%20", "limit=0x1", "is_admin=1"),
         *("limit.x=1", "limit=1,2", "limit=true", "limit=null", "limit=%D9%A7", "limit=1%26limit"),
     ):
         code = "invalid-parameters"
         yield Attack(34, query, 422, code, b"", (), "GET", query=query)
     for query in (
+        # Some readers part at semicolons, too (CVE-2021-23336).
+        *("limit=1;limit=2", "limit=1;is_admin=1", "a;limit=1"),
         "limit=%00",
         "%00=1",
         "limit=%ff",
@@ -570,6 +573,13 @@ def _forms() -> Iterator[Attack]:
         kind = typed("multipart/form-data; boundary=" + "x" * size)
         body = good.replace(b"--x", b"--" + b"x" * size)
         yield Attack(35, f"boundary {size}", status, code, body, kind, path="/upload")
+    # RFC 2231: several frameworks take these before `boundary`, and read other parts.
+    inner = part(b"is_admin", b"1").replace(b"--x", b"--y") + b"--y--\r\n"
+    hidden = part(b"title", inner) + END
+    for other in ("boundary*=utf-8''y", "boundary*0=y", "boundary*0*=utf-8''y", "Boundary*=x"):
+        kind = typed(f"multipart/form-data; boundary=x; {other}")
+        yield Attack(36, other, 415, "unsupported-media-type", hidden, kind, path="/upload")
+    yield Attack(36, "not hidden", 200, "", hidden, (PARTS,), path="/upload")
     no_end = b"--x" * 300_000
     yield Attack(35, "boundaries", *bad, no_end, **upload)  # type: ignore[arg-type]
     for kind_ in (

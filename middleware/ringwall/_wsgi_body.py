@@ -34,6 +34,8 @@ class Input:
                 # that was announced all the same cannot be judged.
                 if environ.get("HTTP_TRANSFER_ENCODING"):
                     raise BodyIncomplete
+                # Over HTTP/2 some servers put one here all the same: the app sees what was judged.
+                environ["wsgi.input"] = io.BytesIO()
                 return b""
         elif declared > limit:
             raise BodyTooLarge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -546,8 +547,6 @@ def test_the_value_is_found_through_nested_stacks() -> None:
         seen.append(validated_body_of(environ))
         return []
 
-    import io
-
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/v1/orders",
@@ -583,7 +582,8 @@ def test_a_bug_in_the_engine_closes_the_door(
         return is_valid
 
     operation, _ = layer._table.find("POST", "/v1/orders")  # type: ignore[misc]
-    check: Any = operation.bodies.find(b"application/json").handler  # type: ignore[union-attr]
+    handler: Any = operation.bodies.find(b"application/json").handler  # type: ignore[union-attr]
+    check = getattr(handler, "__self__", handler)
     for error in (panic, RuntimeError):
         monkeypatch.setattr(check, "_is_valid", fails(error))
         answer = ask(layer, interface, GOOD)
@@ -695,3 +695,28 @@ print([name for name in ("msgspec", "jsonschema_rs", "pydantic") if name in sys.
 
 def test_a_value_without_a_layer_is_the_default() -> None:
     assert validated_body_of({}, 7) == 7
+
+
+def test_a_body_that_is_not_announced_is_not_there_for_the_app_either() -> None:
+    """Over HTTP/2 a server may put a body into the environ without a length, and without telling
+    that the stream ends: it is judged as none, so the app gets none."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return []
+
+    seen: list[bytes] = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/v1/orders",
+        "wsgi.url_scheme": "https",
+        "wsgi.input": io.BytesIO(b'{"is_admin": 1}'),
+    }
+    list(ORDERS.wsgi(app)(environ, lambda *_: None))  # type: ignore[arg-type]
+    assert seen == [b""]
+    environ |= {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json"}
+    environ["wsgi.input"] = io.BytesIO(GOOD)
+    status: list[str] = []
+    list(ORDERS.wsgi(app)(environ, lambda told, *_: status.append(told)))  # type: ignore[arg-type]
+    assert (status, seen) == (["400 Bad Request"], [b""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -413,3 +414,15 @@ def test_first_bytes(kind: str, data: bytes, right: bool) -> None:
 @pytest.mark.parametrize("name", ["a.png", "report.v2.pdf", "Grüße 7.txt", "日本.pdf", "php.png"])
 def test_names_that_people_give_are_safe(name: str) -> None:
     assert is_safe_name(name)
+
+
+def test_a_header_of_spaces_takes_linear_time() -> None:
+    """A pattern with `.*?[ ]*$` takes seconds for these."""
+    head = b"\r\nX: a" + b" " * 1800 + b"x"
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="a%d"%b\r\n\r\n\r\n' % (number, head)
+        for number in range(500)
+    ]
+    before = time.process_time()
+    assert len(parse_multipart(b"".join(parts) + b"--x--", b"x", most_parts=1000)) == 500
+    assert time.process_time() - before < 2

@@ -163,3 +163,43 @@ def test_the_vectors_of_json_patch_are_well_formed_or_refused() -> None:
             malformed += answer.status == 422
     assert passed > 50
     assert malformed == 10
+
+
+def test_a_path_is_followed_in_linear_time() -> None:
+    """Both alternatives lead on: were they kept apart, each step would double them."""
+    branch = {"properties": {"n": {"$ref": "#/$defs/t"}, "m": {"$ref": "#/$defs/t"}}}
+    tree = {"anyOf": [branch, dict(branch)]}
+    schema = {"type": "object", "properties": {"n": {"$ref": "#/$defs/t"}}, "$defs": {"t": tree}}
+    layer = BodyValidation({"PATCH /v1/orders": schema}, media_types=[PATCH[1]])
+    for path in ("/n" * 63, "/n" + "/m" * 62):
+        assert send([{"op": "add", "path": path, "value": {}}], layer=layer).called
+        assert send([{"op": "add", "path": path + "/x", "value": 1}], layer=layer).status == 422
+
+
+def test_places_that_were_found_once_are_told_apart() -> None:
+    items = {"prefixItems": [{"type": "integer"}, {"type": "string"}], "items": {"type": "null"}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "list": items,
+            "map": {
+                "properties": {"0": {"type": "integer"}},
+                "required": ["a"],
+                "additionalProperties": {"type": "string"},
+            },
+        },
+    }
+    layer = BodyValidation({"PATCH /v1/orders": schema}, media_types=[PATCH[1]])
+    good = [("/list/0", 1), ("/list/1", "a"), ("/list/2", None), ("/list/77", None)]
+    good += [("/list/-", None), ("/map/0", 1), ("/map/1", "a"), ("/map/a", "b"), ("/map/c", "d")]
+    for path, value in [*good, *good[::-1]]:
+        assert send([{"op": "add", "path": path, "value": value}], layer=layer).called
+        wrong = {"op": "add", "path": path, "value": [value]}
+        assert send([wrong], layer=layer).status == 422
+    assert send([{"op": "remove", "path": "/map/c"}], layer=layer).called
+    assert send([{"op": "remove", "path": "/map/a"}], layer=layer).status == 422
+    assert send([{"op": "remove", "path": "/map/b"}], layer=layer).called
+
+
+def test_a_path_deeper_than_any_value_leads_nowhere() -> None:
+    assert send([{"op": "add", "path": "/open" * 65, "value": 1}]).status == 422

@@ -49,7 +49,8 @@ def media_type(value: bytes) -> bytes | None:
     names = set()
     for parameter in _PARAMETERS.finditer(found[2]):
         name = parameter[1].lower()
-        if name in names:
+        # `boundary*=utf-8''y` and `boundary*0=y` (RFC 2231) outweigh `boundary=x` for some readers.
+        if name in names or b"*" in name:
             return None
         names.add(name)
         if name == b"charset" and parameter[2].strip(b'"').lower() != b"utf-8":

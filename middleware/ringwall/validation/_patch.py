@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ._options import Options
 from ._schema import JSONSchema, Schema
@@ -22,13 +21,40 @@ class Unresolved(Exception):
         self.member, self.code, self.detail = member, code, detail
 
 
-class _Place(NamedTuple):
-    """Where a pointer leads: the schemas that apply there, whether what holds it needs it, and
-    whether it, or what holds it, is only to be read."""
+class _Place:
+    """Where a pointer leads: the schemas that apply there, whether what holds it needs it, whether
+    it, or what holds it, is only to be read, and whether it is only to be written.
 
-    schemas: tuple[JSONSchema, ...]
-    required: bool
-    read_only: bool = False
+    steps: where each name or index leads from here, once it was asked for. So a step costs no more
+    than a look into a table, however many a body takes. Bounded by the schema: names that it does
+    not spell out share one entry, and indexes beyond those that it tells apart another.
+    """
+
+    __slots__ = ("first", "named", "read_only", "required", "schemas", "steps", "write_only")
+
+    def __init__(
+        self,
+        schemas: tuple[JSONSchema, ...],
+        parts: list[dict[str, Any]],
+        required: bool,
+        read_only: bool,
+    ) -> None:
+        self.schemas = schemas
+        self.required = required
+        self.read_only = read_only or any(part.get("readOnly") is True for part in parts)
+        self.write_only = any(part.get("writeOnly") is True for part in parts)
+        self.steps: dict[str | None, _Place | None] = {}
+        self.named: set[str] = set()
+        for part in parts:
+            self.named.update(part.get("properties", ()), part.get("required", ()))
+        self.first = max((len(part.get("prefixItems", ())) for part in parts), default=0)
+
+    def key(self, name: str) -> str | None:
+        if name in self.named:
+            return name
+        if _INDEX.match(name):
+            return name if name != "-" and int(name) < self.first else "-"
+        return None
 
 
 class Resource:
@@ -40,12 +66,13 @@ class Resource:
 
     def __init__(self, content: Content, options: Options) -> None:
         options.compile(content.schema, content.where)  # its mistakes show now, not on a request
-        self._root = content.schema
         self._defs = content.defs
         self._content = content
         self._options = options
-        # Bounded by the schema: the key is made of the places in it, not of names in a pointer.
+        # Both are bounded by the schema: the keys are made of the places in it, not of pointers.
         self._compiled: dict[tuple[int, ...], Schema] = {}
+        self._places: dict[tuple[object, ...], _Place] = {}
+        self._root = self._place((content.schema,), True, False)
 
     def may_test(self, pointer: str, value: Any) -> None:
         """`test` tells what a hidden property is, one guess after the other."""
@@ -53,7 +80,7 @@ class Resource:
 
     def may_read(self, pointer: str, member: str) -> _Place:
         place = self._find(pointer, member)
-        if self._says(place.schemas, "writeOnly"):
+        if place.write_only:
             raise Unresolved(member, "write-only", "Leads to what may not be read.")
         return place
 
@@ -76,9 +103,6 @@ class Resource:
             raise Unresolved(member, "read-only", "Leads to what may not be written.")
         return place
 
-    def _says(self, schemas: Iterable[JSONSchema], keyword: str) -> bool:
-        return any(part.get(keyword) is True for each in schemas for part in self._parts(each))
-
     def _check_value(self, place: _Place, value: Any) -> None:
         key = tuple(map(id, place.schemas))
         schema = self._compiled.get(key)
@@ -90,22 +114,39 @@ class Resource:
             raise Unresolved("value", "schema", "Does not follow the schema of its place.")
 
     def _find(self, pointer: str, member: str) -> _Place:
-        place = _Place((self._root,), True, self._says((self._root,), "readOnly"))
+        place = self._root
         tokens = pointer.split("/")[1:]
         if len(tokens) > _MOST_STEPS:
-            raise Unresolved(member, "path", "Leads to what the schema does not declare.")
+            raise Unresolved(member, "path", "Leads deeper than a value may be.")
         for token in tokens:
-            name = token.replace("~1", "/").replace("~0", "~")
-            steps = [self._step(schema, name) for schema in place.schemas]
-            found = tuple(schema for step in steps for schema in step.schemas)
-            if not found:
+            further = self._step(place, token.replace("~1", "/").replace("~0", "~"))
+            if further is None:
                 raise Unresolved(member, "path", "Leads to what the schema does not declare.")
-            required = any(step.required for step in steps)
-            place = _Place(found, required, place.read_only or self._says(found, "readOnly"))
+            place = further
         return place
 
-    def _step(self, schema: JSONSchema, name: str) -> _Place:
-        """One name or index further; no schemas where this one declares nothing there."""
+    def _step(self, place: _Place, name: str) -> _Place | None:
+        """One name or index further; None where nothing is declared there."""
+        key = place.key(name)
+        if key not in place.steps:
+            steps = [self._schemas_at(schema, name) for schema in place.schemas]
+            # Each once: alternatives that lead to the same schema would double it at every step.
+            by_id = {id(schema): schema for schemas, _ in steps for schema in schemas}
+            found = tuple(by_id.values())
+            required = any(required for _, required in steps)
+            further = self._place(found, required, place.read_only) if found else None
+            place.steps[key] = further
+        return place.steps[key]
+
+    def _place(self, schemas: tuple[JSONSchema, ...], required: bool, read_only: bool) -> _Place:
+        key = (*map(id, schemas), required, read_only)
+        if key not in self._places:
+            parts = [part for schema in schemas for part in self._parts(schema)]
+            self._places[key] = _Place(schemas, parts, required, read_only)
+        return self._places[key]
+
+    def _schemas_at(self, schema: JSONSchema, name: str) -> tuple[tuple[JSONSchema, ...], bool]:
+        """What a schema says of a name or index, and whether it requires it."""
         named: list[JSONSchema] = []
         required = False
         for part in self._parts(schema):
@@ -125,7 +166,7 @@ class Resource:
                 if "additionalProperties" in part
             ]
             named = [] if False in others else [other for other in others if other is not True]
-        return _Place(tuple(one for one in named if one is not False), required)
+        return tuple(one for one in named if one is not False), required
 
     def _parts(self, schema: JSONSchema) -> list[dict[str, Any]]:
         """A schema and those that judge the same value."""

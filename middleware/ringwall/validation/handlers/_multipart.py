@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
+from .._explain import pointer
 from .._files import UploadedFile, is_markup, is_safe_name, is_what_it_says
 from .._media import media_type, parameter
 from .._multipart import Part, parse_multipart
@@ -113,8 +114,8 @@ def _file(part: Part, filename: str, rule: _FileRule, rules: dict[str, _FileRule
 
 def _wrong(name: str, rules: dict[str, _FileRule], code: str, detail: str) -> Refused:
     """A name that the schema does not know is input, and is not repeated."""
-    pointer = f"#/{name.replace('~', '~0').replace('/', '~1')}" if name in rules else "#"
-    return Refused(INVALID, ({"pointer": pointer, "code": code, "detail": detail},))
+    at = pointer([name], frozenset(rules))
+    return Refused(INVALID, ({"pointer": at, "code": code, "detail": detail},))
 
 
 def _file_rule(

@@ -22,7 +22,8 @@ Convert = Callable[[str], Any]
 
 
 class Malformed(Exception):
-    """Percent-encoding that is none, is no UTF-8, or hides a NUL; or an octet beyond ASCII."""
+    """Percent-encoding that is none, is no UTF-8, or hides a NUL; an octet beyond ASCII, or a
+    semicolon, which separates parameters for some readers (CVE-2021-23336)."""
 
 
 def unquote(text: str) -> str:
@@ -34,6 +35,8 @@ def unquote(text: str) -> str:
     >>> unquote("caf%C3%A9+%2B")
     'café +'
     """
+    if ";" in text:
+        raise Malformed
     if "+" in text:
         text = text.replace("+", " ")
     if "%" in text:
