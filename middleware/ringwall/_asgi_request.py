@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
-from ._exchange import USUAL, Exchange, Outcome
+from ._exchange import HTTP_VERSIONS, USUAL, Exchange, Outcome
 from ._lazy import lay_out, lazy
 from .principal import ANONYMOUS
 
@@ -49,6 +49,15 @@ class ASGIExchange(Exchange):
     def may_close(self) -> bool:
         version: str = self.scope.get("http_version") or ""
         return version[:1] == "1" and self.kind == "http"
+
+    @property
+    def protocol_version(self) -> str | None:
+        return HTTP_VERSIONS.get(self.scope.get("http_version") or "")
+
+    @property
+    def peer_port(self) -> int | None:
+        client = self.scope.get("client")
+        return client[1] if client and len(client) > 1 and client[1] else None
 
     @lazy
     def subprotocols(self) -> Sequence[str]:

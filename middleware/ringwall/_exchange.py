@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # it: headers live in `scope["headers"]` and under `HTTP_*`.
 KEY = "ringwall.exchange"
 
+# As OpenTelemetry spells them. Some servers pass on whatever a client sent.
+HTTP_VERSIONS = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
+
 # What most requests set; see `lay_out`.
 USUAL = (
     "boundary", "headers", "decisions", "state", "additions", "method", "scheme", "peer", "host",
@@ -56,6 +59,8 @@ class Exchange:
         headers: the request headers that some layer declared in `wants`; repeated ones are joined
             with a comma (RFC 9110 section 5.3), as WSGI servers do.
         host: the parsed Host, or None where the request has none.
+        protocol_version: of HTTP, as the server tells it: "1.0", "1.1", "2" or "3"; else None.
+        peer_port: the port of the socket's other end, where the server tells it.
         peer: the address of the socket's other end, as the server tells it; None: unix socket.
         tls: what the server tells of TLS, where some layer declared `wants_tls`; else None.
         client: the address of the client in canonical form, behind trusted proxies the forwarded
@@ -150,6 +155,14 @@ class Exchange:
     @property
     def secure(self) -> bool:
         return self.scheme == "https"
+
+    @property
+    def protocol_version(self) -> str | None:
+        return None
+
+    @property
+    def peer_port(self) -> int | None:
+        return None
 
     @lazy
     def client(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
-from ._exchange import USUAL, Exchange
+from ._exchange import HTTP_VERSIONS, USUAL, Exchange
 from ._lazy import lay_out, lazy
 
 Environ: TypeAlias = dict[str, Any]
@@ -34,6 +34,16 @@ class WSGIExchange(Exchange):
             if value is not None and (value or key[:5] == "HTTP_"):
                 found[name] = value.encode("latin-1")
         return found
+
+    @property
+    def protocol_version(self) -> str | None:
+        told = self.environ.get("SERVER_PROTOCOL") or ""
+        return HTTP_VERSIONS.get(told.removeprefix("HTTP/"))
+
+    @property
+    def peer_port(self) -> int | None:
+        port = str(self.environ.get("REMOTE_PORT") or "")
+        return int(port) if port.isascii() and port.isdigit() and 0 < len(port) < 6 else None
 
     @lazy
     def root(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import baggage, trace
@@ -35,10 +36,12 @@ from audit_support import (
     scope,
 )
 from ringwall import Stack, _health
+from ringwall._boundary import Boundary
 from ringwall._errors import ConfigurationError
+from ringwall._exchange import Exchange
 from ringwall.audit import Audit
 from ringwall.audit._setup import NoTelemetry
-from ringwall.audit.redaction import redact_query
+from ringwall.audit.redaction import Redaction, redact_query
 
 SECRET = "s3cret-t0ken"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -100,9 +103,12 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 def test_a_span_tells_request_answer_and_decisions(recorder: Recorder, interface: str) -> None:
     stack = Stack(recorder.audit(), Gate())
     if interface == "wsgi":
-        call_wsgi(stack.wsgi(WSGIApp()), environ(QUERY_STRING="page=2", HTTP_USER_AGENT="curl/8.1"))
+        told = {"REMOTE_PORT": "4321", "SERVER_PROTOCOL": "HTTP/1.1"}
+        given = environ(QUERY_STRING="page=2", HTTP_USER_AGENT="curl/8.1", **told)
+        call_wsgi(stack.wsgi(WSGIApp()), given)
     else:
-        given = scope(query_string=b"page=2", headers=[(b"user-agent", b"curl/8.1")])
+        agent = [(b"user-agent", b"curl/8.1")]
+        given = scope(query_string=b"page=2", headers=agent, http_version="1.1")
         call_asgi(stack.asgi(ASGIApp()), given)
     span = recorder.only
     assert (span.name, span.kind) == ("GET /{name}", SpanKind.SERVER)
@@ -116,6 +122,8 @@ def test_a_span_tells_request_answer_and_decisions(recorder: Recorder, interface
         "server.port": 443,
         "client.address": "192.0.2.1",
         "network.peer.address": "192.0.2.1",
+        "network.peer.port": 4321,
+        "network.protocol.version": "1.1",
         "user_agent.original": "curl/8.1",
         "http.route": "/{name}",
         "http.response.status_code": 200,
@@ -738,22 +746,146 @@ def test_attributes_are_stable_ones_of_the_conventions(recorder: Recorder) -> No
     assert {"http.request.method", "url.path", "url.scheme"} <= used
 
 
-def test_the_conformance_exchanges_give_what_is_expected(recorder: Recorder) -> None:
-    """The attributes that the conformance suite expects of a server, but those that neither
-    interface tells a layer."""
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_the_conformance_exchanges_give_what_is_expected(
+    recorder: Recorder, interface: str
+) -> None:
+    """The attributes that the conformance suite expects of a server, all of them."""
     root = vectors() / "otel" / "semconv-http-conformance"
     contract = json.loads((root / "tools/http/test-client/contract.json").read_text())
     expected = json.loads(
         (root / "scenarios/http/java/armeria/opentelemetry-library/server/data.json").read_text()
     )
+    assert len(contract["requests"]) == 6
     for request in contract["requests"]:
         path, _, query = request["path"].partition("?")
-        app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp(f"{request['status']} X"))
-        call_wsgi(app, environ(path, QUERY_STRING=query, REQUEST_METHOD=request["method"],
-                               HTTP_USER_AGENT="conformance"))  # fmt: skip
+        stack, status = Stack(recorder.audit(), Gate()), request["status"]
+        if interface == "wsgi":
+            given = environ(path, QUERY_STRING=query, REQUEST_METHOD=request["method"],
+                            HTTP_USER_AGENT="conformance", REMOTE_PORT="4321",
+                            SERVER_PROTOCOL="HTTP/1.1")  # fmt: skip
+            call_wsgi(stack.wsgi(WSGIApp(f"{status} X")), given)
+        else:
+            agent = [(b"user-agent", b"conformance")]
+            given = scope(path, query_string=query.encode(), method=request["method"],
+                          headers=agent, http_version="1.1")  # fmt: skip
+            call_asgi(stack.asgi(ASGIApp(status)), given)
+        span = recorder.spans[-1]
+        assert attributes(span)["http.response.status_code"] == status
+        assert attributes(span).get("error.type") == (str(status) if status >= 500 else None)
+        is_error = span.status.status_code is StatusCode.ERROR
+        assert is_error is (status >= 500)
     assert len(recorder.spans) == len(contract["requests"])
     span_names = {name for span in recorder.spans for name in attributes(span)}
-    untold = {"network.peer.port", "network.protocol.version"}
-    assert set(expected["spans"]["http.server"]) - untold <= span_names
+    assert set(expected["spans"]["http.server"]) <= span_names
     point_names = {name for point in recorder.points for name in point.attributes}
-    assert set(expected["metrics"]["http.server.request.duration"]) - untold == point_names
+    assert set(expected["metrics"]["http.server.request.duration"]) == point_names
+
+
+def levels(group: str) -> dict[str, str]:
+    """Attributes of a group of the model and of those it extends, each with its level."""
+    groups: dict[str, Any] = {}
+    for name in ("common", "spans", "metrics"):
+        text = (vectors() / "otel/semconv-1.44/model/http" / f"{name}.yaml").read_text()
+        groups |= {each["id"]: each for each in yaml.safe_load(text)["groups"]}
+
+    def collect(name: str) -> dict[str, str]:
+        found = collect(groups[name]["extends"]) if "extends" in groups[name] else {}
+        for attribute in groups[name].get("attributes", ()):
+            level = attribute.get("requirement_level", found.get(attribute["ref"], "recommended"))
+            found[attribute["ref"]] = level if isinstance(level, str) else next(iter(level))
+        return found
+
+    return collect(group)
+
+
+OPTIONAL = {  # asked for by an option of ours, or told where it is known
+    "http.request.header", "http.request.body.size", "http.response.body.size",
+    "http.request.method_original", "network.protocol.name", "error.type", "http.route",
+}  # fmt: skip
+
+
+def test_every_level_of_the_model_is_told(recorder: Recorder) -> None:
+    """Required, conditional and recommended attributes are all there, and of those that are opt-in
+    only what was asked for."""
+    options = {"redact": Redaction(headers=["accept"]), "body_sizes": True}
+    plain, more = recorder.audit(), recorder.audit(**options)
+    agent = {"QUERY_STRING": "a=1", "REMOTE_PORT": "4321",
+             "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_ACCEPT": "a/b", "CONTENT_LENGTH": "3",
+             "HTTP_USER_AGENT": "x"}  # fmt: skip
+    for audit in (plain, more):
+        call_wsgi(Stack(audit, Gate()).wsgi(WSGIApp("500 X")), environ(**agent))
+        call_wsgi(Stack(audit, Gate()).wsgi(WSGIApp()), environ(REQUEST_METHOD="BREW", **agent))
+        call_asgi(audit.asgi(ASGIApp()), scope(type="websocket", http_version="1.1"))
+
+    model = levels("span.http.server")
+    assert model["url.path"] == "required"
+    assert model["network.protocol.version"] == "recommended"
+    told = [
+        {"http.request.header" if name.startswith("http.request.header.") else name
+         for name in attributes(span)}
+        for span in recorder.spans
+    ]  # fmt: skip
+    firm = {name for name, level in model.items() if level != "opt_in"}
+    for names in told[:2]:
+        assert firm - OPTIONAL <= names
+    assert firm <= set().union(*told)
+    opt_in = {name for name, level in model.items() if level == "opt_in"}
+    assert not opt_in & set().union(*told[:3])
+    assert opt_in & set().union(*told) == opt_in & OPTIONAL
+    known = model.keys() | {"network.protocol.name"}
+    assert not [name for names in told for name in names - known if "ringwall" not in name]
+
+    assert recorder.points
+    metric = levels("metric.http.server.request.duration")
+    points = {name for point in recorder.points for name in point.attributes}
+    assert {name for name, level in metric.items() if level != "opt_in"} - points == {
+        "network.protocol.name"  # of what is not http: websockets are not measured so
+    }
+    assert points <= metric.keys()
+    active = levels("metric.http.server.active_requests")
+    for point in recorder.metrics["http.server.active_requests"]:
+        assert {n for n, level in active.items() if level == "required"} == set(point.attributes)
+    for which in ("request", "response"):
+        (body, *_) = recorder.metrics[f"http.server.{which}.body.size"]
+        assert set(body.attributes) <= levels(f"metric.http.server.{which}.body.size").keys()
+
+
+@pytest.mark.parametrize(
+    ("told", "version", "port"),
+    [
+        ({"SERVER_PROTOCOL": "HTTP/1.0", "REMOTE_PORT": 80}, "1.0", 80),
+        ({"SERVER_PROTOCOL": "HTTP/2", "REMOTE_PORT": "65535"}, "2", 65535),
+        ({"SERVER_PROTOCOL": "HTTP/9.9", "REMOTE_PORT": "x"}, None, None),
+        ({"SERVER_PROTOCOL": "gopher", "REMOTE_PORT": "123456"}, None, None),
+        ({"SERVER_PROTOCOL": "", "REMOTE_PORT": "\u0663"}, None, None),
+        ({}, None, None),
+        ({"http_version": "2", "client": ["192.0.2.1", 9]}, "2", 9),
+        ({"http_version": "3.0", "client": ("192.0.2.1",)}, "3", None),
+        ({"http_version": "x", "client": None}, None, None),
+        ({"client": ("192.0.2.1", 0)}, None, None),
+    ],
+)
+def test_versions_and_ports_are_those_there_can_be(
+    recorder: Recorder, told: Any, version: str | None, port: int | None
+) -> None:
+    if told.keys() & {"http_version", "client"}:
+        call_asgi(recorder.audit().asgi(ASGIApp()), scope(**told))
+    else:
+        call_wsgi(recorder.audit().wsgi(WSGIApp()), environ(**told))
+    span = attributes(recorder.only)
+    assert span.get("network.protocol.version") == version
+    assert span.get("network.peer.port") == port
+    (point,) = recorder.points
+    assert point.attributes.get("network.protocol.version") == version
+
+
+def test_a_peer_that_is_not_told_has_no_port(recorder: Recorder) -> None:
+    dropped = Redaction(fields={"peer": "drop"})
+    call_asgi(recorder.audit(redact=dropped).asgi(ASGIApp()), scope(http_version="1.1"))
+    assert "network.peer.port" not in attributes(recorder.only)
+
+
+def test_an_exchange_of_parts_knows_neither() -> None:
+    exchange = Exchange("asgi", "GET", "https", "", "/", None, b"", {}, None, Boundary())
+    assert (exchange.protocol_version, exchange.peer_port) == (None, None)

@@ -99,7 +99,10 @@ class Measurements:
                 self._decided[decisions] += 1
         if exchange.kind != "http":  # a websocket lasts as long as its user stays
             return
-        series = _series(method, exchange.scheme, outcome.status, exchange.route, error)
+        series = _series(
+            method, exchange.scheme, outcome.status, exchange.route, error,
+            exchange.protocol_version,
+        )  # fmt: skip
         self._duration.record(duration, series, context)
         if self._sizes:
             for histogram, size in zip(self._sizes, sizes(exchange, outcome), strict=True):
@@ -136,7 +139,12 @@ def _observe_health(options: CallbackOptions) -> Iterator[Observation]:
 
 @lru_cache(maxsize=2048)
 def _series(
-    method: str, scheme: str, status: int | None, route: str | None, error: str | None
+    method: str,
+    scheme: str,
+    status: int | None,
+    route: str | None,
+    error: str | None,
+    version: str | None,
 ) -> dict[str, AttributeValue]:
     series: dict[str, AttributeValue] = {"http.request.method": method, "url.scheme": scheme}
     if status is not None:
@@ -145,4 +153,6 @@ def _series(
         series["http.route"] = route
     if error is not None:
         series["error.type"] = error
+    if version is not None:
+        series["network.protocol.version"] = version
     return series

@@ -54,6 +54,12 @@ class StartForm:
             attributes["client.address"] = client
         if peer is not None:
             attributes["network.peer.address"] = peer
+            port = exchange.peer_port
+            if port is not None:
+                attributes["network.peer.port"] = port
+        version = exchange.protocol_version
+        if version is not None:
+            attributes["network.protocol.version"] = version
         if host is not None:
             attributes["server.address"] = host.name
             attributes["server.port"] = host.port or (443 if scheme == "https" else 80)
