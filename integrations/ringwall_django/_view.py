@@ -11,7 +11,7 @@ from asgiref.sync import iscoroutinefunction
 import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Refused, Requirement, name_of
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 View = TypeVar("View", bound=Callable[..., Any])
 

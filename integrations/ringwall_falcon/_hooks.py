@@ -10,7 +10,7 @@ import falcon
 import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Requirement, name_of, walled_exchange
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 Hook: TypeAlias = Callable[[Any, Any, Any, "dict[str, Any]"], Any]
 

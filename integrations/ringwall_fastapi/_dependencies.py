@@ -16,7 +16,7 @@ import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Refused, Requirement, name_of, walled_exchange
 from ringwall.openapi_security import MARKS
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 
 class Required(SecurityBase):

@@ -13,7 +13,7 @@ from litestar.handlers.base import BaseRouteHandler
 import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Refused, Requirement, walled_exchange
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -12,7 +12,7 @@ from werkzeug.local import LocalProxy
 import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Refused, Requirement, name_of, walled_exchange
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 View = TypeVar("View", bound=Callable[..., Any])
 

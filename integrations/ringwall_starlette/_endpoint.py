@@ -13,7 +13,7 @@ from starlette.responses import Response
 import ringwall
 from ringwall.authz import Condition, Facts
 from ringwall.handlers import Guard, Refused, Requirement, name_of
-from ringwall.ratelimit.rules import Rate
+from ringwall.ratelimit import Rate
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from .description import Access, access, security_schemes
 from .problem import reason_phrase
 from .stack import Stack
 
-__all__ = ["PROBLEM", "Marks", "secure_document"]
+__all__ = ["MARKS", "PROBLEM", "Marks", "secure_document"]
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PARAMETER = re.compile(r"\{([^{}:]+)(?::[^{}]*)?\}")

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+__all__ = ["Header", "Response", "check_header", "problem", "reason_phrase"]
+
 Header = tuple[bytes, bytes]
 
 # What may stand in a lower-case field name and in a field value (RFC 9110 sections 5.1, 5.5).

@@ -16,7 +16,7 @@ from ringwall.cli._frameworks import _ANGLES, _BRACES, Route, _routes, read_rout
 
 pytestmark = [
     # Frameworks' own: Litestar reads annotations in a way that it deprecates, Pyramid imports cgi.
-    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
+    pytest.mark.filterwarnings(r"ignore:\[paths=:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:pkg_resources is deprecated:DeprecationWarning"),
     # Namespaces as an older setuptools declares them.

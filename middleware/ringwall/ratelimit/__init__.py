@@ -8,7 +8,7 @@ from .layer import RateLimit
 from .login import LoginLimit, refund
 from .memory import MemoryStore
 from .messages import MessageLimit
-from .rules import Rule
+from .rules import Rate, Rule
 from .store import Store, StoreUnavailable
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "MemoryStore",
     "MessageLimit",
     "Quota",
+    "Rate",
     "RateLimit",
     "Rule",
     "SlidingWindow",
