@@ -30,36 +30,40 @@ def senders(plan: Plan) -> tuple[Callable[[ASGIExchange, Send], Send], ...]:
 def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
     unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
     defaults, adding, unedited = unwind.defaults, unwind.adding, not unwind
-    watch = None if unwind.looked_at is None else Watch(unwind.looked_at)
-    unwatched = frozenset[bytes]() if watch is None else watch.unwatched
-    watching = bool(unwind.looked_at)
+    every, watching = unwind.looked_at is None, bool(unwind.looked_at)
+    watch = Watch(unwind.looked_at or frozenset())
+    unwatched = watch.unwatched
     edit, new = editor(plan, depth), object.__new__
 
     def wrapping(exchange: ASGIExchange, send: Send) -> Send:
-        replaced = False
-
         # A plain function that returns the inner awaitable costs half of an `async def`.
         def out(message: Message) -> Awaitable[None]:
-            nonlocal replaced
+            nonlocal send
             kind = message["type"]
             if kind == "http.response.start":
                 exchange.started = True
                 if unedited:
                     exchange.outcome.status = message["status"]
                     return send(message)
-                headers = [*(message.get("headers") or ())]
-                if watch is not None:
-                    for line in headers if watching else ():
+                try:
+                    lines = message["headers"]
+                except KeyError:  # apps need not send any
+                    lines = ()
+                headers = [*(lines or ())]
+                looked_at = every
+                if watching:
+                    for line in headers:
                         if line[0] not in unwatched and watch(line[0]):
+                            looked_at = True
                             break
-                    else:
-                        headers += defaults
-                        if adding:
-                            for addition in reversed(exchange.additions):
-                                headers += addition.lines
-                        if noting:
-                            exchange.outcome.status = message["status"]
-                        return send({**message, "headers": headers})
+                if not looked_at:
+                    headers += defaults
+                    if adding:
+                        for addition in exchange.additions[::-1]:
+                            headers += addition.lines
+                    if noting:
+                        exchange.outcome.status = message["status"]
+                    return send({**message, "headers": headers})
                 head = new(Head)  # without a call of its own
                 head.status, head.headers = message["status"], headers
                 if edit(exchange, head):
@@ -67,11 +71,12 @@ def _sender(plan: Plan, depth: int) -> Callable[[ASGIExchange, Send], Send]:
                         exchange.outcome.status = head.status
                     return send({**message, "status": head.status, "headers": head.headers})
                 sending = _replace(plan, exchange, send, head, "http.response")
-            elif kind == "http.response.body" and not replaced:
+            elif kind == "http.response.body":
                 return send(message)
             else:
                 sending = _other(plan, depth, exchange, send, message)
-            replaced = exchange.replaced
+            if exchange.replaced:
+                send = _drop
             return sending
 
         return out

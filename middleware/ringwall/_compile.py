@@ -66,6 +66,7 @@ def compile_plan(
         unwinds=tuple(_unwind(layers[:depth], batched) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
         answers_errors=answer_errors,
+        adding=any(layer.adds for layer in layers),
     )
 
 

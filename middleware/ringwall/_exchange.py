@@ -97,6 +97,8 @@ class Exchange:
     method: str
     scheme: str
     decisions: list[Decision]
+    state: dict[object, Any]
+    additions: list[Addition]
     host: Host | None = None
     tls: TLS | None = None
     malformed: Response | None = None
@@ -148,6 +150,8 @@ class Exchange:
         self.peer = peer
         self.boundary = boundary
         self.decisions = []
+        self.state = {}
+        self.additions = []
 
     def __repr__(self) -> str:
         return f"<Exchange {self.interface} {self.kind}>"
@@ -167,14 +171,6 @@ class Exchange:
     @lazy
     def client(self) -> str | None:
         return self.boundary.client_at(self.peer)
-
-    @lazy
-    def state(self) -> dict[object, Any]:
-        return {}
-
-    @lazy
-    def additions(self) -> list[Addition]:
-        return []
 
     @lazy
     def outcome(self) -> Outcome:

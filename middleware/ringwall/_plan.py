@@ -61,6 +61,7 @@ class Plan(NamedTuple):
         requests that it has found well-formed.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
+    adding: some layer leaves additions.
     answers_errors: an app that raises before its response starts is answered with our 500.
     chain: these layers and those of every stack that the app is wrapped in directly.
     """
@@ -78,11 +79,7 @@ class Plan(NamedTuple):
     unwinds: tuple[Unwind, ...]
     completes: tuple[tuple[Complete, ...], ...]
     answers_errors: bool
-
-    @property
-    def adding(self) -> bool:
-        """Some layer leaves additions."""
-        return any(layer.adds for layer in self.layers)
+    adding: bool
 
     @property
     def transparent(self) -> bool:

@@ -51,8 +51,9 @@ def editor(plan: Plan, depth: int) -> Callable[[Exchange, ResponseHead], bool]:
 
 def withdraw(plan: Plan, depth: int, exchange: Exchange) -> None:
     """A response made at `depth` passes the layers outside alone: the others' lines are dropped."""
-    outside = plan.layers[:depth]
-    exchange.additions = [one for one in exchange.additions if one.layer in outside]
+    if plan.adding:
+        outside = plan.layers[:depth]
+        exchange.additions = [one for one in exchange.additions if one.layer in outside]
 
 
 def complete(

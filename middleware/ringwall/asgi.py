@@ -69,9 +69,12 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 send = telling_end(leaving, send)
             return await app(scope, receive, send)
 
-        lines = scope.get("headers") or ()
-        if lines.__class__ is not list and lines.__class__ is not tuple:
-            lines = list(lines)
+        try:
+            lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
+        except KeyError:  # servers need not tell them
+            lines, peer, scheme = scope.get("headers"), scope.get("client"), scope.get("scheme")
+        if type(lines) is not list and type(lines) is not tuple:
+            lines = list(lines or ())
             scope = {**scope, "headers": lines}
         headers: dict[bytes, bytes] = {}
         for name, value in lines:  # the one scan
@@ -83,9 +86,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         exchange.headers = headers
         exchange.decisions = []
         exchange.state = {}
-        peer = scope.get("client")
-        exchange.peer = peer[0] if peer else None  # now: it may be a list, which apps can change
-        scheme = scope.get("scheme")
+        # Now: it may be a list, which apps can change.
+        exchange.peer = peer = peer[0] if peer else None
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
         if kind == "http":
             exchange.method = method = scope["method"]
@@ -99,12 +101,15 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if completing:
             exchange.outcome = new(Outcome)
         note_route = routing
-        host = known_hosts.get(headers.get(b"host"))
+        try:
+            host = known_hosts[headers[b"host"]]
+        except KeyError:
+            host = None
         if host is not None and direct and method in COMMON_METHODS and KEY not in scope:
             exchange.host = host
             steps = plain_steps
             if wants_client:
-                client = known_clients.get(exchange.peer)
+                client = known_clients.get(peer)
                 if client is not None:
                     exchange.client = client
         else:
@@ -149,8 +154,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 receive, send = opener.receive, opener.sending(send)
                 forbid_response(scope)
             if verdict is not None:
-                if adding:
-                    withdraw(plan, depth, exchange)
+                withdraw(plan, depth, exchange)
                 out = wrap_send[depth](exchange, send)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone

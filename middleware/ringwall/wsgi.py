@@ -108,8 +108,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 if body is not None:
                     exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
-                if adding:
-                    withdraw(plan, depth, exchange)
+                withdraw(plan, depth, exchange)
                 out = wrap_start[depth](exchange, start_response)
                 result = refuse(exchange, cast("Response", verdict), out)
             else:

@@ -22,14 +22,17 @@ def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> C
     """
     maps, mask, place = table.maps, table.mask, table.place
     interval, burst = limit.interval, limit.burst
+    acquire, release = lock.acquire, lock.release
     most = burst - interval
 
     def charge(key: str) -> int:
-        with lock:
+        acquire()  # half the price of `with lock`
+        try:
             now = int(clock() * 1_000_000)
             states = maps[hash(key) & mask]
-            state = states.get(key)
-            if state is None:
+            try:
+                state = states[key]
+            except KeyError:
                 states, key = place(key, now)
                 state = states[key]
             if state <= now:
@@ -42,6 +45,8 @@ def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> C
                 states[key] = now + burst
                 left = -interval
             return left
+        finally:
+            release()
 
     return charge
 
@@ -63,11 +68,14 @@ def lanes(
         for one, place, table in zip(limits, places, tables, strict=True)
     ]
 
+    acquire, release = lock.acquire, lock.release
+
     def charge(keys: Sequence[str]) -> tuple[tuple[int, ...], dict[int, int]]:
         lefts: list[int] = []
         waits: dict[int, int] = {}
         charged: list[tuple[dict[str, int], str, int]] = []
-        with lock:
+        acquire()
+        try:
             now = int(clock() * 1_000_000)
             for at, maps, mask, place, interval, burst in each:
                 key = keys[at]
@@ -88,6 +96,8 @@ def lanes(
             if not waits:
                 for states, key, state in charged:
                     states[key] = state
+        finally:
+            release()
         return tuple(lefts), waits
 
     return charge

@@ -59,7 +59,7 @@ def quick(
 
     if not isinstance(manner, Draft):
         return judge_in_silence
-    known, note = manner.known, manner.note
+    known, note = manner.known_one, manner.note_one
 
     def judge(exchange: Exchange) -> Verdict:
         key = exchange.client if by_client else None
@@ -69,8 +69,8 @@ def quick(
         if left < 0:
             exchange.decisions.append(denied)
             return refusal((Standing(limit, 0, -left).rounded_up(),))
-        lefts = (left // interval or (left - interval) // SECOND,)
-        exchange.additions.append(known.get(lefts) or note(lefts))
+        left = left // interval or (left - interval) // SECOND
+        exchange.additions.append(known.get(left) or note(left))
         exchange.decisions.append(allowed)
         return None
 

@@ -91,7 +91,7 @@ class Draft:
     """RateLimit and RateLimit-Policy, as the IETF draft has them.
 
     Attributes:
-        known: the last few additions, by what is left of each limit.
+        known, known_one: the last few additions, by what is left of each limit, or of the only one.
     """
 
     names: frozenset[bytes] = frozenset({b"ratelimit", b"ratelimit-policy"})
@@ -105,6 +105,14 @@ class Draft:
         )
         self._items = [_items_of(limit) for limit in limits]
         self.known: dict[tuple[int, ...], Addition] = {}
+        self.known_one: dict[int, Addition] = {}
+
+    def note_one(self, left: int) -> Addition:
+        """`note` for the only limit there is."""
+        if len(self.known_one) >= _MOST_KNOWN:
+            self.known_one.clear()
+        addition = self.known_one[left] = self.note((left,))
+        return addition
 
     def note(self, lefts: tuple[int, ...]) -> Addition:
         addition = self.known.get(lefts)
