@@ -188,11 +188,10 @@ class Exchange:
 
     def authenticate(self, principal: Principal | None) -> None:
         """Say who the request speaks for, to this stack and to those wrapped around it."""
-        exchange: Exchange | None = self
-        while exchange is not None:
-            exchange.principal = principal
-            exchange.identified = True
-            exchange = exchange.parent
+        self.principal = principal
+        self.identified = True
+        if self.parent is not None:
+            self.parent.authenticate(principal)
 
     def found_route(self, template: str, params: dict[str, Any]) -> None:
         """Tell outer layers (audit) which template the path matched."""

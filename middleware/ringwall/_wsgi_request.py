@@ -106,7 +106,10 @@ def hand_over(exchange: Exchange, environ: Environ) -> None:
             environ.pop("REMOTE_USER", None)
             environ.pop("AUTH_TYPE", None)
         else:
-            environ["REMOTE_USER"] = principal.subject.encode("utf-8", "replace").decode("latin-1")
+            subject = principal.subject
+            if not subject.isascii():  # bytes in the guise of Latin-1 (PEP 3333)
+                subject = subject.encode("utf-8", "replace").decode("latin-1")
+            environ["REMOTE_USER"] = subject
             environ["AUTH_TYPE"] = principal.scheme
     if exchange.concealed is not None:
         exchange.concealed.of_environ(environ)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .._exchange import Exchange
 from .._layer import Verdict
 from ._failure import Refused
 from ._first_message import FirstMessage
-from ._in_headers import InHeaders
 from ._judge import SEVERAL, Chosen, Judge
 from ._places import Place
 from ._scheme import Scheme
@@ -22,7 +21,7 @@ class Elsewhere:
 
     Parameters:
         judge: what comes after finding it.
-        in_headers: judges what is in headers.
+        in_headers: whether there is a credential in headers. on_request: judges that one.
         places: where else to look, each with the scheme of what is there.
         ambient: the scheme whose credential comes with the connection, if there is one.
         first_message: judges websockets that show nothing, if they may.
@@ -31,13 +30,15 @@ class Elsewhere:
     def __init__(
         self,
         judge: Judge,
-        in_headers: InHeaders,
+        in_headers: Callable[[Exchange], bool],
+        on_request: Callable[[Exchange], Verdict],
         places: Iterable[tuple[Place, Chosen]],
         ambient: Scheme | None,
         first_message: FirstMessage | None,
     ) -> None:
         self._judge = judge
         self._in_headers = in_headers
+        self._judge_headers = on_request
         self._places = tuple(places)
         self._ambient = ambient
         self._first_message = first_message
@@ -47,13 +48,13 @@ class Elsewhere:
         found = [
             (chosen, credential) for place, chosen in self._places for credential in place(exchange)
         ]
-        in_headers = self._in_headers.holds(exchange)
+        in_headers = self._in_headers(exchange)
         if len(found) + in_headers > 1:
             return self._judge.refuse(exchange, SEVERAL)
         if found:
             return self._judge.judge(exchange, *found[0])
         if in_headers:
-            return self._in_headers.on_request(exchange)
+            return self._judge_headers(exchange)
         if self._ambient is not None:
             chosen = self._judge.chosen[self._ambient]
             try:

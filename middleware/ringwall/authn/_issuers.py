@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
@@ -13,6 +14,7 @@ from ._cache import BoundedCache
 from ._claims import BAD_ISSUER
 from ._failure import TOO_LONG
 from ._scheme import Scheme
+from ._standing import Standing
 from ._tokens import Found, TokenScheme
 
 
@@ -42,6 +44,7 @@ class Issuers(TokenScheme):
             dict.fromkeys((BAD_ISSUER, TOO_LONG, *(f for s in schemes for f in s.failures)))
         )
         self.colours = frozenset({"asgi", "wsgi"}).intersection(*(s.colours for s in schemes))
+        self.remembers: int = sum(scheme.remembers for scheme in schemes)
         self.max_length = max(scheme.max_length for scheme in schemes)
         self._issuer_of = unverified_issuer
         self._by_issuer: dict[str, Scheme] = {}
@@ -77,6 +80,10 @@ class Issuers(TokenScheme):
         if isinstance(found, (Principal, Bound)):
             self._chosen.put(digest, scheme)
         return found
+
+    def standing(self, credential: bytes) -> Standing | None:
+        scheme = self._chosen.get(sha256(credential).digest())
+        return None if scheme is None else scheme.standing(credential)
 
     def answer_headers(self, exchange: Exchange) -> tuple[Header, ...]:
         return tuple(line for scheme in self._telling for line in scheme.answer_headers(exchange))

@@ -12,6 +12,7 @@ from .._pending import Pending
 from ..principal import Principal
 from ..problem import Header
 from ._failure import Failure
+from ._standing import Standing
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
@@ -39,6 +40,7 @@ class Scheme(Configured):
         issuers: the issuers whose tokens it judges, where several schemes share a name; empty: it
             judges what no other one claims.
         max_length: the longest credential it accepts, in bytes.
+        remembers: of how many credentials `standing` may say something; 0: of none.
         failures: every Failure that `authenticate` may return.
         colours: the interfaces it can serve, of "asgi" and "wsgi".
     """
@@ -57,6 +59,7 @@ class Scheme(Configured):
     tells_error: bool = True
     issuers: frozenset[str] = frozenset()
     max_length: int = 8192
+    remembers: int = 0
     failures: tuple[Failure, ...] = ()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 
@@ -66,6 +69,13 @@ class Scheme(Configured):
         Returns the Principal, one of `failures`, or a Pending of these. An exception is a 500.
         """
         raise NotImplementedError
+
+    def standing(self, credential: bytes) -> Standing | None:
+        """How long what was just said of a good credential holds for whoever shows it; None: it is
+        judged at every use, because that depends on more than the credential. Asked only of a
+        scheme that `remembers`.
+        """
+        return None
 
     def carried(self, exchange: Exchange) -> bytes | None:
         """The credential of the connection, None where it has none. Asked only of a scheme that is

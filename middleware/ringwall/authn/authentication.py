@@ -15,6 +15,7 @@ from ._in_headers import InHeaders
 from ._index import index
 from ._issuers import one_of_each_name
 from ._judge import NAME, Chosen, Judge
+from ._memory import Memory
 from ._places import in_cookie, in_query, in_subprotocol
 from ._scheme import Scheme
 from .resource import ProtectedResource
@@ -105,8 +106,13 @@ class Authentication(Layer):
 
         # The way of a request, from its end; what is not configured is not on it.
         way = in_headers.on_request
+        memory = Memory(by_name, challenges, way)
+        if memory.any and not by_header:
+            way = memory.on_request
         if places or ambient or waits is not None:
-            way = Elsewhere(judge, in_headers, places, next(iter(ambient), None), waits).on_request
+            way = Elsewhere(
+                judge, in_headers.holds, way, places, next(iter(ambient), None), waits
+            ).on_request
         issuers = {issuer for scheme in kinds for issuer in scheme.issuers}
         paths = OpenPaths(exempt, resource, issuers, challenges, way)
         if paths.any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from .._errors import MissingDependency
@@ -23,6 +24,7 @@ from ._failure import Failure, Refused
 from ._grants import Claim, Grants
 from ._scheme import at_least
 from ._source import KeySource
+from ._standing import Standing
 from ._tokens import Found, TokenScheme
 from .mtls import MutualTLS
 
@@ -176,6 +178,8 @@ class JWT(TokenScheme):
         self._clock = clock
         self.colours: frozenset[str] = self._source.colours
         self._demand(header, denylist, mtls)
+        # A denylist is asked at every use.
+        self.remembers: int = 0 if denylist is not None else int(cache_size)
 
     def __repr__(self) -> str:
         return "<JWT>"
@@ -192,6 +196,12 @@ class JWT(TokenScheme):
         if judged in self._key_failures and self._source.may_have_more():
             return self._refresh_and_judge(token, digest, exchange)
         return judged
+
+    def standing(self, credential: bytes) -> Standing | None:
+        entry = self._cache.get(sha256(credential).digest())
+        if entry is None or type(entry.found) is not Principal:
+            return None
+        return Standing(self._clock, self._source, entry.keys, entry.since, entry.until)
 
     def _refresh_and_judge(
         self, token: bytes, digest: bytes, exchange: Exchange
