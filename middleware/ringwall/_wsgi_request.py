@@ -26,14 +26,7 @@ class WSGIExchange(Exchange):
 
     @lazy
     def headers(self) -> dict[bytes, bytes]:
-        environ = self.environ
-        found: dict[bytes, bytes] = {}
-        for name, key in self.keys:
-            value = environ.get(key)
-            # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
-            if value is not None and (value or key[:5] == "HTTP_"):
-                found[name] = value.encode("latin-1")
-        return found
+        return headers_of(self.environ, self.keys)
 
     @property
     def protocol_version(self) -> str | None:
@@ -69,6 +62,17 @@ class WSGIExchange(Exchange):
 
 
 lay_out(WSGIExchange, ["environ", "keys", *USUAL])
+
+
+def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[bytes, bytes]:
+    """The headers that were asked for; see `environ_keys`."""
+    found: dict[bytes, bytes] = {}
+    for name, key in keys:
+        value = environ.get(key)
+        # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
+        if value is not None and (value or key[:5] == "HTTP_"):
+            found[name] = value.encode("latin-1")
+    return found
 
 
 def environ_keys(wants: frozenset[bytes]) -> tuple[tuple[bytes, str], ...]:

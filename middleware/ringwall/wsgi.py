@@ -19,7 +19,7 @@ from ._plan import Plan, unnamed
 from ._tls_of import tls_of
 from ._unwind import withdraw
 from ._wsgi_body import Input
-from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over
+from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over, headers_of
 from ._wsgi_response import StartResponse, WSGIApp, answer_error, refuse, starters
 from ._wsgi_result import Result, finish, watched
 from .problem import Response
@@ -49,6 +49,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
     keys = environ_keys(plan.wants)
+    eager = bool(plan.wants - boundary.wants)  # a layer reads some in most requests
     new, make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -56,6 +57,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         exchange.environ = environ.copy()
         exchange.boundary = boundary
         exchange.keys = keys
+        if eager:
+            exchange.headers = headers_of(environ, keys)
         exchange.decisions = []
         exchange.state = {}
         exchange.method = method = environ["REQUEST_METHOD"]
