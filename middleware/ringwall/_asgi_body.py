@@ -47,7 +47,8 @@ class Body:
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""
-        declared = self._declared()
+        length = self._headers.get(b"content-length")
+        declared = self._declared() if length is None else declared_length(length)
         if declared is not None and declared > limit:
             raise BodyTooLarge
         message = self._message

@@ -94,6 +94,33 @@ def test_a_well_formed_target_is_not_refused() -> None:
     assert made.decisions == []
 
 
+def asked(boundary: Boundary, path: str, raw_path: bytes | None) -> bool:
+    made = Exchange("asgi", "GET", "https", "", path, raw_path, b"", {}, None, boundary)
+    return boundary.judge_path(made) is None
+
+
+def test_the_paths_that_are_remembered_are_few_and_short() -> None:
+    boundary = Boundary()
+    for number in range(3000):
+        assert asked(boundary, f"/{number}", b"/%d" % number)
+        assert asked(boundary, f"/{number}", b"/%d" % number)
+    assert asked(boundary, "/" + "a" * 200, None)
+    assert asked(boundary, "/b", b"/" + b"a" * 200)
+    assert len(boundary._known_paths) == 3000 - 2 * 1024
+    assert max(map(len, boundary._known_paths)) < 10
+
+
+@pytest.mark.parametrize(
+    ("path", "raw_path"), [("/a", b"/%2561"), ("/a", b"/a#"), ("/a;b", None), ("", None)]
+)
+def test_a_path_that_is_remembered_vouches_for_no_other(path: str, raw_path: bytes | None) -> None:
+    boundary = Boundary()
+    for _ in range(2):
+        assert asked(boundary, "/a", b"/a")
+        assert asked(boundary, "/a", None)
+        assert not asked(boundary, path, raw_path)
+
+
 @pytest.mark.parametrize(
     ("own", "expected"),
     [

@@ -82,13 +82,13 @@ class ParameterSet:
         Raises:
             Refused: one is malformed, missing, not declared or not as its schema says.
         """
-        errors: list[dict[str, Any]] = []
-        found = Parameters({}, {}, {}, {})
         query = exchange.query
+        found = Parameters({}, {}, {}, {})
+        if not query and not self._any:
+            return found
+        errors: list[dict[str, Any]] = []
         if query:
             self._read_query(query, found, errors)
-        elif not self._any:
-            return found
         if self._path:
             for (name, read), text in zip(self._path, in_path.values(), strict=True):
                 _read_into(found.path, "path", name, read, text, errors)
