@@ -14,6 +14,7 @@ from ringwall import Audit
 from ringwall._errors import ConfigurationError
 from ringwall.audit import SigningKey, SQLiteSink
 from ringwall.audit import sqlite as module
+from ringwall.audit.rotate import rotate_key
 from ringwall.audit.verify import Verification, database_lines, verify
 from ringwall.cli import main
 
@@ -156,3 +157,76 @@ def test_what_cannot_work_is_told_at_construction(tmp_path: Path) -> None:
     (tmp_path / "junk").write_bytes(b"junk" * 1000)
     with pytest.raises(ConfigurationError, match="DatabaseError"):
         SQLiteSink(tmp_path / "junk")
+
+
+class TestKeys:
+    @pytest.fixture
+    def key_file(self, tmp_path: Path) -> Path:
+        SigningKey.generate().save(tmp_path / "audit.key")
+        return tmp_path / "audit.key"
+
+    def test_a_rotation_is_a_record_and_writers_follow_it(
+        self, tmp_path: Path, key_file: Path, capsys: Any
+    ) -> None:
+        path, old = tmp_path / "audit.db", SigningKey.load(key_file)
+        running = SQLiteSink(path, key=key_file, checkpoint_every=2)
+        late = SQLiteSink(path, key=key_file, checkpoint_every=2)  # it has not written yet
+        running.write(b'{"n":1}')
+        assert main(["audit", "rotate-key", str(path), str(key_file)]) == 0
+        new = SigningKey.load(key_file)
+        assert new.id != old.id
+        for sink in (running, late, running):
+            for n in range(3):
+                sink.write(b'{"n":%d}' % n)
+        running.close()
+        late.close()
+        result = verify(database_lines(path), [old.public])
+        assert result.ok, result.findings
+        assert result.unsigned == 0
+        assert result.checkpoints > 3
+        assert not verify(database_lines(path), [new.public]).ok  # nobody introduced it to us
+        assert main(["audit", "verify", str(path), "--key", f"{key_file}.{old.id}.old"]) == 2
+        capsys.readouterr()
+        assert main(["audit", "verify", str(path), "--key", old.public]) == 0
+        assert "1 key-rotated" in _stats(path, capsys)
+
+    def test_a_rotation_of_an_empty_log_begins_it(self, tmp_path: Path, key_file: Path) -> None:
+        path, old = tmp_path / "audit.db", SigningKey.load(key_file)
+        SQLiteSink(path).close()
+        rotate_key(path, key_file)
+        assert verify(database_lines(path), [old.public]).ok
+
+    def test_a_key_that_cannot_be_put_in_place_changes_nothing(
+        self, tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path, old = tmp_path / "audit.db", SigningKey.load(key_file)
+        sink = SQLiteSink(path, key=key_file)
+        sink.write(b'{"n":1}')
+
+        def broken(self: Path, target: Any) -> None:
+            raise OSError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", broken)
+            with pytest.raises(OSError):
+                rotate_key(path, key_file)
+        sink.write(b'{"n":2}')
+        sink.close()
+        assert verify(database_lines(path), [old.public]).ok
+        assert not any(b"key-rotated" in line.data for line in database_lines(path))
+
+    def test_a_retired_key_proves_nothing(self, tmp_path: Path, key_file: Path) -> None:
+        path, old = tmp_path / "audit.db", SigningKey.load(key_file)
+        SQLiteSink(path, key=old).close()
+        rotate_key(path, key_file)
+        stubborn = SQLiteSink(path, key=old)
+        stubborn.write(b'{"n":1}')
+        stubborn.close()
+        findings = verify(database_lines(path), [old.public]).findings
+        assert "which was retired before" in findings[0].problem
+
+
+def _stats(path: Path, capsys: Any) -> str:
+    capsys.readouterr()
+    assert main(["audit", "stats", str(path)]) == 0
+    return " ".join(capsys.readouterr().out.split())

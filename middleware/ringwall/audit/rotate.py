@@ -12,6 +12,7 @@ from ._checkpoints import Checkpoints
 from ._logfile import LogFile
 from ._retention import Rotation
 from .keys import SigningKey
+from .sqlite import SQLiteSink, is_database
 
 
 def rotate_key(
@@ -34,14 +35,6 @@ def rotate_key(
     old, new = SigningKey.load(key_file), SigningKey.generate()
     fresh = key_file.with_name(f"{key_file.name}.new")
     new.save(fresh)
-    clock = time.monotonic
-    file = LogFile(
-        log,
-        Checkpoints(old, 1, float("inf"), clock, None),
-        Rotation(log, 1 << 62, None, None, clock),
-        clock,
-        wall_clock,
-    )
     kept = key_file.with_name(f"{key_file.name}.{old.id}.old")
 
     def swap() -> None:
@@ -49,5 +42,19 @@ def rotate_key(
         fresh.rename(key_file)
         fresh.with_name(f"{fresh.name}.pub").replace(key_file.with_name(f"{key_file.name}.pub"))
 
-    file.rotate_key(old, new, swap)
+    if is_database(log):
+        sink = SQLiteSink(log, wall_clock=wall_clock)  # without a key it signs nothing more itself
+        try:
+            sink.rotate_key(old, new, swap)
+        finally:
+            sink.close()
+    else:
+        clock = time.monotonic
+        LogFile(
+            log,
+            Checkpoints(old, 1, float("inf"), clock, None),
+            Rotation(log, 1 << 62, None, None, clock),
+            clock,
+            wall_clock,
+        ).rotate_key(old, new, swap)
     return old.id, new.id

@@ -14,7 +14,7 @@ from .._errors import ConfigurationError, did_you_mean
 from ._checkpoints import Checkpoints
 from ._lifetime import watch_sink
 from ._serial import SerialSink, raise_if_closed
-from .chain import Chain, Damaged
+from .chain import KEY_ROTATED, Chain, Damaged
 from .keys import SigningKey
 
 _SCHEMA = """
@@ -126,14 +126,30 @@ class SQLiteSink(SerialSink):
         self._connection = None
         self._chain = None
 
+    def rotate_key(self, old: SigningKey, new: SigningKey, swap: Callable[[], object]) -> None:
+        """Record a change of keys. `swap` puts the new one in its place, while nobody writes."""
+
+        def change(connection: sqlite3.Connection, chain: Chain) -> None:
+            self._insert(connection, chain, ())
+            now, first = self._wall_clock(), chain.tree.size
+            line = chain.signed("key-rotated", old, now, log=chain.log, new=new.public)
+            _put(connection, first, [line, chain.checkpoint(new, now)])
+            swap()
+
+        with self._lock:
+            self._change(change)
+
     def _append(self, records: Sequence[bytes]) -> None:
+        self._change(lambda connection, chain: self._insert(connection, chain, records))
+
+    def _change(self, change: Callable[[sqlite3.Connection, Chain], None]) -> None:
         raise_if_closed(self._closed)
         connection = self._connection or self._connect()
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 chain = self._caught_up(connection)
-                self._insert(connection, chain, records)
+                change(connection, chain)
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -162,10 +178,7 @@ class SQLiteSink(SerialSink):
                 connection.execute("DELETE FROM openings WHERE seq <= ?", (through,))
         lines += [chain.link(record) for record in records]
         lines += self._checkpoints.lines(chain, now)
-        connection.executemany(
-            "INSERT INTO records VALUES (?, ?)",
-            [(seq, line.decode()) for seq, line in enumerate(lines, first)],
-        )
+        _put(connection, first, lines)
 
     def _caught_up(self, connection: sqlite3.Connection) -> Chain:
         """Where the log stands, lines of other processes included."""
@@ -173,11 +186,15 @@ class SQLiteSink(SerialSink):
         newest = connection.execute("SELECT max(seq) FROM openings").fetchone()[0]
         start = chain.tree.size if chain is not None else newest or 0
         rows = connection.execute("SELECT line FROM records WHERE seq >= ? ORDER BY seq", (start,))
+        new_key = False
         for (text,) in rows:
             line = str(text).encode()
             if chain is None:
                 chain = Chain.resume(line)
             chain.follow(line)
+            new_key = new_key or KEY_ROTATED in line
+        if new_key:
+            self._checkpoints.reload()
         last = connection.execute("SELECT max(seq) FROM records").fetchone()[0]
         if chain is not None and last != chain.tree.size - 1:
             raise Damaged("records are missing from the database")
@@ -196,6 +213,19 @@ class SQLiteSink(SerialSink):
             raise
         self._connection = connection
         return connection
+
+
+def _put(connection: sqlite3.Connection, first: int, lines: Sequence[bytes]) -> None:
+    connection.executemany(
+        "INSERT INTO records VALUES (?, ?)",
+        [(seq, line.decode()) for seq, line in enumerate(lines, first)],
+    )
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is one of SQLite."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def read_database(path: Path) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..._errors import ConfigurationError
 from ...audit._segments import segments
+from ...audit.sqlite import is_database
 from ...audit.verify import Line, database_lines, read_lines
 
 
@@ -35,8 +36,8 @@ def lines_of(paths: list[Path]) -> Iterator[Line]:
     """
     files = files_of(paths)
     try:
-        for is_database, group in groupby(files, _is_database):
-            if is_database:
+        for in_database, group in groupby(files, is_database):
+            if in_database:
                 for path in group:
                     yield from database_lines(path)
             else:
@@ -44,11 +45,6 @@ def lines_of(paths: list[Path]) -> Iterator[Line]:
     except OSError as error:
         reason = error.strerror
         raise ConfigurationError(f"cannot read the audit log ({reason})") from None
-
-
-def _is_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
 
 
 def add_log(parser: Any) -> None:
