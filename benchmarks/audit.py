@@ -2,6 +2,9 @@
 
 The yardstick is the same record and the same span by hand (`floor_audit`): one of them, and both.
 
+A queue is not among them: its thread writes while others are timed. Run by itself over thousands of
+requests, until all is in the file, it takes a sixth off.
+
 Run: python -m benchmarks.audit
 """
 
@@ -14,7 +17,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from ringwall import Audit, Layer
-from ringwall.audit import JSONLinesSink, QueuedSink
 
 from . import floors
 from .floor_audit import Trail
@@ -57,7 +59,6 @@ def comparisons(lab: Lab) -> Iterator[Comparison]:
         file = lab.folder / f"audit-{colour}"
         floor = lab.open(f"floor-{colour}.jsonl")
         tracer = lab.provider.get_tracer("floor")
-        queued = QueuedSink(JSONLinesSink(f"{file}-queued.jsonl"))
         made: list[Made] = [
             ("bare", "bare", bare, ""),
             ("floor: a span", "floor", by_hand(Trail(None, tracer)), "bare"),
@@ -72,12 +73,6 @@ def comparisons(lab: Lab) -> Iterator[Comparison]:
                 BOTH,
                 "ringwall",
                 ours(Audit(f"{file}-both.jsonl", tracer_provider=lab.provider)),
-                "bare",
-            ),
-            (
-                "a span and a record, queued",
-                "ringwall",
-                ours(Audit(queued, tracer_provider=lab.provider)),
                 "bare",
             ),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .chain import KEY_ROTATED, ROTATED, Chain, Damaged
@@ -15,6 +15,8 @@ try:
 except ModuleNotFoundError:  # pragma: no cover  Windows: one process for each log
     fcntl = None  # type: ignore[assignment]
 
+_flock: Callable[[int, int], object] = getattr(fcntl, "flock", lambda fd, operation: None)
+_EXCLUSIVE, _FREE = getattr(fcntl, "LOCK_EX", 0), getattr(fcntl, "LOCK_UN", 0)
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOCTTY", 0)
 _CHUNK = 1 << 20
 
@@ -75,13 +77,11 @@ class Segment:
 
     def lock(self) -> None:
         """Wait until no other process writes. The kernel frees the lock of one that dies."""
-        if fcntl is not None:  # pragma: no branch
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        _flock(self._fd, _EXCLUSIVE)
 
     def unlock(self) -> None:
         """Let others write."""
-        if fcntl is not None:  # pragma: no branch
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        _flock(self._fd, _FREE)
 
     def catch_up(self) -> None:
         """Follow the lines that other processes wrote, and take a torn one off the end.
@@ -126,20 +126,25 @@ class Segment:
         Raises:
             OSError: it was not written.
         """
-        self.lock()
+        fd = self._fd
+        _flock(fd, _EXCLUSIVE)
         try:
-            if self.rotated or os.lseek(self._fd, 0, os.SEEK_END) != self.size:
+            if self.rotated or os.lseek(fd, 0, os.SEEK_END) != self.size:
                 return False
             line = chain.line(record)
-            self._write(line + b"\n")
+            data = line + b"\n"
+            if os.write(fd, data) < len(data):
+                raise OSError("the record was written in part")
+            self.size += len(data)
             chain.take(line)
         except OSError:
+            os.ftruncate(fd, self.size)
             raise
         except BaseException:
             self._forget()
             raise
         finally:
-            self.unlock()
+            _flock(fd, _FREE)
         return True
 
     def sync(self) -> None:

@@ -175,7 +175,11 @@ class Audit(Layer):
         self._recorder.configure(configuration(layers, options))
 
     def on_request(self, exchange: Exchange) -> Response | None:
-        clock, trace = self._clock(), self._begun(exchange)
+        clock, trace = self._clock(), None
+        try:
+            trace = self._telemetry.start(exchange)
+        except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
+            self._tracing_failure(error)
         exchange.state[self] = self._recorder.request_id(), self._wall_clock(), clock, trace
         if self._fail_closed and self._recorder.missing and not self._recorder.recover():
             exchange.decisions.append(_DENY)
@@ -258,7 +262,11 @@ class Audit(Layer):
             recorder.keep(record)
 
     def _start_trace(self, exchange: Exchange) -> None:
-        trace = self._begun(exchange)
+        try:
+            trace = self._telemetry.start(exchange)
+        except Exception as error:  # noqa: BLE001  tracing never breaks a request
+            self._tracing_failure(error)
+            return
         if trace is not None:
             exchange.state[self] = "", 0.0, self._clock(), trace
 
@@ -266,13 +274,6 @@ class Audit(Layer):
         _, _, clock, trace = exchange.state.get(self, _NOT_STARTED)
         if trace is not None:
             self._ended(trace, exchange, outcome, self._clock() - clock)
-
-    def _begun(self, exchange: Exchange) -> Trace | None:
-        try:
-            return self._telemetry.start(exchange)
-        except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
-            self._tracing_failure(error)
-            return None
 
     def _ended(self, trace: Trace, exchange: Exchange, outcome: Outcome, duration: float) -> None:
         try:

@@ -67,12 +67,17 @@ class StartForm:
             attributes["network.protocol.name"] = "websocket"
         agent = headers.get(b"user-agent")
         if agent is not None:
-            attributes["user_agent.original"] = clean(agent.decode("latin-1"), _LONGEST_VALUE)
+            attributes["user_agent.original"] = _agent(agent[: _LONGEST_VALUE + 1])
         for header, attribute in self._headers:
             value = headers.get(header)
             if value is not None:
                 attributes[attribute] = (clean(value.decode("latin-1"), _LONGEST_VALUE),)
         return attributes
+
+
+@lru_cache(maxsize=256)
+def _agent(header: bytes) -> str:
+    return clean(header.decode("latin-1"), _LONGEST_VALUE)
 
 
 class LateAttributes(Mapping[str, AttributeValue]):
