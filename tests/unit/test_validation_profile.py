@@ -148,3 +148,19 @@ def test_names_in_a_query(interface: str) -> None:
 def test_arguments_that_cannot_work_teach(options: dict[str, Any], hint: str) -> None:
     with pytest.raises(ConfigurationError, match=hint):
         BodyValidation({}, **options)
+
+
+@interfaces
+@pytest.mark.parametrize(
+    ("options", "refuses"),
+    [
+        ({"ijson_numbers": True}, b"9007199254740993"),
+        ({"nul": "refuse"}, b'"\\u0000"'),
+        ({"forbidden_names": ["a"]}, b'{"a": 1}'),
+    ],
+)
+def test_each_option_refuses_its_own(interface: str, options: Any, refuses: bytes) -> None:
+    layer = BodyValidation({"POST /v1/orders": True}, **options)
+    for body in (b"9007199254740993", b'"\\u0000"', b'{"a": 1}'):
+        answer = ask(layer, interface, body)
+        assert (answer.status, answer.called) == ((400, False) if body == refuses else (200, True))

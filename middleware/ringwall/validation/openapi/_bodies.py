@@ -103,8 +103,12 @@ def _handler(
     """Made once for all operations that refer to the same schema."""
     schema = content.get("schema", True)
     reference = schema.get("$ref") if isinstance(schema, dict) and len(schema) == 1 else None
-    key = (name, direction, reference)
-    known = document.handlers.get(key) if reference and "encoding" not in content else None
+    # By where it leads: the same words in another file mean another schema.
+    leads = None
+    if isinstance(reference, str) and "encoding" not in content:
+        _, leads = document.find(reference, child(place, "schema", "$ref"))
+    key = (name, direction, leads)
+    known = None if leads is None else document.handlers.get(key)
     if known is None:
         where = child(place, "schema")
         bundle = Bundle(document, direction, options.closed)
@@ -112,7 +116,7 @@ def _handler(
         encoding = content.get("encoding", {})
         judged = Content(name, whole, where, None, document.generated, encoding)
         known = factory(judged, options)
-        if reference and "encoding" not in content:
+        if leads is not None:
             document.handlers[key] = known
     return known
 

@@ -17,8 +17,8 @@ _DEEPEST = 100
 _PARSE = StrictJSON(max_depth=_DEEPEST, max_values=2_000_000)
 
 
-def load_document(source: Any) -> tuple[dict[str, Any], bool]:
-    """The document, and whether a framework generated it.
+def load_document(source: Any) -> tuple[dict[str, Any], bool, Path | None]:
+    """The document, whether a framework generated it, and the file that it is from.
 
     Parameters:
         source: a path to JSON or YAML, the document itself, or an app with a method `openapi()`.
@@ -26,9 +26,10 @@ def load_document(source: Any) -> tuple[dict[str, Any], bool]:
     Raises:
         ConfigurationError: there is no document.
     """
-    generated = False
+    generated, path = False, None
     if isinstance(source, (str, os.PathLike)):
-        value = _read(Path(source))
+        path = Path(source)
+        value = read_file(path)
     elif isinstance(source, dict):
         value = as_json(source, "#", _DEEPEST)
     elif callable(getattr(source, "openapi", None)):
@@ -40,10 +41,15 @@ def load_document(source: Any) -> tuple[dict[str, Any], bool]:
         )
     if not isinstance(value, dict):
         raise ConfigurationError("an OpenAPI document is an object, such as {'openapi': '3.1.0'}")
-    return value, generated
+    return value, generated, path
 
 
-def _read(path: Path) -> Any:
+def read_file(path: Path) -> Any:
+    """What a file of JSON or YAML holds.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
     try:
         if path.stat().st_size > _LARGEST:
             raise ConfigurationError(f"{path} is larger than 32 MiB")

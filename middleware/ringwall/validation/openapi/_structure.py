@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._errors import did_you_mean
 from ._errors import child, mistake
+
+if TYPE_CHECKING:
+    from ._references import References
 
 # What a field holds: a type, "[...]" a list and "{...}" an object of them; "&" a Reference Object
 # in its place, too. After a field's name: "!" it is needed, "+" not before 3.1, "-" only before.
@@ -85,23 +88,29 @@ _OPEN = {
     "Callback": (re.compile(r""), "PathItem&"),
     "Security": (re.compile(r""), "[str]"),
 }
+# What requests and responses are judged by.
+_JUDGED = frozenset({"Header", "Parameter", "PathItem", "RequestBody", "Response"})
 _WORDS = {"str": (str, "a text"), "bool": (bool, "true or false")}
 
 
-def check_structure(document: Mapping[str, Any], is_30: bool) -> None:
-    """Check everything but the inside of schemas.
+def check_structure(
+    document: Mapping[str, Any], is_30: bool, references: References | None = None
+) -> None:
+    """Check everything but the inside of schemas, in other files too, as far as they are used.
 
     Raises:
         ConfigurationError: a field is unknown, missing or of another type, at which place.
     """
-    _Checker(is_30).check(document, "OpenAPI", "#")
+    _Checker(is_30, references).check(document, "OpenAPI", "#")
     needed = ("paths",) if is_30 else ("paths", "components", "webhooks")
     if not any(name in document for name in needed):
         raise mistake("#", "it needs " + " or ".join(map(repr, needed)))
 
 
 class _Checker:
-    def __init__(self, is_30: bool) -> None:
+    def __init__(self, is_30: bool, references: References | None) -> None:
+        self._references = references
+        self._seen: set[tuple[str, str]] = set()
         self._objects: dict[str, dict[str, str]] = {}
         self._needed: dict[str, list[str]] = {}
         other = "+" if is_30 else "-"
@@ -136,10 +145,13 @@ class _Checker:
                 self.check(part, kind[1:-1], child(at, name))
             return
         if kind.endswith("&"):
+            kind = kind[:-1]
             if "$ref" in value:
                 self.check(value["$ref"], "str", child(at, "$ref"))
+                self._follow(value["$ref"], kind, child(at, "$ref"))
                 return
-            kind = kind[:-1]
+        if kind == "PathItem" and isinstance(value.get("$ref"), str):
+            self._follow(value["$ref"], kind, child(at, "$ref"))
         for name, part in value.items():
             if not name.startswith("x-"):
                 self.check(part, self._kind_of(name, kind, at), child(at, name))
@@ -150,6 +162,15 @@ class _Checker:
             raise mistake(child(at, "enum"), "it is empty")
         if "example" in value and "examples" in value:
             raise mistake(at, "'example' and 'examples' exclude each other")
+
+    def _follow(self, reference: str, kind: str, place: str) -> None:
+        """What is in the document is checked where it stands."""
+        references = self._references
+        if kind in _JUDGED and references is not None and references.is_file(reference, place):
+            target, at = references.find(reference, place)
+            if not at.startswith("#") and (kind, at) not in self._seen:
+                self._seen.add((kind, at))
+                self.check(target, f"{kind}&", at)
 
     def _kind_of(self, name: str, kind: str, at: str) -> str:
         if kind in _OPEN:
