@@ -21,6 +21,7 @@ OURS = (
     Kind("bare", "bare", "bare"),
     Kind("floor", "floor", "floor"),
     Kind("Ringwall", "ringwall", "ringwall"),
+    Kind("Ringwall, after gc.freeze()", "ringwall", "frozen"),
 )
 PEERS = (
     Kind("framework alone", "bare", "framework"),

@@ -1,6 +1,7 @@
 """The app that a real server serves in `benchmarks.served`: which one, the environment says.
 
-RINGWALL_BENCHMARK: "bare", "floor", "ringwall", "framework", "tuned" or "documented"; "redis",
+RINGWALL_BENCHMARK: "bare", "floor", "ringwall", "framework", "tuned" or "documented"; "frozen": as
+"ringwall", and what is there at the start is no longer looked at by the garbage collector; "redis",
 "redis-framework" or "redis-peer" for a rate limit alone.
 RINGWALL_BENCHMARK_FOLDER: where records are written. RINGWALL_BENCHMARK_KEY: the issuer's key.
 RINGWALL_BENCHMARK_REDIS: where counts are.
@@ -8,6 +9,7 @@ RINGWALL_BENCHMARK_REDIS: where counts are.
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,13 @@ def _make(interface: str) -> Any:
         file = (_FOLDER / f"floor-{os.getpid()}.jsonl").open("wb")
         trail = Trail(file, provider.get_tracer("floor"))
         return getattr(floors, f"stack_{interface}")(bare, trail)
-    if kind == "ringwall":
+    if kind in ("ringwall", "frozen"):
         layers = ringwall_layers(_FOLDER / f"audit-{os.getpid()}.jsonl", provider)
-        return getattr(Stack(*layers.values()), interface)(bare)
+        app = getattr(Stack(*layers.values()), interface)(bare)
+        if kind == "frozen":
+            gc.collect()
+            gc.freeze()
+        return app
     if interface == "asgi":
         from .peers import stack_asgi as peers
     else:
