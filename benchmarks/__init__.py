@@ -17,6 +17,7 @@ SUITES = (
     "ratelimit",
     "validation",
     "audit",
+    "exporting",
     "layers",
     "fused_vs_nested",
     "import_time",

@@ -14,6 +14,7 @@ import asyncio
 import gc
 import statistics
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -23,8 +24,9 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from ringwall import Audit
 
 from . import requests as r
-from .lab import NowhereExporter
-from .peers import lacking
+from .harness import Measured, Row
+from .lab import Lab, NowhereExporter, run
+from .peers import LEFT_OUT, lacking
 
 REQUESTS, AT_ONCE, ROUNDS = 16_000, 64, 3
 CODEC = "opentelemetry.exporter.otlp.proto.common.trace_encoder"
@@ -118,19 +120,31 @@ def seen(setting: Setting) -> Seen:
     )
 
 
-def main() -> None:
+def comparisons(lab: Lab) -> Iterator[Measured]:
+    if not lab.full:
+        LEFT_OUT["exporting"] = "only with --full"
+        return
     if missing := lacking(CODEC):
-        print(f"left out: what is encoded; not installed: {missing}")
+        LEFT_OUT["spans that are encoded"] = f"not installed: {missing}"
     chosen = [each for each in SETTINGS if not missing or each.exporter is not Encoding]
     found: dict[str, list[Seen]] = {each.name: [] for each in chosen}
     for turn in range(ROUNDS):
         for each in chosen[:: 1 if turn % 2 == 0 else -1]:
             found[each.name].append(seen(each))
-    print(f"{'':44s}{'us/request':>12s}{'collected':>12s}{'longest':>12s}{'p99 of 64':>12s}")
-    for name, rounds in found.items():
-        spent, *pauses = (statistics.median(each) for each in zip(*rounds, strict=True))
-        print(f"{name:44s}{spent:12.1f}" + "".join(f"{each:9.1f} ms" for each in pauses))
+    for title, field in (
+        ("Spans exported: CPU of a request", "spent"),
+        ("Spans exported: the longest pause of the collector", "longest"),
+        ("Spans exported: 64 requests at once, p99", "still"),
+    ):
+        yield Measured(title, "", tuple(_row(name, found[name], field) for name in found))
+
+
+def _row(name: str, rounds: list[Seen], field: str) -> Row:
+    scale = 1.0 if field == "spent" else 1e3
+    values = [getattr(each, field) * scale for each in rounds]
+    middle = statistics.median(values)
+    return Row(name, "ringwall", middle, middle, min(values), max(values))
 
 
 if __name__ == "__main__":
-    main()
+    run(comparisons, full=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import resource
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from .harness import Role, Work, interleaved, overhead
 
@@ -47,16 +49,31 @@ class Memory:
     left = most = 0
 
 
+_TRACED = 10_000
+_STATM = Path("/proc/self/statm")
+
+
 @contextmanager
-def watched() -> Iterator[Memory]:
+def watched(size: int) -> Iterator[Memory]:
+    """size: beyond some of them, tracing every allocation takes minutes: then what the process has
+    grown by is told, where the system says it."""
     found = Memory()
     gc.collect()
+    if size > _TRACED and _STATM.exists():
+        before = _resident()
+        yield found
+        found.left = found.most = max(0, _resident() - before)
+        return
     tracemalloc.start()
     try:
         yield found
         found.left, found.most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+
+
+def _resident() -> int:
+    return int(_STATM.read_text().split()[1]) * resource.getpagesize()
 
 
 Maker = Callable[[int], Callable[[], tuple[Work, Work]]]
@@ -88,11 +105,11 @@ def curve(
         make(sizes[0])  # what it imports is nobody's memory
         for size in sizes_of[name]:
             key = f"{name}, {size}"
-            with watched() as found:
+            with watched(size) as found:
                 made = make(size)
             work[key], work[f"without {key}"] = made()
             if at_most:
-                with watched() as found:
+                with watched(0) as found:
                     work[key]()
             memory[key] = found.most if at_most else found.left
     samples = interleaved(work, rounds=rounds, chunk=chunk)

@@ -35,7 +35,7 @@ def comparisons(lab: Lab) -> Iterator[Served]:
     if shutil.which("wrk") is None:
         LEFT_OUT["everything served"] = WITHOUT_WRK
         return
-    shape = {"rounds": 3, "seconds": 2, "warm_up": 1} if lab.full else {"rounds": 2, "seconds": 1}
+    shape = {"rounds": 3, "seconds": 2} if lab.full else {"rounds": 2, "seconds": 1}
     for interface, missing in INTERFACES:
         if interface == "wsgi" and lacking("gunicorn"):
             LEFT_OUT["everything served by gunicorn"] = "not installed: gunicorn"
