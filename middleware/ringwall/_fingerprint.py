@@ -102,7 +102,8 @@ def _members(value: Mapping[Any, Any], around: frozenset[int]) -> Iterable[str]:
 
 
 def _is_secret(key: object) -> bool:
-    return isinstance(key, str) and _SECRETS.search(key) is not None
+    # "k": a symmetric key among the keys of an issuer (RFC 7518 section 6.4).
+    return isinstance(key, str) and (key == "k" or _SECRETS.search(key) is not None)
 
 
 def _name(thing: Any) -> str:

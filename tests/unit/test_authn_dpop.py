@@ -1175,3 +1175,9 @@ def test_a_missing_package_is_told(monkeypatch):
     monkeypatch.delattr(sys.modules["ringwall.authn"], "_proof")
     with pytest.raises(MissingDependency, match=r"ringwall\[jwt\]"):
         DPoP(scheme, origin=ORIGIN)
+
+
+def test_a_token_that_is_too_long_is_not_hashed():
+    wrap = Authentication(DPoP(jwt(max_length=100), origin=ORIGIN))
+    answer = send(wrap, (b"authorization", b"DPoP " + b"x" * 101), (b"dpop", b"x"))
+    assert (answer.principal, answer.code) == (False, "token-too-long")

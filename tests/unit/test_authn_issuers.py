@@ -19,7 +19,15 @@ from authn_support import (
     send,
     sign,
 )
-from ringwall import JWT, APIKey, Authentication, ConfigurationError, Principal, generate_api_key
+from ringwall import (
+    JWT,
+    APIKey,
+    Authentication,
+    ConfigurationError,
+    Introspection,
+    Principal,
+    generate_api_key,
+)
 from ringwall.authn import Failure, Scheme
 
 OTHER = "https://other.example"
@@ -127,6 +135,20 @@ def test_what_no_issuer_claims_goes_to_the_scheme_without():
     assert len(opaque.asked) == 3
     refused(send(layer, bearer(A[:-8] + b"AAAAAAAA")), "invalid-signature")
     assert len(opaque.asked) == 3, "a bad token of a known issuer gets no second judge"
+
+
+def test_each_scheme_has_its_own_longest_token():
+    class Nobody:
+        def introspect(self, token):
+            raise AssertionError("asked")
+
+        async def aintrospect(self, token):
+            raise AssertionError("asked")
+
+    short = Introspection(Nobody(), AUDIENCE, max_length=20)
+    wrap = Authentication(scheme(), short)
+    refused(send(wrap, bearer(b"opaque" * 10)), "token-too-long")
+    assert send(wrap, bearer(A)).principal.subject == "alice"
 
 
 def test_only_valid_tokens_are_remembered():

@@ -401,3 +401,8 @@ def test_a_scheme_cannot_spoil_the_challenge(name, parameters):
     odd.name, odd.parameters = name, parameters
     with pytest.raises(ConfigurationError):
         Authentication(odd)
+
+
+def test_a_scheme_of_the_header_has_no_credential_in_the_connection():
+    assert Scheme().carried(None) is None
+    assert Scheme().standing(b"x") is None

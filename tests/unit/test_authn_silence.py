@@ -43,10 +43,13 @@ from ringwall import (
     generate_api_key,
     hash_password,
 )
-from ringwall.authn import presets
+from ringwall._fingerprint import fingerprint
+from ringwall.authn import Introspection, Nonces, presets
+from ringwall.authn._endpoint import Client
 from ringwall.authn.passwords import read_hash
 
 URL = "https://id.example.com/jwks"
+INTROSPECT = "https://id.example.com/introspect"
 PLANTED = "pl4nted-value"
 
 
@@ -127,6 +130,74 @@ def test_no_key_material_in_an_error():
         for secret in (private["n"][:24], private["d"][:24], "AQAB", "MII"):
             assert secret not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+def told_by(error):
+    """All that an exception says, and those that it came of, whether they are shown or not."""
+    said = []
+    while error is not None:
+        said += [str(error), repr(error), *map(str, getattr(error, "__notes__", ()))]
+        error = error.__context__
+    return "\n".join(said)
+
+
+def bad_keys():
+    good = public("rsa")
+    yield {"keys": [{**good, "n": PLANTED}]}
+    yield {"keys": [{**good, "kty": PLANTED}]}
+    yield {"keys": [{**good, "alg": PLANTED}]}
+    yield {"keys": [{**good, "kid": [PLANTED]}]}
+    yield {**public("p256"), "x": b64(PLANTED.encode() * 3)[:43].decode()}
+    yield {"kty": "oct", "alg": "HS256", "k": b64(PLANTED.encode()).decode()}
+    yield {"kty": "oct", "alg": "HS256", "k": PLANTED + "="}
+    for kind in ("PUBLIC KEY", "PRIVATE KEY", "CERTIFICATE"):
+        body = b64encode(PLANTED.encode()).decode()
+        yield f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
+    yield {"keys": PLANTED}
+
+
+@pytest.mark.parametrize("keys", [*bad_keys()])
+def test_no_key_material_in_an_error_or_in_what_it_came_of(keys):
+    with pytest.raises(ConfigurationError) as caught:
+        JWT(ISSUER, AUDIENCE, keys=keys)
+    for secret in (PLANTED, b64encode(PLANTED.encode()).decode()[:12]):
+        assert secret not in told_by(caught.value)
+
+
+@pytest.mark.parametrize("password", [PLANTED, "x" * 2000 + PLANTED])
+def test_no_credential_of_this_service_in_an_error(password):
+    makers = [
+        lambda: Introspection(INTROSPECT, AUDIENCE, client_id="", client_secret=password),
+        lambda: Introspection(f"http://x:{password}@id.example.com/", AUDIENCE),
+        lambda: JWT(ISSUER, AUDIENCE, keys=f"https://x:{password}@id.example.com/keys"),
+        lambda: Basic({"alice": password}),
+        lambda: Nonces(b"x"),
+        lambda: Nonces(password),
+    ]
+    for make in makers:
+        with pytest.raises(ConfigurationError) as caught:
+            make()
+        assert PLANTED not in told_by(caught.value)
+
+
+def test_what_holds_secrets_shows_none():
+    endpoint = Client("orders", PLANTED, "basic")
+    long = b64(PLANTED.encode() * 4).decode()
+    schemes = [
+        Introspection(INTROSPECT, AUDIENCE, client_id="x", client_secret=PLANTED),
+        Nonces(PLANTED.encode() * 4),
+        JWT(ISSUER, AUDIENCE, keys={"kty": "oct", "alg": "HS256", "k": long}),
+    ]
+    for held in (endpoint, *schemes):
+        for secret in (PLANTED, long[:12]):
+            assert secret not in repr(held)
+
+
+def test_a_symmetric_key_is_no_part_of_the_name_of_a_configuration():
+    """Which stands in the audit: a weak one could be guessed from it."""
+    keys = [{"kty": "oct", "alg": "HS256", "k": b64(bytes([n] * 32)).decode()} for n in range(3)]
+    names = {fingerprint(JWT(ISSUER, AUDIENCE, keys=each)) for each in keys}
+    assert len(names) == 1
 
 
 def test_garbage_leaves_nothing_behind():
