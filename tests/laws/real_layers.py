@@ -128,7 +128,14 @@ def stateless():
             allow("*", "/v1/admin/**", role("admin")),
         ),
         "body": BodyValidation({"POST /v1/orders": ORDER}, limit="1 KiB"),
-        "openapi": BodyValidation(openapi=DOCUMENT, limit="1 KiB", exempt=["/healthz"]),
+        "openapi": BodyValidation(
+            openapi=DOCUMENT,
+            limit="1 KiB",
+            exempt=["/healthz"],
+            ijson_numbers=True,
+            nul="refuse",
+            forbidden_names=["$*"],
+        ),
     }
 
 

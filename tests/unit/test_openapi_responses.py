@@ -82,7 +82,8 @@ def respond(
         chunks = [chunks if isinstance(chunks, bytes) else json.dumps(chunks).encode()]
     lines = [*headers, *([("content-type", content_type)] if content_type else [])]
     record = Record()
-    layer = BodyValidation(openapi=DOCUMENT, responses=mode, **options)  # type: ignore[arg-type]
+    given = {"openapi": DOCUMENT, "responses": mode, **options}
+    layer = BodyValidation(**given)
     stack = Stack(record, layer)
     got: list[Any] = []
     body = b""
@@ -301,3 +302,23 @@ def test_a_mistake_in_a_response_is_told() -> None:
     BodyValidation(openapi=given)
     with pytest.raises(ConfigurationError, match="responses/200/content/application~1json"):
         BodyValidation(openapi=given, responses="report")
+
+
+@interfaces
+@pytest.mark.parametrize("mode", ["report", "enforce", "strip"])
+@pytest.mark.parametrize("shadow", [True, ["GET /x"]])
+def test_in_shadow_every_response_leaves_as_it_is(interface: str, mode: str, shadow: Any) -> None:
+    for body in (EXPOSED, BROKEN, b"{"):
+        status, sent, (outcome, reason) = respond(mode, interface, body, shadow=shadow)
+        assert (status, outcome) == (200, "allow")
+        assert sent == (body if isinstance(body, bytes) else json.dumps(body).encode())
+        assert reason == ("" if mode == "report" else "would-deny-") + "invalid-response"
+
+
+@interfaces
+def test_a_response_that_takes_too_long_to_judge_is_not_as_declared(interface: str) -> None:
+    schema = {"type": "array", "uniqueItems": True}
+    large = json.dumps([10**25 + number for number in range(100)]).encode()
+    given = document(paths={"/x": {"get": {"responses": {"200": content(schema)}}}})
+    for mode, expected in (("report", 200), ("enforce", 500)):
+        assert respond(mode, interface, large, openapi=given)[0] == expected

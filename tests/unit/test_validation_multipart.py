@@ -426,3 +426,15 @@ def test_a_header_of_spaces_takes_linear_time() -> None:
     before = time.process_time()
     assert len(parse_multipart(b"".join(parts) + b"--x--", b"x", most_parts=1000)) == 500
     assert time.process_time() - before < 2
+
+
+def test_a_pointer_to_a_file_is_escaped() -> None:
+    """RFC 6901 section 6: in a URI fragment."""
+    schema = {"properties": {"a/b~ é": {"contentMediaType": "image/png"}}}
+    layer = BodyValidation({"POST /v1/orders": schema}, media_types=["multipart/form-data"])
+    head = 'Content-Disposition: form-data; name="a/b~ é"; filename="x.png"\r\n\r\n'
+    body = b"--x\r\n" + head.encode() + PNG + b"\r\n--x--"
+    kind = ("content-type", "multipart/form-data; boundary=x")
+    answer = ask(layer, "asgi", body, headers=[kind])
+    assert answer.refused(422, "invalid-body")
+    assert answer.problem["errors"][0]["pointer"] == "#/a~1b~0%20%C3%A9"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from openapi_support import document
 from ringwall import BodyValidation, ConfigurationError
 from validation_support import GOOD, JSON, ORDER, ask
 
@@ -177,6 +178,27 @@ def test_answers_in_other_words(interface: str) -> None:
     answer = ask(layer, interface, GOOD, headers=[("content-type", "text/plain"), german])
     assert answer.problem["detail"] == "de: unsupported-media-type"
     assert answer.headers["accept"] == "application/json"
+    answer = ask(layer, interface, b" " * (2 << 20), headers=[JSON, german])
+    assert answer.problem["detail"] == "de: body-too-large"
+    assert ("connection" in answer.headers) is (interface == "asgi")
+    answer = ask(layer, interface, GOOD, path="/x", headers=[JSON, german])
+    assert answer.refused(415, "undeclared-body")
+    assert answer.problem["detail"] == "de: undeclared-body"
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+def test_answers_to_what_is_not_declared_in_other_words(interface: str) -> None:
+    layer = BodyValidation(
+        openapi=document(paths={"/x": {"get": {}}}),
+        translate=lambda code, detail, language: f"{language}: {code}",
+    )
+    german = ("accept-language", "de")
+    answer = ask(layer, interface, method="GET", path="/y", headers=[german])
+    assert answer.refused(404, "not-found")
+    assert answer.problem["detail"] == "de: not-found"
+    answer = ask(layer, interface, path="/x", headers=[german])
+    assert answer.refused(405, "method-not-allowed")
+    assert (answer.problem["detail"], answer.headers["allow"]) == ("de: method-not-allowed", "GET")
 
 
 @pytest.mark.parametrize(

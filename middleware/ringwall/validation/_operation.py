@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Decision, Exchange
@@ -124,6 +124,28 @@ def overlook(exchange: Exchange, decision: Decision) -> Response | None:
     return None
 
 
+def translated(
+    translate: Translate,
+    exchange: Exchange,
+    reason: Reason,
+    errors: tuple[dict[str, Any], ...],
+    response: Response | None = None,
+) -> Response:
+    """An answer in the user's words, with the headers of `response`."""
+    told = exchange.headers.get(b"accept-language", b"")[:_LONGEST_LANGUAGE]
+    language = told.decode("latin-1") or None
+    members: dict[str, Any] = {}
+    if errors:
+        members["errors"] = [
+            {**error, "detail": translate(error["code"], error["detail"], language)}
+            for error in errors
+        ]
+    kept = () if response is None else response.headers
+    headers = [line for line in kept if line[0] not in _OF_THE_DOCUMENT]
+    detail = translate(reason.code, reason.detail, language)
+    return problem(reason.status, detail, code=reason.code, headers=headers, **members)
+
+
 class Operation:
     """What one method and path template accept.
 
@@ -193,7 +215,7 @@ class Operation:
         if reason in self._closing and exchange.may_close:
             response = self._closing[reason]
         if self.translate is not None:
-            return self._translated(exchange, reason, (), response)
+            return translated(self.translate, exchange, reason, (), response)
         return response
 
     def refuse_for(self, exchange: Exchange, refused: Refused) -> Response | None:
@@ -206,26 +228,5 @@ class Operation:
             return overlook(exchange, decision)
         exchange.decisions.append(decision)
         if self.translate is not None:
-            return self._translated(exchange, reason, refused.errors)
+            return translated(self.translate, exchange, reason, refused.errors)
         return problem(reason.status, reason.detail, code=reason.code, errors=list(refused.errors))
-
-    def _translated(
-        self,
-        exchange: Exchange,
-        reason: Reason,
-        errors: tuple[dict[str, Any], ...],
-        response: Response | None = None,
-    ) -> Response:
-        told = exchange.headers.get(b"accept-language", b"")[:_LONGEST_LANGUAGE]
-        language = told.decode("latin-1") or None
-        translate = cast("Translate", self.translate)
-        members: dict[str, Any] = {}
-        if errors:
-            members["errors"] = [
-                {**error, "detail": translate(error["code"], error["detail"], language)}
-                for error in errors
-            ]
-        kept = () if response is None else response.headers
-        headers = [line for line in kept if line[0] not in _OF_THE_DOCUMENT]
-        detail = translate(reason.code, reason.detail, language)
-        return problem(reason.status, detail, code=reason.code, headers=headers, **members)

@@ -66,6 +66,11 @@ MALFORMED_QUERY = Reason(
 QUERY_TOO_LONG = Reason(414, "query-too-long", "The query is longer than what is accepted here.")
 TOO_MANY_PARAMETERS = Reason(400, "too-many-parameters", "The query holds too many parameters.")
 
+NOT_FOUND = Reason(404, "not-found", "There is nothing at this path.")
+METHOD_NOT_ALLOWED = Reason(
+    405, "method-not-allowed", "Use one of the methods in the header Allow."
+)
+
 # Those whose answer is made once for each operation. Handlers add theirs here.
 REASONS = (
     TOO_LARGE,

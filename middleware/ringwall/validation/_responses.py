@@ -63,6 +63,13 @@ class Responses:
         outcome: Literal["deny", "allow"] = "deny" if self._closed else "allow"
         self._invalid = Decision(layer, outcome, rule, "invalid-response")
 
+    def overlook(self) -> None:
+        """In shadow: nothing is replaced or stripped, and the decision says what would be."""
+        if self._closed:
+            self._closed = self._strips = False
+            told = f"would-deny-{self._invalid.reason}"
+            self._invalid = self._invalid._replace(outcome="allow", reason=told)
+
     def ask(self, exchange: Exchange, head: ResponseHead) -> ReadBody | Response | None:
         """What to do with the response that this head begins; see `Layer.on_response_body`."""
         status = head.status
@@ -114,14 +121,14 @@ class Responses:
     ) -> bytes | Response:
         try:
             value = self._parse(body)
+            if self._strips:
+                stripped = strip(value)
+                if stripped != value:
+                    value, body = stripped, _encode(stripped)
+            if schema.is_valid(value):
+                return body
         except Refused:
             return self._refuse(exchange, head.status, "JSON") or body
-        if self._strips:
-            stripped = strip(value)
-            if stripped != value:
-                value, body = stripped, _encode(stripped)
-        if schema.is_valid(value):
-            return body
         found = schema.errors(value, body)
         places = ", ".join(f"{error['pointer']} ({error['code']})" for error in found)
         return self._refuse(exchange, head.status, f"schema at {places}") or body

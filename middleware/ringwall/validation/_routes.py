@@ -89,7 +89,10 @@ def set_shadow(operations: Mapping[str, Operation], shadow: bool | Iterable[str]
         raise ConfigurationError(f"shadow is True or a list: write shadow=[{shadow!r}]")
     chosen = operations if shadow is True else shadow or ()
     for key in chosen:
-        _named(operations, key, "shadow").shadow = True
+        operation = _named(operations, key, "shadow")
+        operation.shadow = True
+        if operation.responses is not None:
+            operation.responses.overlook()
 
 
 def _named(operations: Mapping[str, Operation], key: str, where: str) -> Operation:

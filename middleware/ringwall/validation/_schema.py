@@ -14,7 +14,8 @@ import jsonschema_rs
 
 from .._errors import ConfigurationError, did_you_mean
 from ._explain import MOST_ERRORS, UNEXPLAINED, explain
-from ._walk import alternatives, is_recursive, known_names, subschemas
+from ._refusal import TOO_MANY, Refused
+from ._walk import alternatives, compares_items, is_recursive, known_names, subschemas
 
 JSONSchema = dict[str, Any] | bool
 FormatCheck = Callable[[str], bool]
@@ -52,6 +53,10 @@ _MASK = "<value>"
 # them, minutes for a deep body. What is above this estimate gets one error, or none in detail.
 _MOST_WORK = 5_000
 _MOST_BYTES = 65_536
+
+# Integers beyond 64 bits in a value whose items are compared.
+_LARGE = 2**63
+_MOST_LARGE = 64
 
 
 def _is_base64(text: str) -> bool:
@@ -106,6 +111,8 @@ class Schema:
             raise ConfigurationError(f"the schema for {where} cannot be used: {error}") from None
         # True or False, in time linear in the value: what `$ref` leads to is judged once.
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid
+        if any(map(compares_items, (schema, *documents.values()))):
+            self.is_valid = _without_many_large(self._validator.is_valid)
         self.known: frozenset[str] = frozenset[str]().union(
             *map(known_names, (schema, *documents.values()))
         )
@@ -177,6 +184,30 @@ class Schema:
     def _explained(self, error: jsonschema_rs.ValidationError) -> Found:
         missing = getattr(error.kind, "property", None) if error.kind.name == "required" else None
         return error.instance_path, explain(error, self.known), missing
+
+
+def _without_many_large(is_valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Before items are compared. The engine does so by their hashes, but for integers of more than
+    64 bits, of which it compares each with each: minutes for half a megabyte.
+
+    The check raises Refused: there are too many of them.
+    """
+
+    def check(value: Any) -> bool:
+        large = 0
+        pending = [value]
+        for part in pending:
+            if isinstance(part, dict):
+                pending.extend(part.values())
+            elif isinstance(part, list):
+                pending.extend(part)
+            elif isinstance(part, int) and not -_LARGE <= part < _LARGE:
+                large += 1
+                if large > _MOST_LARGE:
+                    raise Refused(TOO_MANY)
+        return is_valid(value)
+
+    return check
 
 
 def _depth(value: Any) -> int:

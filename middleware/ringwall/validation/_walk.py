@@ -82,6 +82,11 @@ def _strings(value: Any) -> list[str]:
     return [word for word in value if isinstance(word, str)]
 
 
+def compares_items(schema: Any) -> bool:
+    """Does it ask for items that are unlike each other?"""
+    return any(part.get("uniqueItems") is True for part in subschemas(schema))
+
+
 def alternatives(schema: Any) -> int:
     """How many ways to fail one value can have."""
     return 1 + sum(

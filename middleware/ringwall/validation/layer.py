@@ -187,7 +187,7 @@ class BodyValidation(Layer):
         refuses = "no-body" if openapi is None else "not-found"
         self._judge = Judge(
             self._table,
-            Undeclared(self.name, shadow=shadow is True),
+            Undeclared(self.name, shadow=shadow is True, translate=translate),
             on_undeclared=refuses if undeclared == "refuse" else "pass",
             on_alias="no-body" if openapi is None else "unknown",
             pace=make_pace(timeout, minimum_rate, clock),
