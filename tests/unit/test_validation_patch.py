@@ -203,3 +203,51 @@ def test_places_that_were_found_once_are_told_apart() -> None:
 
 def test_a_path_deeper_than_any_value_leads_nowhere() -> None:
     assert send([{"op": "add", "path": "/open" * 65, "value": 1}]).status == 422
+
+
+PARENT = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "account": {
+            "type": "object",
+            "properties": {
+                "id": {"$ref": "#/$defs/id"},
+                "name": {"type": "string"},
+                "password": {"type": "string", "writeOnly": True},
+            },
+            "required": ["id", "name"],
+        },
+        "several": {"items": {"allOf": [{"properties": {"id": {"readOnly": True}}}]}},
+    },
+    "$defs": {"id": {"type": "integer", "readOnly": True}},
+}
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize(
+    ("operation", "passes"),
+    [
+        ({"op": "replace", "path": "/account", "value": {"id": 7, "name": "a"}}, False),
+        ({"op": "replace", "path": "/account", "value": {"name": "a"}}, True),
+        ({"op": "replace", "path": "/account", "value": {"name": "a", "password": "b"}}, True),
+        ({"op": "replace", "path": "/account", "value": {}}, False),
+        ({"op": "replace", "path": "", "value": {"account": {"id": 7, "name": "a"}}}, False),
+        ({"op": "add", "path": "", "value": {"several": [{"id": 7}]}}, False),
+        ({"op": "add", "path": "/several/-", "value": {"id": 7}}, False),
+        ({"op": "add", "path": "/several/-", "value": {"x": 7}}, True),
+        ({"op": "test", "path": "/account", "value": {"id": 7, "name": "a"}}, True),
+        (
+            {"op": "test", "path": "/account", "value": {"id": 7, "name": "a", "password": ""}},
+            False,
+        ),
+        ({"op": "test", "path": "", "value": {"account": {"id": 7, "password": ""}}}, False),
+    ],
+)
+def test_what_holds_a_property_is_no_way_around_it(
+    interface: str, operation: dict[str, Any], passes: bool
+) -> None:
+    """Neither to write what is only to be read, nor to guess at what is only to be written."""
+    layer = BodyValidation({"PATCH /v1/orders": PARENT}, media_types=[PATCH[1]])
+    answer = send([operation], interface, layer)
+    assert answer.called if passes else answer.refused(422, "invalid-body")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
 from ._options import Options
 from ._schema import JSONSchema, Schema
+from ._walk import subschemas
 from .handlers._content import Content
 
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9}|-)\Z")  # RFC 6901 section 4, RFC 6902 section 4.1
@@ -70,13 +72,13 @@ class Resource:
         self._content = content
         self._options = options
         # Both are bounded by the schema: the keys are made of the places in it, not of pointers.
-        self._compiled: dict[tuple[int, ...], Schema] = {}
+        self._compiled: dict[tuple[object, ...], Schema] = {}
         self._places: dict[tuple[object, ...], _Place] = {}
         self._root = self._place((content.schema,), True, False)
 
     def may_test(self, pointer: str, value: Any) -> None:
         """`test` tells what a hidden property is, one guess after the other."""
-        self._check_value(self.may_read(pointer, "path"), value)
+        self._check_value(self.may_read(pointer, "path"), value, "writeOnly")
 
     def may_read(self, pointer: str, member: str) -> _Place:
         place = self._find(pointer, member)
@@ -85,7 +87,7 @@ class Resource:
         return place
 
     def may_write(self, pointer: str, value: Any) -> None:
-        self._check_value(self._writable(pointer, "path"), value)
+        self._check_value(self._writable(pointer, "path"), value, "readOnly")
 
     def may_remove(self, pointer: str, member: str = "path") -> None:
         if self._writable(pointer, member).required:
@@ -103,15 +105,32 @@ class Resource:
             raise Unresolved(member, "read-only", "Leads to what may not be written.")
         return place
 
-    def _check_value(self, place: _Place, value: Any) -> None:
-        key = tuple(map(id, place.schemas))
+    def _check_value(self, place: _Place, value: Any, hiding: str) -> None:
+        key = (hiding, *map(id, place.schemas))
         schema = self._compiled.get(key)
         if schema is None:
             whole = {"anyOf": list(place.schemas), "$defs": self._defs, "definitions": self._defs}
+            hidden = self._without(whole, hiding)
             where = self._content.where
-            schema = self._compiled[key] = self._options.compile(whole, where, lenient=True)
+            schema = self._compiled[key] = self._options.compile(hidden, where, lenient=True)
         if not schema.is_valid(value):
             raise Unresolved("value", "schema", "Does not follow the schema of its place.")
+
+    def _without(self, schema: dict[str, Any], keyword: str) -> dict[str, Any]:
+        """A schema that refuses the properties which are only to be read, or only to be written:
+        what holds one is no way around its place."""
+        made = copy.deepcopy(schema)
+        for part in subschemas(made):
+            properties = part.get("properties", {})
+            hidden = {
+                name
+                for name, each in properties.items()
+                if any(one.get(keyword) is True for one in self._parts(each))
+            }
+            properties.update(dict.fromkeys(hidden, False))
+            if hidden and "required" in part:
+                part["required"] = [name for name in part["required"] if name not in hidden]
+        return made
 
     def _find(self, pointer: str, member: str) -> _Place:
         place = self._root
