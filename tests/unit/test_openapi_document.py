@@ -126,6 +126,7 @@ def test_a_mistake_is_told_with_its_place(given: Any, hint: str) -> None:
         ("#/components/schemas/Nobody", "leads to nothing"),
         ("#/components/schemas/A/allOf/9", "leads to nothing"),
         ("#/info/title", "leads to no schema"),
+        ("#/info/title/x", "leads to nothing"),
         ("#anchor", "is no pointer"),
         ("#/%ff", "is not in UTF-8"),
         (7, "write a text"),
