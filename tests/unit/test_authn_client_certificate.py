@@ -145,6 +145,7 @@ def test_a_verified_certificate_speaks_for_its_client():
         ("subject", "CN=billing\\,O=x", Made("billing,O=x")),
         ("thumbprint", CERTIFICATE.thumbprint.upper(), CERTIFICATE),
     ],
+    ids=["dns", "one of two", "email", "subject", "thumbprint"],  # the thumbprint is new each time
 )
 def test_clients_are_known_by_one_kind_of_name(by, name, certificate):
     wrap = Authentication(scheme(clients={name: []}, by=by))
@@ -241,6 +242,7 @@ def test_the_name_alone_proves_nothing():
         "\ud800",
         "nonsense",
     ],
+    ids=lambda pem: "pem",
 )
 def test_what_is_no_one_certificate(pem):
     answer = over_tls(Authentication(scheme(clients={"CN=b": []}, by="subject")), pem)
