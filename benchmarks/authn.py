@@ -22,7 +22,15 @@ from .peers import authn as peers
 
 FIRST = (
     Goal("a first RS256 over its floor", "Ringwall", "floor", 1.3),
-    Goal("PyJWT over a first RS256", "PyJWT in Starlette", "Ringwall", 2.5, at_most=False),
+    # Both find the key by the token's `kid`. With one key at hand PyJWT takes about twice as long
+    # as the floor, and nothing could be 2.5 times as fast.
+    Goal(
+        "PyJWT, keys by kid, over a first RS256",
+        "PyJWT, keys by kid, in Starlette",
+        "Ringwall",
+        2.5,
+        at_most=False,
+    ),
 )
 
 

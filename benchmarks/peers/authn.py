@@ -27,6 +27,11 @@ def tokens(interface: str) -> list[Made]:
     return these(
         ("PyJWT in Starlette", ("starlette", "jwt"), lambda: _starlette("PyJWT", with_pyjwt())),
         (
+            "PyJWT, keys by kid, in Starlette",
+            ("starlette", "jwt"),
+            lambda: _starlette("PyJWT, keys by kid,", with_pyjwt_keys()),
+        ),
+        (
             "joserfc in Starlette",
             ("starlette", "joserfc"),
             lambda: _starlette("joserfc", with_joserfc()),
@@ -78,6 +83,31 @@ def with_pyjwt() -> Verify:
         return jwt.decode(  # type: ignore[no-any-return, unused-ignore]
             credential,
             world.PUBLIC,
+            algorithms=["RS256"],
+            audience=world.AUDIENCE,
+            issuer=world.ISSUER,
+        )
+
+    return verify
+
+
+def with_pyjwt_keys() -> Verify:
+    """As its documentation writes it for the keys of an issuer: the key by the token's `kid`, from
+    a JWK Set, which is at hand here."""
+    import jwt
+
+    keys = jwt.PyJWKSet.from_dict({"keys": [world.JWK]})
+
+    class Client(jwt.PyJWKClient):
+        def get_jwk_set(self, refresh: bool = False) -> Any:
+            return keys
+
+    client = Client("https://id.example.com/jwks.json")
+
+    def verify(credential: str) -> dict[str, Any]:
+        return jwt.decode(  # type: ignore[no-any-return, unused-ignore]
+            credential,
+            client.get_signing_key_from_jwt(credential),
             algorithms=["RS256"],
             audience=world.AUDIENCE,
             issuer=world.ISSUER,

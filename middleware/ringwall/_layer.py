@@ -103,6 +103,8 @@ class Layer(Configured):
     Class or instance attributes that tell the compiler what it must know:
         name: the layer's name in decisions and messages.
         wants: request headers it reads (lower-case); the adapters scan for the union once.
+        reads_headers: True: it reads some in nearly every request, so that they are collected at
+            once.
         wants_tls: True: it reads `exchange.tls`.
         wants_route: True: `on_complete` reads `exchange.route`, that of the app's router where no
             layer knew one.
@@ -137,6 +139,7 @@ class Layer(Configured):
 
     name: str = "layer"
     wants: frozenset[bytes] = frozenset()
+    reads_headers: bool = False
     wants_tls: bool = False
     wants_route: bool = False
     wants_client: bool = False

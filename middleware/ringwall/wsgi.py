@@ -49,7 +49,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     wrap_start = starters(plan)
     wrap_app_start = wrap_start[everyone]
     keys = environ_keys(plan.wants)
-    eager = bool(plan.wants - boundary.wants)  # a layer reads some in most requests
+    eager = any(layer.reads_headers for layer in plan.layers)
     new, make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -62,6 +62,7 @@ class Authentication(Layer):
     """
 
     name = NAME
+    reads_headers = True
     inside: frozenset[str] = frozenset({"https", "cors"})  # preflights carry no credentials
 
     def __init__(
