@@ -30,6 +30,7 @@ from ringwall import RateLimit
 from ringwall._errors import ConfigurationError
 from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
+from ringwall.ratelimit import _redis_deadline as deadlines
 from ringwall.ratelimit import _redis_node as nodes
 from ringwall.ratelimit._redis_batch import Batcher
 from ringwall.ratelimit._redis_lua import SCRIPT
@@ -959,19 +960,19 @@ def test_arguments_that_cannot_work_teach(arguments):
 
 
 def test_a_deadline_is_asked_for_even_without_one():
-    assert nodes.Deadline().left() == 1.0
+    assert deadlines.Deadline().left() == 1.0
 
 
 def test_nothing_is_read_or_written_after_the_deadline():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        timed = nodes.TimedSocket(ours)
+        timed = deadlines.TimedSocket(ours)
         theirs.sendall(b"abc")
         buffer = bytearray(1)
-        nodes.deadline.at = time.monotonic() + 5
+        deadlines.deadline.at = time.monotonic() + 5
         try:
             assert (timed.recv_into(buffer), timed.recv(1)) == (1, b"b")
-            nodes.deadline.at = time.monotonic() - 1
+            deadlines.deadline.at = time.monotonic() - 1
             for operation in (
                 lambda: timed.recv(1),
                 lambda: timed.recv_into(buffer),
@@ -980,7 +981,7 @@ def test_nothing_is_read_or_written_after_the_deadline():
                 with pytest.raises(TimeoutError):
                     operation()
         finally:
-            nodes.deadline.at = None
+            deadlines.deadline.at = None
 
 
 def test_a_batch_that_waits_for_its_turn_expires_unsent():

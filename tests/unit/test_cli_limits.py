@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import types
 
@@ -24,7 +25,7 @@ from ringwall import (
     Stack,
 )
 from ringwall.cli import main
-from ringwall.ratelimit import Rule, Tiers
+from ringwall.ratelimit import Rule, StoreUnavailable, Tiers
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,42 @@ def test_reset_forgets_and_says_so(run, caplog):
     assert lines(run("show", "192.0.2.1", *target)[1].out)["client"] == (5, 5)
     assert "rate limits were reset for one key: client, login-client, messages" in caplog.text
     assert "192.0.2.1" not in caplog.text
+
+
+def test_a_reset_is_recorded_before_it_is_done(run, tmp_path, monkeypatch):
+    target, log = ("--stack", "shop:stack"), tmp_path / "audit.jsonl"
+    assert run("reset", "192.0.2.1", *target, "--audit", str(log))[0] == 0
+    assert main(["audit", "verify", str(log)]) == 0
+    (record,) = [json.loads(line) for line in log.read_text().splitlines() if "limits-" in line]
+    assert record["event"] == "limits-reset"
+    assert record["keys"] == ["192.0.2.1"]
+    assert record["limits"] == ["client", "login-client", "messages"]
+    assert record["uid"] == os.getuid()
+
+    def down(*arguments):
+        raise StoreUnavailable
+
+    monkeypatch.setattr("ringwall.ratelimit.inspection.reset", down)
+    keys = ("claim:tenant=acme", "route:", "--issuer", "https://i\n")
+    assert run("reset", *keys, *target, "--audit", str(log))[0] == 3
+    told = [json.loads(line) for line in log.read_text().splitlines() if "limits-" in line]
+    assert [one["event"] for one in told[1:]] == ["limits-reset", "limits-reset-failed"]
+    assert {one["issuer"] for one in told[1:]} == {"https://i\\n"}
+
+
+def test_what_cannot_be_recorded_is_not_done(run, tmp_path, monkeypatch):
+    target = ("--stack", "shop:stack")
+    status, printed = run("reset", "192.0.2.1", *target, "--audit", str(tmp_path / "no" / "log"))
+    assert status == 2
+
+    def full(sink, record):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ringwall.audit.jsonlines.JSONLinesSink.write", full)
+    status, printed = run("reset", "192.0.2.1", *target, "--audit", str(tmp_path / "log"))
+    assert status == 2
+    assert "cannot write the audit log: OSError" in printed.err
+    assert lines(run("show", "192.0.2.1", *target)[1].out)["client"] == (3, 5)
 
 
 @pytest.mark.parametrize("action", ["show", "reset"])

@@ -26,7 +26,7 @@ def test_a_preflight_is_answered_with_what_is_allowed():
         b"access-control-max-age": b"600",
         b"vary": b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
     }
-    assert decision == ("cors", "allow", "preflight", "preflight-answered")
+    assert decision[:4] == ("cors", "allow", "preflight", "preflight-answered")
 
 
 def test_a_204_has_no_content_length():
@@ -64,7 +64,7 @@ def test_a_preflight_from_a_subdomain_names_that_subdomain(origin):
 def test_a_preflight_from_a_foreign_origin_is_refused_without_cors_headers(origin):
     response, decision = ask(layer, origin=origin)
     assert (response.status, code(response)) == (403, "foreign-origin")
-    assert decision == ("cors", "deny", "preflight", "foreign-origin")
+    assert decision[:4] == ("cors", "deny", "preflight", "foreign-origin")
     assert not any(name.startswith(b"access-control-") for name, _ in response.headers)
     assert header(response, b"vary").startswith(b"Origin, Access-Control-Request-Method")
     assert origin == "" or origin.encode() not in response.body
@@ -140,7 +140,7 @@ def test_allowed_origins_and_programs_pass(method, origin, reason, foreign_write
     made = CORS([APP, "https://*.example.org"], foreign_writes=foreign_writes)
     response, decision = judge(made, method, origin=origin)
     assert response is None
-    assert decision == ("cors", "allow", "origins", reason)
+    assert decision[:4] == ("cors", "allow", "origins", reason)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
@@ -148,7 +148,7 @@ def test_allowed_origins_and_programs_pass(method, origin, reason, foreign_write
 def test_foreign_requests_pass_as_they_would_without_cors(method, origin):
     response, decision = judge(layer, method, origin=origin)
     assert response is None
-    assert decision == ("cors", "allow", "origins", "foreign-origin")
+    assert decision[:4] == ("cors", "allow", "origins", "foreign-origin")
 
 
 @pytest.mark.parametrize("origin", [EVIL, "null", "", f"{APP}, {EVIL}"])
@@ -158,7 +158,7 @@ def test_foreign_writes_are_refused_on_request(method, origin):
     made = CORS([APP], foreign_writes="refuse")
     response, decision = judge(made, method, origin=origin)
     assert (response.status, code(response)) == (403, "foreign-origin")
-    assert decision == ("cors", "deny", "writes", "foreign-origin")
+    assert decision[:4] == ("cors", "deny", "writes", "foreign-origin")
     assert header(response, b"vary") == b"Origin"
     assert not any(name.startswith(b"access-control-") for name, _ in response.headers)
 
@@ -190,7 +190,7 @@ HANDSHAKES = [
 def test_pages_of_allowed_origins_open_websockets(method, headers, origin):
     response, decision = judge(layer, method, origin=origin, **headers)
     assert response is None
-    assert decision == ("cors", "allow", "websockets", "allowed-origin")
+    assert decision[:4] == ("cors", "allow", "websockets", "allowed-origin")
 
 
 @pytest.mark.parametrize(("method", "headers"), HANDSHAKES)
@@ -201,7 +201,7 @@ def test_a_handshake_from_a_foreign_page_is_refused(method, headers, origin):
     """Cross-site websocket hijacking: browsers send cookies, and CORS does not hold them back."""
     response, decision = judge(layer, method, origin=origin, **headers)
     assert (response.status, code(response)) == (403, "foreign-origin")
-    assert decision == ("cors", "deny", "websockets", "foreign-origin")
+    assert decision[:4] == ("cors", "deny", "websockets", "foreign-origin")
 
 
 @pytest.mark.parametrize(("method", "headers"), HANDSHAKES)

@@ -30,7 +30,7 @@ def refused(made_layer=layer, **request):
 def location(made_layer=layer, status=308, **request):
     response, decision = judge(made_layer, **request)
     assert response is not None and response.status == status
-    assert decision[1:] == ("deny", "redirect", "redirected-to-https")
+    assert decision[1:4] == ("deny", "redirect", "redirected-to-https")
     assert response.body == b""
     return header(response, b"location")
 
@@ -45,7 +45,7 @@ def location(made_layer=layer, status=308, **request):
 def test_a_secure_request_for_our_host_passes(host, method):
     response, decision = judge(layer, scheme="https", host=host, method=method)
     assert response is None
-    assert decision == ("https", "allow", "hosts", "secure")
+    assert decision[:4] == ("https", "allow", "hosts", "secure")
 
 
 def test_a_secure_request_may_carry_what_it_wants():
@@ -246,7 +246,7 @@ def test_a_preflight_is_refused_not_redirected():
 def test_a_credential_in_a_header_is_refused_visibly(name, method):
     response, decision = judge(layer, method=method, **{name.replace("-", "_"): b"s3cr"})
     assert (response.status, code(response)) == (403, "credential-sent-in-clear")
-    assert decision == ("https", "deny", "plain-http", "credential-sent-in-clear")
+    assert decision[:4] == ("https", "deny", "plain-http", "credential-sent-in-clear")
     assert b"s3cr" not in repr((response.headers, response.body, decision)).encode()
 
 
@@ -370,7 +370,7 @@ exempting = HTTPS(hosts=HOSTS, exempt=["/healthz", "/.well-known/acme-challenge/
 def test_an_exempt_path_skips_redirect_and_host_check(path, host, method):
     response, decision = judge(exempting, path=path, host=host, method=method)
     assert response is None
-    assert decision == ("https", "allow", "exempt", "exempt")
+    assert decision[:4] == ("https", "allow", "exempt", "exempt")
 
 
 def test_an_exempt_path_skips_the_host_check_over_https():
@@ -381,7 +381,7 @@ def test_an_exempt_path_skips_the_host_check_over_https():
 def test_a_credential_in_clear_is_noted_on_an_exempt_path_too():
     response, decision = judge(exempting, path="/healthz", authorization=b"Bearer x")
     assert response is None
-    assert decision == ("https", "allow", "exempt", "credential-sent-in-clear")
+    assert decision[:4] == ("https", "allow", "exempt", "credential-sent-in-clear")
     _, decision = judge(
         exempting, path="/healthz", authorization=b"x", scheme="https", host=b"10.0.0.7"
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ _LAYERS = frozenset({"ratelimit", "login", "concurrency", "messages"})
 # Whoever is refused once may be a new name each time: only so many are counted at a time.
 _MOST_NAMES = 100_000
 _LONGEST_LINE = 1 << 20
+_LONGEST_KEY = 256
 
 
 def add(commands: Any) -> None:
@@ -42,6 +46,12 @@ def add(commands: Any) -> None:
             help="a Stack, a layer, or an app that one wraps",
         )  # fmt: skip
         action.add_argument("--issuer", help="who vouches for the principal, or for the claim")
+        if name == "reset":
+            action.add_argument(
+                "--audit", type=Path, metavar="FILE",
+                help="the audit log that is told, a chain of JSON Lines; what cannot be recorded is"
+                " not done",
+            )  # fmt: skip
         action.set_defaults(run=run_show if name == "show" else run_reset)
     text = "print who was refused most, from a file that Audit has written ('-': standard input)"
     top = actions.add_parser("top", help=text, description=text[0].upper() + text[1:] + ".")
@@ -73,20 +83,60 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_reset(options: argparse.Namespace) -> int:
     """Forget, and say what; returns the exit status."""
-    from ..ratelimit.inspection import Subject, reset
+    from ..ratelimit.inspection import Subject, checks_of, reset
     from ..ratelimit.store import StoreUnavailable
 
-    layers = _layers(options.stack)
-    try:
-        forgotten = reset(layers, Subject(options.keys, options.issuer))
-    except StoreUnavailable:
-        return _unavailable()
-    if not forgotten:
+    layers, subject = _layers(options.stack), Subject(options.keys, options.issuer)
+    asked = [check for layer in layers for check in checks_of(layer, subject)]
+    if not asked:
         raise ConfigurationError("no limit of this stack is counted by such a key")
-    for name in sorted({check.limit.name for check in forgotten}):
+    names = sorted({check.limit.name for check in asked})
+    with _trail(options) as record:
+        record("limits-reset", names)
+        try:
+            reset(layers, subject)
+        except StoreUnavailable:
+            record("limits-reset-failed", names)
+            return _unavailable()
+    for name in names:
         print(f"reset: {name}")
     print("workers that remember a denial go on denying until it lapses")
     return 0
+
+
+@contextmanager
+def _trail(options: argparse.Namespace) -> Iterator[Callable[[str, Sequence[str]], None]]:
+    """What appends an event to the audit log, or to nothing.
+
+    Raises:
+        ConfigurationError: the log cannot be written.
+    """
+    if options.audit is None:
+        yield lambda event, limits: None
+        return
+    from ..audit.canonical import canonical
+    from ..audit.jsonlines import JSONLinesSink
+    from ..audit.record import VERSION, clean, timestamp
+
+    def record(event: str, limits: Sequence[str]) -> None:
+        told = {
+            "event": event,
+            "time": timestamp(time.time()),
+            "uid": os.getuid() if hasattr(os, "getuid") else None,
+            "keys": [clean(key, _LONGEST_KEY) for key in options.keys],
+            "issuer": None if options.issuer is None else clean(options.issuer, _LONGEST_KEY),
+            "limits": limits,
+            "v": VERSION,
+        }
+        try:
+            sink.write(canonical(told))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write the audit log: {type(error).__name__}"
+            ) from None
+
+    with closing(JSONLinesSink(options.audit)) as sink:
+        yield record
 
 
 def run_top(options: argparse.Namespace) -> int:

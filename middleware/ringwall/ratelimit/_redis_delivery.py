@@ -18,7 +18,8 @@ except ImportError:
 
 from .._pending import Call, Pending, asettle, settle
 from ._redis_batch import Answer, Batcher, Member
-from ._redis_node import Node, NotSent, deadline
+from ._redis_deadline import deadline
+from ._redis_node import Node, NotSent
 from ._redis_script import Request, call, command, replies
 from ._redis_topology import Topology
 from .store import StoreUnavailable
