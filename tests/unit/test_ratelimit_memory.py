@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ratelimit_support import Clock
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
 from ringwall.ratelimit.engine import SECOND
+from ringwall.ratelimit.headers import Draft, left_of
 
 ALGORITHMS = [GCRA, FixedWindow, SlidingWindow]
 
@@ -311,3 +312,48 @@ def test_the_repr_names_no_key():
     store = MemoryStore(7, clock=Clock())
     store.acquire([Check(GCRA("x", 1, 1), "secret")])
     assert repr(store) == "<MemoryStore max_keys=7>"
+
+
+@given(
+    quotas=st.lists(st.integers(1, 4), min_size=2, max_size=3),
+    window=st.integers(1, 30),
+    steps=st.lists(st.tuples(st.integers(0, 20), st.sampled_from("abcd")), max_size=40),
+)
+def test_the_lanes_are_acquire_in_short(quotas, window, steps):
+    """All limits or none, whoever comes."""
+    clock = Clock()
+    limits = [GCRA(f"x{at}", quota, window * SECOND) for at, quota in enumerate(quotas)]
+    store, fast = MemoryStore(2, clock=clock), MemoryStore(2, clock=clock)
+    charge = fast.lanes(limits, [at % 2 for at in range(len(limits))])
+    for passed, key in steps:
+        clock.forward(passed)
+        keys = key, "all"
+        answers = store.acquire([Check(limit, keys[at % 2]) for at, limit in enumerate(limits)])
+        lefts, waits = charge(keys)
+        refused = {at: one.wait for at, one in enumerate(answers) if not one.allowed}
+        assert waits == refused
+        if not refused:
+            assert list(lefts) == [left_of(one) for one in answers]
+
+
+def test_what_is_told_is_remembered_within_bounds():
+    limit = GCRA("x", 10_000, SECOND)
+    alone, together = Draft(None, [limit]), Draft(None, [limit, limit])
+    for left in range(1, 3000):
+        lines = alone.note_one(left).lines
+        assert lines == ((b"ratelimit-policy", b'"x";q=10000;w=1'), (b"ratelimit", lines[1][1]))
+        assert lines[1][1].startswith(b'"x";r=%d;' % left)
+        assert together.note((left, -left)).lines[1][1].endswith(b'"x";r=0;t=%d' % left)
+        sizes = len(alone.known_one), len(alone.known), len(together.known)
+        assert max(sizes) <= 1024
+
+
+def test_a_clock_set_back_heals_in_the_lanes_too():
+    clock = Clock(10_000)
+    limits = [GCRA("x", 2, 60 * SECOND), GCRA("y", 3, 60 * SECOND)]
+    charge = MemoryStore(clock=clock).lanes(limits, [0, 0])
+    assert [charge(["k"])[1] for _ in range(3)] == [{}, {}, {0: 30 * SECOND}]
+    clock.forward(-3600)
+    assert charge(["k"])[1] == {0: 30 * SECOND, 1: 20 * SECOND}
+    clock.forward(30)
+    assert [charge(["k"])[1] for _ in range(2)] == [{}, {0: 30 * SECOND, 1: 10 * SECOND}]
