@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import NoOpTracerProvider
@@ -130,6 +131,22 @@ def test_spans_alone_tell_clients_no_id_that_leads_nowhere() -> None:
     status, headers = call_wsgi(Audit(None, tracer_provider=provider).wsgi(WSGIApp()))[:2]
     assert status == "200 OK"
     assert headers["x-request-id"] == "forged"  # what the app says is its own
+
+
+def test_a_span_that_the_app_has_ended_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        trace.get_current_span().end()
+        return WSGIApp()(environ, start_response)
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    assert call_wsgi(Audit(None, tracer_provider=provider).wsgi(app))[0] == "200 OK"
+    assert caplog.messages == []
+
+
+def test_without_a_sink_no_message_is_looked_at() -> None:
+    """There is no exchange that its record could name."""
+    audit = Audit(None, messages=True)
+    assert "on_message" not in vars(audit)
 
 
 @settings(deadline=None)

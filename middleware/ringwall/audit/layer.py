@@ -158,7 +158,7 @@ class Audit(Layer):
         if opened is None:  # there is nothing to keep of what is not traced
             self.on_request = self._start_trace  # type: ignore
             self.on_complete: Callable[..., None] = self._end_trace  # type: ignore
-        if messages:
+        elif messages:
             self.on_message: MessageHook = self._record_message  # type: ignore[assignment]
         self._clock = clock
         self._wall_clock = wall_clock

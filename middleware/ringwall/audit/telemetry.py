@@ -48,7 +48,7 @@ class Trace:
     """The span of one exchange, the context it was made current in, and the one before."""
 
     __slots__ = (
-        "_before", "_context", "_measurements", "_method", "_recording", "_span", "_told",
+        "_before", "_context", "_measurements", "_method", "_span", "_told",
     )  # fmt: skip
 
     def __init__(
@@ -62,7 +62,6 @@ class Trace:
     ) -> None:
         self._span = span
         self._told = told
-        self._recording = span.is_recording()
         self._context = context
         self._before = before
         self._method = method
@@ -90,7 +89,7 @@ class Trace:
                 measurements.ended(
                     exchange, self._method, outcome, error_of(outcome), duration, self._context
                 )
-            if self._recording:
+            if span.is_recording():
                 finish(span, exchange, outcome, self._method, error_of(outcome))
                 span.end()
         finally:
@@ -106,7 +105,7 @@ class SizedTrace(Trace):
     __slots__ = ()
 
     def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
-        if self._recording:
+        if self._span.is_recording():
             tell_sizes(self._span, sizes(exchange, outcome))
         super().end(exchange, outcome, duration)
 
