@@ -31,6 +31,7 @@ def publish(results: Results, root: Path) -> list[str]:
     written = [JSON, PICTURE, PAGE, "README.md"]
     results.write(root / JSON)
     results = Results.read(root / JSON)  # rounded, as whoever reads it finds it
+    results.write(root / JSON)  # and its ratios are those of the rounded figures
     (root / PICTURE).write_text(picture(results), "utf-8")
     for name in written[2:]:
         document = (root / name).read_text("utf-8")
