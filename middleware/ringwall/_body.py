@@ -28,7 +28,11 @@ class BodyReader(Protocol):
     """The adapter's end of the request body, in one colour."""
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
-        """The body, if it can be had without an event loop; None: `call` waits for it."""
+        """The body, if it can be had without an event loop; None: this is a `WaitingReader`."""
+
+
+class WaitingReader(BodyReader, Protocol):
+    """One that may have to wait for the body."""
 
     def call(self, limit: int, pace: Pace) -> Call[bytes]: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ._body import BodyIncomplete as BodyIncomplete
 from ._body import BodyReader, FirstMessage
@@ -19,6 +19,7 @@ from ._pace import PACE, Pace
 from ._pending import Pending
 
 if TYPE_CHECKING:
+    from ._body import WaitingReader
     from ._boundary import Boundary, Host
     from ._challenges import Challenges
     from ._conceal import Concealment
@@ -269,5 +270,5 @@ class Exchange:
         if body is None:
             if self.reader is None:
                 return b""  # a websocket handshake has no body
-            self.body = body = yield self.reader.call(limit, pace)
+            self.body = body = yield cast("WaitingReader", self.reader).call(limit, pace)
         return body

@@ -7,7 +7,6 @@ from typing import Any
 
 from ._body import BodyIncomplete, BodyTooLarge, BodyTooSlow, declared_length
 from ._pace import Pace
-from ._pending import Call
 from ._wsgi_request import Environ
 
 _CHUNK = 65536
@@ -21,9 +20,6 @@ class Input:
     def __init__(self, environ: Environ) -> None:
         self._length = environ.get("CONTENT_LENGTH") or None
         self._environ = environ
-
-    def call(self, limit: int, pace: Pace) -> Call[bytes]:
-        return Call(self.at_once, None, limit, pace)
 
     def at_once(self, limit: int, pace: Pace) -> bytes:
         environ, length = self._environ, self._length

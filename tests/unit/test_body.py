@@ -133,6 +133,17 @@ def test_a_body_of_another_length_than_declared_is_incomplete(interface, declare
     assert layer.got == [b"a" if interface == "wsgi" and declared == b"1" else BodyIncomplete]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("declared", [1, 2, 3])
+def test_a_length_is_held_against_all_chunks(declared, wanted):
+    headers = ((b"host", b"a"), (b"content-length", b"%d" % declared))
+    layer = Reads(100)
+    if wanted:
+        layer.wants = frozenset({b"content-length"})
+    run("asgi", [layer], SampleApp(reads=False), Request(body=(b"a", b"b"), headers=headers))
+    assert layer.got == [b"ab" if declared == 2 else BodyIncomplete]
+
+
 def test_many_empty_chunks_do_not_hold_a_worker():
     layer = Reads(100)
     run("asgi", [layer], SampleApp(reads=False), Request(body=(b"",) * 2000, headers=CHUNKED))
