@@ -462,6 +462,24 @@ class TestCurrent:
         assert attributes(first) == attributes(second)
         assert attributes(first)["url.path"] == "/yes"
 
+    def test_an_sdk_that_copies_attributes_gets_a_copy(self, recorder: Recorder) -> None:
+        """That of OpenTelemetry 1.30 calls `attributes.copy()`, as if they were a dict."""
+        copies: list[dict[str, Any]] = []
+
+        class Older:
+            tracer = recorder.provider.get_tracer("older")
+
+            def get_tracer(self, *args: Any, **more: Any) -> Any:
+                return self
+
+            def start_span(self, name: str, context: Any, kind: Any, given: Any, links: Any) -> Any:
+                copies.append(given.copy())
+                return self.tracer.start_span(name, context, kind, copies[0], links)
+
+        call_wsgi(Audit(recorder.lines, tracer_provider=Older()).wsgi(WSGIApp()))
+        assert type(copies[0]) is dict
+        assert attributes(recorder.only)["url.path"] == copies[0]["url.path"] == "/yes"
+
 
 class TestHostileInput:
     """What a client sends reaches neither a name nor a series, and breaks nothing."""

@@ -105,6 +105,10 @@ class LateAttributes(Mapping[str, AttributeValue]):
     def items(self) -> ItemsView[str, AttributeValue]:
         return self._all().items()
 
+    def copy(self) -> dict[str, AttributeValue]:
+        """Older SDKs take attributes to be a dict."""
+        return self._all().copy()
+
     def _all(self) -> dict[str, AttributeValue]:
         parts = self._parts
         if parts is not None:
