@@ -36,8 +36,8 @@ class Addition:
     __slots__ = ("_native", "layer", "lines")
 
     def __init__(self, layer: object, lines: tuple[Header, ...]) -> None:
-        self.layer = layer
-        self.lines = lines
+        self.layer: object = layer
+        self.lines: tuple[Header, ...] = lines
         self._native: tuple[tuple[str, str], ...] | None = None
 
     @property

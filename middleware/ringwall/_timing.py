@@ -18,7 +18,7 @@ class Timings:
     __slots__ = ("clock", "spent")
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
+        self.clock: Callable[[], float] = clock
         self.spent: dict[str, float] = {}
 
     def add(self, name: str, since: float) -> None:

@@ -85,7 +85,8 @@ class Redaction(Configured):
         self.headers: tuple[str, ...] = tuple(sorted(_header(name) for name in headers))
         self._query = frozenset(query or ())
         self._bodies = frozenset(bodies)
-        self.tells_queries, self.tells_bodies = query is not None, bool(self._bodies)
+        self.tells_queries: bool = query is not None
+        self.tells_bodies: bool = bool(self._bodies)
 
     def __repr__(self) -> str:
         return "<Redaction>"

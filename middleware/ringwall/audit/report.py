@@ -29,7 +29,7 @@ class Report(Statistics):
         self.timeline: dict[str, Counter[str]] = {}
         self.layers: dict[str, Counter[str]] = {}
         self.durations: Counter[int] = Counter()
-        self.timed = 0
+        self.timed: int = 0
         self.spent: Counter[str] = Counter()
         self._width = 0
 

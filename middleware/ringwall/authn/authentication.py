@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .._errors import ConfigurationError
-from .._layer import Layer
+from .._exchange import Exchange
+from .._layer import Layer, ResponseHead, Verdict
 from ._challenge import QUOTABLE, TOKEN, ChallengeList
 from ._concealing import Concealing
 from ._elsewhere import Elsewhere
@@ -117,13 +118,14 @@ class Authentication(Layer):
         issuers = {issuer for scheme in kinds for issuer in scheme.issuers}
         paths = OpenPaths(exempt, resource, issuers, challenges, way)
         if paths.any:
-            self.by_path, way = True, paths.on_request
+            self.by_path: bool = True
+            way = paths.on_request
         concealing = Concealing(kinds, strip, subprotocol, way)
         if concealing.any:
             way = concealing.on_request
-        self.on_request = way  # type: ignore[method-assign]
+        self.on_request: Callable[[Exchange], Verdict] = way  # type: ignore[assignment]
         if judge.telling:
-            self.on_response = judge.tell  # type: ignore[method-assign]
+            self.on_response: Callable[[Exchange, ResponseHead], None] = judge.tell  # type: ignore[assignment]
 
         self.wants: frozenset[bytes] = frozenset(
             (
