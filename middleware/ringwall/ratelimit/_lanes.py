@@ -22,12 +22,10 @@ def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> C
     """
     maps, mask, place = table.maps, table.mask, table.place
     interval, burst = limit.interval, limit.burst
-    acquire, release = lock.acquire, lock.release
     most = burst - interval
 
     def charge(key: str) -> int:
-        acquire()  # half the price of `with lock`
-        try:
+        with lock:  # 75 ns dearer than acquire and release, but no signal can leave it locked
             now = int(clock() * 1_000_000)
             states = maps[hash(key) & mask]
             try:
@@ -45,8 +43,6 @@ def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> C
                 states[key] = now + burst
                 left = -interval
             return left
-        finally:
-            release()
 
     return charge
 
@@ -68,14 +64,11 @@ def lanes(
         for one, place, table in zip(limits, places, tables, strict=True)
     ]
 
-    acquire, release = lock.acquire, lock.release
-
     def charge(keys: Sequence[str]) -> tuple[tuple[int, ...], dict[int, int]]:
         lefts: list[int] = []
         waits: dict[int, int] = {}
         charged: list[tuple[dict[str, int], str, int]] = []
-        acquire()
-        try:
+        with lock:
             now = int(clock() * 1_000_000)
             for at, maps, mask, place, interval, burst in each:
                 key = keys[at]
@@ -96,8 +89,6 @@ def lanes(
             if not waits:
                 for states, key, state in charged:
                     states[key] = state
-        finally:
-            release()
         return tuple(lefts), waits
 
     return charge
