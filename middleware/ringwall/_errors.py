@@ -9,6 +9,7 @@ from collections.abc import Iterable
 class ConfigurationError(ValueError):
     """A layer or stack was given arguments that cannot work. Raised only at construction.
 
+    >>> from ringwall._errors import ConfigurationError, did_you_mean
     >>> raise ConfigurationError("unknown algorithm 'RS265'" + did_you_mean("RS265", ["RS256"]))
     Traceback (most recent call last):
     ringwall.ConfigurationError: unknown algorithm 'RS265'; did you mean 'RS256'?

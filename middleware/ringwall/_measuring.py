@@ -83,8 +83,9 @@ class _Chunks:
         self._result = result
         self._chunks: Iterator[bytes] | None = None
         self._exchange = exchange
-        if hasattr(result, "close"):
-            self.close = result.close
+        close = getattr(result, "close", None)
+        if close is not None:
+            self.close = close
 
     def __iter__(self) -> Iterator[bytes]:
         return self

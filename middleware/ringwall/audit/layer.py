@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import ConfigurationError
 from .._exchange import Decision, Exchange, Outcome
-from .._layer import Layer, MessageHook, ResponseHead, Verdict
+from .._layer import Layer, MessageHook, ResponseHead
 from .._timing import Timings
 from ..problem import Response, problem
 from ._response import response_edits
@@ -154,10 +154,10 @@ class Audit(Layer):
             self.sets |= {b"content-length"}
             self.on_response = self._note_length  # type: ignore[method-assign]
         if self.wants_timings:
-            self.on_request: Callable[[Exchange], Verdict] = self._start_timed  # type: ignore
+            self.on_request = self._start_timed  # type: ignore[method-assign]
         if opened is None:  # there is nothing to keep of what is not traced
-            self.on_request = self._start_trace  # type: ignore
-            self.on_complete: Callable[..., None] = self._end_trace  # type: ignore
+            self.on_request = self._start_trace  # type: ignore[method-assign]
+            self.on_complete = self._end_trace  # type: ignore[method-assign]
         elif messages:
             self.on_message: MessageHook = self._record_message  # type: ignore[assignment]
         self._clock = clock

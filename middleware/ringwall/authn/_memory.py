@@ -87,4 +87,6 @@ class Memory:
         scheme, principal = self._schemes.get(name), exchange.principal
         standing = None if scheme is None else scheme.standing(credential)
         if standing is not None and principal is not None:
-            self._known.put(digest, (*standing, principal, exchange.decisions[-1]))
+            clock, source, keys, since, until = standing
+            allowed = exchange.decisions[-1]
+            self._known.put(digest, (clock, source, keys, since, until, principal, allowed))
