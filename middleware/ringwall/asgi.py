@@ -72,7 +72,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         try:
             lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
         except KeyError:  # servers need not tell them
-            lines, peer, scheme = scope.get("headers"), scope.get("client"), scope.get("scheme")
+            lines = scope.get("headers") or ()
+            peer, scheme = scope.get("client"), scope.get("scheme")
         if type(lines) is not list and type(lines) is not tuple:
             lines = list(lines or ())
             scope = {**scope, "headers": lines}

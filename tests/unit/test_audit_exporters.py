@@ -213,8 +213,10 @@ def test_clients_choose_no_series(released: threading.Event) -> None:
         points = list(metric.data.data_points)
         names = {key for point in points for key in point.attributes or {}}
         values = {str(value) for point in points for value in (point.attributes or {}).values()}
-        assert len(points) <= 3 * 2 * 3 * 4, (
-            metric.name
-        )  # method, scheme, version, route and status
+        if (
+            metric.name != "ringwall.dependency.healthy"
+        ):  # of all tests before; names are configured
+            # method, scheme, version, route and status
+            assert len(points) <= 3 * 2 * 3 * 4, metric.name
         assert not [value for value in values if any(each in value for each in sent)]
         assert not names & {"client.address", "url.path", "user_agent.original", "server.address"}

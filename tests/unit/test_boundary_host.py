@@ -82,7 +82,8 @@ def test_a_malformed_host_never_reaches_the_app_and_is_not_echoed(interface, val
     done = run(interface, [Scripted("layer", Script())], app, request)
     assert done.result.status == 400
     assert app.seen == []
-    assert done.decisions == (("boundary", "deny", "strict", "malformed-host"),)
+    (decision,) = done.decisions
+    assert decision[:4] == ("boundary", "deny", "strict", "malformed-host")
     assert len(value) < 4 or value not in done.result.body
 
 
