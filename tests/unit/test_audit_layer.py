@@ -590,6 +590,10 @@ def test_failing_tracing_breaks_neither_request_nor_record(
         assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
     assert [record["trace_id"] for record in lines.records] == [None, None]
     assert caplog.messages == ["tracing failed with RuntimeError; this is told once"]
+    if not fail_closed:  # where there is no record to keep
+        audit = Audit(None, tracer_provider=Provider())
+        assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
+        assert caplog.messages[1:] == ["tracing failed with RuntimeError; this is told once"]
 
 
 def test_a_forked_worker_writes_under_its_own_name(tmp_path: Path) -> None:

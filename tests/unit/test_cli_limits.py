@@ -26,6 +26,7 @@ from ringwall import (
 )
 from ringwall.cli import main
 from ringwall.ratelimit import Rule, StoreUnavailable, Tiers
+from ringwall.ratelimit.inspection import Subject, reset
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,13 @@ def test_reset_forgets_and_says_so(run, caplog):
     assert lines(run("show", "192.0.2.1", *target)[1].out)["client"] == (5, 5)
     assert "rate limits were reset for one key: client, login-client, messages" in caplog.text
     assert "192.0.2.1" not in caplog.text
+
+
+def test_a_reset_leaves_layers_alone_that_count_nothing_of_him(tmp_path):
+    store = LMDBStore(str(tmp_path / "counts"))
+    layers = [RateLimit("5/minute", key=key, store=store) for key in ("principal", "client")]
+    (check,) = reset(layers, Subject(["192.0.2.1"]))
+    assert check.limit.name == "client"
 
 
 def test_a_reset_is_recorded_before_it_is_done(run, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ratelimit_support import SENDERS, App, Clock, Remote
 from ringwall import ConfigurationError, Decision, Stack
-from ringwall.ratelimit import LoginLimit, MemoryStore, RateLimit, refund
+from ringwall.ratelimit import ConcurrencyLimit, LoginLimit, MemoryStore, RateLimit, refund
 from ringwall.ratelimit._account import canonical_account
 from ringwall.ratelimit._lockout import ladder
 from ringwall.ratelimit.engine import SECOND
@@ -245,7 +245,9 @@ def test_a_body_that_ends_early_is_refused():
 def test_a_refund_concerns_no_other_layer(sender):
     app = Login(by_status=False)
     clock = Clock()
-    stack = Stack(RateLimit("3/minute", "9/hour", clock=clock), made(success=()))
+    stack = Stack(
+        RateLimit("3/minute", "9/hour", clock=clock), ConcurrencyLimit(9), made(success=())
+    )
     assert [tries(sender(stack, app), "right").status for _ in range(4)] == [200] * 3 + [429]
 
 

@@ -118,8 +118,7 @@ def test_the_licence_is_named_and_included(wheel: zipfile.ZipFile, metadata: Mes
 
 def test_the_page_of_the_release_is_the_readme(metadata: Message) -> None:
     assert metadata["Description-Content-Type"] == "text/markdown"
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert metadata.get_payload(decode=True) == readme.encode()
+    assert metadata.get_payload() == (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_core_needs_the_standard_library_alone(metadata: Message) -> None:
