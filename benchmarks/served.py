@@ -21,8 +21,8 @@ OURS = (
     Kind("bare", "bare", "bare"),
     Kind("floor", "floor", "floor"),
     Kind("Ringwall", "ringwall", "ringwall"),
-    Kind("Ringwall, after gc.freeze()", "ringwall", "frozen"),
 )
+FROZEN = Kind("Ringwall, after gc.freeze()", "ringwall", "frozen")
 PEERS = (
     Kind("framework alone", "bare", "framework"),
     Kind("peers, tuned", "peer", "tuned"),
@@ -40,7 +40,8 @@ def comparisons(lab: Lab) -> Iterator[Served]:
         if interface == "wsgi" and lacking("gunicorn"):
             LEFT_OUT["everything served by gunicorn"] = "not installed: gunicorn"
             continue
-        kinds = OURS if missing else OURS + PEERS
+        ours = (*OURS, FROZEN) if lab.full else OURS
+        kinds = ours if missing else ours + PEERS
         for method in ("GET", "POST") if lab.full else ("GET",):
             title = f"Served, the full stack, {method}"
             yield measured(title, interface, method, kinds, lab.folder, **shape)
