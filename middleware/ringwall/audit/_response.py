@@ -25,7 +25,7 @@ def response_edits(
         name = header
 
         def tell_request(request_id: str, trace: Trace | None, head: ResponseHead) -> None:
-            head.remove(name)
+            head.remove(name)  # the app's, and the addition
             head.extend(((name, request_id.encode()),))  # hexadecimal digits need no check
 
         edits.append(tell_request)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import Any
 
 from .._errors import ConfigurationError
-from .._exchange import Decision, Exchange, Outcome
+from .._exchange import Addition, Decision, Exchange, Outcome
 from .._layer import Layer, MessageHook, ResponseHead
 from .._timing import Timings
 from ..problem import Response, problem
@@ -148,6 +148,11 @@ class Audit(Layer):
         edits = response_edits(told, traceresponse=traceresponse)
         self._edits = edits[0]
         self.sets: frozenset[bytes] = edits[1]
+        self._told = told
+        if told is not None:
+            # It is known with the request: a hook is needed only where the app sets it, too.
+            self.adds = frozenset({told})
+            self.edits_only = None if traceresponse or body_sizes else self.adds
         self.wants_sizes: bool = body_sizes
         if body_sizes:
             self.wants |= {b"content-length"}
@@ -180,12 +185,16 @@ class Audit(Layer):
             trace = self._telemetry.start(exchange)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
             self._tracing_failure(error)
-        exchange.state[self] = self._recorder.request_id(), self._wall_clock(), clock, trace
+        request_id = self._recorder.request_id()
+        exchange.state[self] = request_id, self._wall_clock(), clock, trace
         if self._fail_closed and self._recorder.missing and not self._recorder.recover():
             exchange.decisions.append(_DENY)
             return UNAVAILABLE
         if self._judged:
             exchange.decisions.extend(self._judged)
+        if self._told is not None:
+            line = self._told, request_id.encode()  # hexadecimal digits need no check
+            exchange.additions.append(Addition(self, (line,)))
         return None
 
     def _start_timed(self, exchange: Exchange) -> Response | None:
