@@ -151,8 +151,10 @@ class Audit(Layer):
         self._told = told
         if told is not None:
             # It is known with the request: a hook is needed only where the app sets it, too.
-            self.adds = frozenset({told})
-            self.edits_only = None if traceresponse or body_sizes else self.adds
+            self.adds: frozenset[bytes] = frozenset({told})
+            self.edits_only: frozenset[bytes] | None = (
+                None if traceresponse or body_sizes else self.adds
+            )
         self.wants_sizes: bool = body_sizes
         if body_sizes:
             self.wants |= {b"content-length"}
