@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
+from base64 import urlsafe_b64decode
 
 import httpx
 import pytest
@@ -72,7 +74,9 @@ def test_rotation_is_found_and_an_old_key_dies(server):
     assert send(layer, old).status == 200
     server.rotate()
     new = bearer(server.client_credentials().encode())
-    assert refused(send(layer, new), "invalid-signature"), "within the cooldown"
+    named = "kid" in json.loads(urlsafe_b64decode(new[1].split()[1].split(b".")[0] + b"=="))
+    code = "unknown-key" if named else "invalid-signature"  # newer servers name no key
+    assert refused(send(layer, new), code), "within the cooldown"
     clock.now = 31
     assert send(layer, new).status == 200
     assert send(layer, old).status == 200, "published still"
@@ -80,7 +84,7 @@ def test_rotation_is_found_and_an_old_key_dies(server):
     clock.now = 700
     send(layer, old, sides="w")
     landed()
-    assert refused(send(layer, old), "invalid-signature")
+    assert refused(send(layer, old), code)
     assert server.hits["/jwks"] == 3
 
 

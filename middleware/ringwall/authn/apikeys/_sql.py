@@ -126,7 +126,10 @@ def _importable(module: str) -> bool:
 
 def _options(url: sa.URL, timeout: float) -> dict[str, Any]:
     # `hide_parameters` keeps values, hashes among them, out of exceptions and logs.
-    options: dict[str, Any] = {"hide_parameters": True, "pool_timeout": timeout}
+    options: dict[str, Any] = {"hide_parameters": True}
+    dialect: Any = url.get_dialect()
+    if issubclass(dialect.get_pool_class(url), sa.QueuePool):  # others never wait
+        options["pool_timeout"] = timeout
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": timeout}
     else:
