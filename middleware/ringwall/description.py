@@ -59,7 +59,7 @@ def hosts_of(stack: Stack) -> frozenset[str]:
     found: set[str] = set()
     for layer in stack.layers:
         if isinstance(layer, HTTPS):
-            found |= layer._hosts.names | {name for name, _ in layer._hosts._ports}
+            found |= layer.hosts
     return frozenset(found)
 
 

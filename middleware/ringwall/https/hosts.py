@@ -45,6 +45,7 @@ class AllowList:
         # Names that are right with any port: what the request path looks up first.
         self.names: frozenset[str] = frozenset(host.name for host in parsed if host.port is None)
         self._ports = frozenset((host.name, host.port) for host in parsed)
+        self.listed: frozenset[str] = frozenset(host.name for host in parsed)
         self.only_names: bool = not self.everyone and not any(host.is_ip for host in parsed)
 
     def allows(self, name: str, port: int) -> bool:

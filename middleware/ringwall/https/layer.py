@@ -65,6 +65,9 @@ class HTTPS(Layer):
         websockets: "refuse", or "redirect" for clients that follow from `ws` to `wss`.
         credentials: headers and `?query` parameters that carry a credential.
 
+    Attributes:
+        hosts: the hosts given, without their ports; empty for `ANY_HOST`.
+
     Raises:
         ConfigurationError: an argument cannot work.
 
@@ -106,6 +109,7 @@ class HTTPS(Layer):
             raise ConfigurationError("hsts= takes HSTS(max_age=63072000), or None for none")
         self._hosts = AllowList(hosts)
         self._named = self._hosts.names
+        self.hosts: frozenset[str] = self._hosts.listed
         self._exempt = Exempt(exempt)
         self._credentials = Credentials(credentials)
         self._redirects = _REDIRECTS[redirect]
