@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from ._asgi_head import Head
-from ._asgi_request import Message, Receive, Scope
-from ._asgi_response import ASGIApp, ResponseReplaced, Send
+from ._asgi_request import Message, Receive, Scope, Send
+from ._asgi_response import ASGIApp, ResponseReplaced
 from ._compile import innermost_plan
 from ._exchange import KEY, Exchange
 from ._failure import refusal_body

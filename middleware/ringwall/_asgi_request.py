@@ -13,6 +13,7 @@ from .principal import ANONYMOUS
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 
 class ASGIExchange(Exchange):
@@ -23,6 +24,8 @@ class ASGIExchange(Exchange):
         __init__ = object.__init__  # the adapter sets what every request needs
     interface = "asgi"
     scope: Scope
+    # What the wrapper around the server's `send` sends with.
+    send: Send
 
     @lazy
     def root(self) -> str:
@@ -65,7 +68,7 @@ class ASGIExchange(Exchange):
         return tuple(self.scope.get("subprotocols") or ())
 
 
-lay_out(ASGIExchange, ["scope", *USUAL])
+lay_out(ASGIExchange, ["scope", "send", *USUAL])
 
 
 def hand_over(exchange: ASGIExchange, scope: Scope) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from ._asgi_request import Message
-from ._asgi_response import Send
+from ._asgi_request import Message, Send
 from ._failure import report
 from ._layer import Layer
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ._lazy import lazy
+
 if TYPE_CHECKING:
     from .problem import Header
 
@@ -33,19 +35,14 @@ class Addition:
     A layer with few different additions keeps them, so that neither form is made for each response.
     """
 
-    __slots__ = ("_native", "layer", "lines")
-
     def __init__(self, layer: object, lines: tuple[Header, ...]) -> None:
         self.layer: object = layer
         self.lines: tuple[Header, ...] = lines
-        self._native: tuple[tuple[str, str], ...] | None = None
 
-    @property
+    @lazy
     def native(self) -> tuple[tuple[str, str], ...]:
         """The lines as WSGI has them."""
-        if self._native is None:
-            self._native = native_lines(self.lines)
-        return self._native
+        return native_lines(self.lines)
 
 
 def native_lines(lines: Iterable[Header]) -> tuple[tuple[str, str], ...]:

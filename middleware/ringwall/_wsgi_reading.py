@@ -11,8 +11,8 @@ from ._failure import refusal_body
 from ._layer import Layer
 from ._response_body import OF_THE_REQUEST, ask, is_bodiless, judge, too_large
 from ._wsgi_head import Head
-from ._wsgi_request import Environ
-from ._wsgi_response import ExcInfo, StartResponse, Write, WSGIApp
+from ._wsgi_request import Environ, ExcInfo, StartResponse, Write
+from ._wsgi_response import WSGIApp
 from .problem import Response, reason_phrase
 
 _OF_THE_REQUEST = tuple(

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ._boundary import TrustedProxies, warn_of_rewriting
 from ._exchange import HTTP_VERSIONS, USUAL, Exchange
 from ._lazy import lay_out, lazy
 
 Environ: TypeAlias = dict[str, Any]
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None
+)
+Write: TypeAlias = Callable[[bytes], object]
+
+
+class StartResponse(Protocol):
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = ..., /
+    ) -> Write: ...
+
 
 # Two headers have names of their own in an environ (PEP 3333, from CGI).
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
@@ -22,6 +35,8 @@ class WSGIExchange(Exchange):
         __init__ = object.__init__  # the adapter sets what every request needs
     interface = "wsgi"
     environ: Environ
+    # What the wrapper around the server's `start_response` calls.
+    start_response: StartResponse
     keys: tuple[tuple[bytes, str], ...]
 
     @lazy
@@ -61,7 +76,7 @@ class WSGIExchange(Exchange):
         return self.environ.get("REMOTE_ADDR") or None
 
 
-lay_out(WSGIExchange, ["environ", "keys", *USUAL])
+lay_out(WSGIExchange, ["environ", "keys", "start_response", *USUAL])
 
 
 def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[bytes, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, cast
 
 from ._app_hooks import watch_routes
@@ -13,11 +14,12 @@ from ._asgi_request import (
     Message,
     Receive,
     Scope,
+    Send,
     forbid_response,
     hand_over,
     watch_disconnect,
 )
-from ._asgi_response import ASGIApp, ResponseReplaced, Send, answer_error, refuse, senders
+from ._asgi_response import ASGIApp, ResponseReplaced, answer_error, refuse, senders
 from ._boundary import COMMON_METHODS
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
@@ -49,8 +51,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     leaving = enders(plan.layers)
     reading = any(layer.reads_body for layer in plan.layers)
     transparent = plan.transparent and not listening
-    wrap_send = senders(plan)
-    wrap_app_send = wrap_send[everyone]
+    outs = senders(plan)
+    app_out = outs[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_clients, wants_client = boundary.known_clients, plan.wants_client
     known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
@@ -156,7 +158,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 forbid_response(scope)
             if verdict is not None:
                 withdraw(plan, depth, exchange)
-                out = wrap_send[depth](exchange, send)
+                exchange.send = send
+                out = MethodType(outs[depth], exchange)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
             if exchange.identified or not direct or exchange.concealed is not None:
@@ -171,7 +174,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 receive = watch_disconnect(receive, exchange.outcome)
             if listening and kind == "websocket":
                 receive, send = listen(exchange, listening, receive, send)
-            app_send = wrap_app_send(exchange, send)
+            exchange.send = send
+            app_send = MethodType(app_out, exchange)
             await app(scope, receive, app_send)
             if completing:
                 told = exchange.outcome.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import MethodType
 from typing import Any, cast
 
 from ._app_hooks import watch_routes
@@ -19,8 +20,15 @@ from ._plan import Plan, unnamed
 from ._tls_of import tls_of
 from ._unwind import withdraw
 from ._wsgi_body import Input
-from ._wsgi_request import Environ, WSGIExchange, environ_keys, hand_over, headers_of
-from ._wsgi_response import StartResponse, WSGIApp, answer_error, refuse, starters
+from ._wsgi_request import (
+    Environ,
+    StartResponse,
+    WSGIExchange,
+    environ_keys,
+    hand_over,
+    headers_of,
+)
+from ._wsgi_response import WSGIApp, answer_error, refuse, starters
 from ._wsgi_result import Result, finish, watched
 from .problem import Response
 
@@ -46,8 +54,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     if plan.wants_sizes:
         app = measured_wsgi(app)
     reading = any(layer.reads_body for layer in plan.layers)
-    wrap_start = starters(plan)
-    wrap_app_start = wrap_start[everyone]
+    starts = starters(plan)
+    app_starts = starts[everyone]
     keys = environ_keys(plan.wants)
     eager = any(layer.reads_headers for layer in plan.layers)
     new, make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
@@ -112,7 +120,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
                 withdraw(plan, depth, exchange)
-                out = wrap_start[depth](exchange, start_response)
+                exchange.start_response = start_response
+                out = MethodType(starts[depth], exchange)
                 result = refuse(exchange, cast("Response", verdict), out)
             else:
                 completes = everyone
@@ -120,7 +129,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)
-                app_start = wrap_app_start(exchange, start_response)
+                exchange.start_response = start_response
+                app_start = MethodType(app_starts, exchange)
                 result = app(environ, app_start)
                 if routing and ENVIRON_KEY in environ:
                     note_environ(exchange, environ)
