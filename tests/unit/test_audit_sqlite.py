@@ -14,6 +14,7 @@ from ringwall import Audit
 from ringwall._errors import ConfigurationError
 from ringwall.audit import SigningKey, SQLiteSink
 from ringwall.audit import sqlite as module
+from ringwall.audit.chain import Chain
 from ringwall.audit.rotate import rotate_key
 from ringwall.audit.verify import Verification, database_lines, verify
 from ringwall.cli import main
@@ -196,22 +197,23 @@ class TestKeys:
         rotate_key(path, key_file)
         assert verify(database_lines(path), [old.public]).ok
 
-    def test_a_key_that_cannot_be_put_in_place_changes_nothing(
+    def test_a_change_that_is_not_committed_changes_nothing(
         self, tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path, old = tmp_path / "audit.db", SigningKey.load(key_file)
         sink = SQLiteSink(path, key=key_file)
         sink.write(b'{"n":1}')
 
-        def broken(self: Path, target: Any) -> None:
-            raise OSError
+        def full(*_: Any) -> None:
+            raise sqlite3.OperationalError
 
         with monkeypatch.context() as patched:
-            patched.setattr(Path, "rename", broken)
-            with pytest.raises(OSError):
+            patched.setattr(module, "_put", full)
+            with pytest.raises(ConfigurationError, match="the key was not changed"):
                 rotate_key(path, key_file)
         sink.write(b'{"n":2}')
         sink.close()
+        assert SigningKey.load(key_file).id == old.id
         assert verify(database_lines(path), [old.public]).ok
         assert not any(b"key-rotated" in line.data for line in database_lines(path))
 
@@ -219,9 +221,15 @@ class TestKeys:
         path, old = tmp_path / "audit.db", SigningKey.load(key_file)
         SQLiteSink(path, key=old).close()
         rotate_key(path, key_file)
-        stubborn = SQLiteSink(path, key=old)
-        stubborn.write(b'{"n":1}')
-        stubborn.close()
+        seen = [line.data for line in database_lines(path)]
+        chain = Chain.resume(seen[0])
+        for line in seen:
+            chain.follow(line)
+        connection = sqlite3.connect(path)
+        forged = chain.checkpoint(old, 0).decode()
+        connection.execute("INSERT INTO records VALUES (?, ?)", (len(seen), forged))
+        connection.commit()
+        connection.close()
         findings = verify(database_lines(path), [old.public]).findings
         assert "which was retired before" in findings[0].problem
 

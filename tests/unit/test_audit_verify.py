@@ -429,7 +429,12 @@ class TestKeys:
         path, old = tmp_path / "audit.jsonl", SigningKey.load(key_file)
         write(path, key=old)
         rotate_key(path, key_file)
-        write(path, 3, key=old)
+        seen = path.read_bytes().splitlines()
+        chain = Chain.resume(seen[0])
+        for line in seen:
+            chain.follow(line)
+        with path.open("ab") as file:
+            file.write(chain.checkpoint(old, 0) + b"\n")
         assert "which was retired before" in check(path, old).findings[0].problem
 
     def test_a_rotation_by_a_stranger_introduces_nobody(self, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import ConfigurationError
+from ._keyfile import KeyFile
+from .canonical import parse
 from .chain import Chain
-from .keys import SigningKey
+from .keys import SigningKey, has_signed, introduced, key_id
 
 _MOST_UNTOLD = 100
 
@@ -30,8 +33,13 @@ class Checkpoints:
     ) -> None:
         if witness is not None and key is None:
             raise ConfigurationError("witness= is for checkpoints, which need key=")
-        self._path = key if isinstance(key, (str, os.PathLike)) else None
-        self._key = SigningKey.load(key) if isinstance(key, (str, os.PathLike)) else key
+        self._file: KeyFile | None = None
+        self._key: SigningKey | None
+        if isinstance(key, (str, os.PathLike)):
+            self._file = KeyFile(key)
+            self._key = self._file.load()
+        else:
+            self._key = key
         self._every = every
         self._interval = interval
         self._clock = clock
@@ -80,14 +88,33 @@ class Checkpoints:
         """Make the next one due at once."""
         self._next = self._clock()
 
-    def reload(self) -> None:
-        """Read the key anew: it was changed. Signing with the old one proves nothing any more."""
-        if self._path is not None:
+    def refresh(self) -> None:
+        """Read the key anew where another file of the log is come to: it may have been changed in
+        one that this process has not seen. Who cannot read it any more signs as before."""
+        if self._file is not None:
+            with contextlib.suppress(ConfigurationError):
+                self._key = self._file.load()
+
+    def reload(self, line: bytes) -> None:
+        """Take the key that the line of a "key-rotated" names. Signing with the old one proves
+        nothing any more, and makes the log look forged: who has no other signs no more."""
+        try:
+            record = parse(line)
+            public = introduced(record)
+        except (ValueError, TypeError):
+            return  # whoever wrote this is found by `verify`
+        why = "the key that it was given is retired; start anew with the new one"
+        if self._file is not None and public is not None:
             try:
-                self._key = SigningKey.load(self._path)
+                self._key = self._file.take(key_id(public))
+                return
             except ConfigurationError as error:
-                logger.error("the audit log is not signed any more: %s", error)
-                self._key = None
+                why = str(error)
+        key = self._key
+        # Anybody may have written the line: only the key itself retires itself.
+        if key is not None and record.get("key") == key.id and has_signed(key.public, record):
+            logger.error("the audit log is not signed any more: %s", why)
+            self._key = None
 
 
 def _witness(

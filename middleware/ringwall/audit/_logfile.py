@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ._checkpoints import Checkpoints
+from ._keyfile import KeyFile
 from ._retention import Rotation
 from ._segment import Segment
 from ._segments import old_segments, set_aside
@@ -93,17 +94,20 @@ class LogFile:
             return None
         return segment if segment.append_one(record, chain) else None
 
-    def rotate_key(self, old: SigningKey, new: SigningKey, swap: Callable[[], object]) -> None:
-        """Record a change of keys. `swap` puts the new one in its place, while nobody writes."""
+    def rotate_key(self, file: KeyFile, told: str | None) -> tuple[SigningKey, SigningKey]:
+        """Record a change of keys (`KeyFile.begin`), and put the new one in its place. Returns the
+        old one and the new."""
         segment = self._enter()
         try:
+            old, new = file.begin(told)
             chain = segment.fork()
-            now = self._wall_clock()
-            line = chain.signed("key-rotated", old, now, log=chain.log, new=new.public)
-            segment.append([line, chain.checkpoint(new, now)], chain)
-            swap()
+            lines = chain.introduce(new, old, self._wall_clock())
+            segment.append(lines, chain)
+            segment.sync()
+            self._checkpoints.reload(lines[0])
         finally:
             segment.unlock()
+        return old, new
 
     def _enter(self) -> Segment:
         """The file that takes records, locked, and its chain up to date."""
@@ -115,6 +119,8 @@ class LogFile:
             segment.lock()
             try:
                 here = not look or segment.is_at(self._path) or self._must_stay(segment, fresh)
+                if fresh:
+                    self._checkpoints.refresh()
                 self._catch_up(segment)
                 if here and not segment.rotated:
                     if segment.chain is None:
@@ -154,8 +160,8 @@ class LogFile:
     def _catch_up(self, segment: Segment) -> None:
         segment.catch_up()
         if segment.new_key:
-            segment.new_key = False
-            self._checkpoints.reload()
+            self._checkpoints.reload(segment.new_key)
+            segment.new_key = b""
         if segment.torn and segment.chain is not None:
             chain = segment.fork()
             fragment = clean(segment.torn.decode("utf-8", "replace"), _LONGEST_FRAGMENT)

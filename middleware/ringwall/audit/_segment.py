@@ -26,7 +26,8 @@ class Segment:
 
     chain: where the log stands after the lines that are known; None: the file is empty.
     size: octets of those lines. first: the number of the first. torn: what a crash left of a line.
-    rotated: the file takes no more lines. new_key: another process has changed the key.
+    rotated: the file takes no more lines. new_key: the line by which another process
+    changed the key.
     """
 
     __slots__ = ("_fd", "_identity", "chain", "first", "new_key", "rotated", "size", "torn")
@@ -42,7 +43,8 @@ class Segment:
         self.chain: Chain | None = None
         self.size = self.first = 0
         self.torn = b""
-        self.rotated = self.new_key = False
+        self.rotated = False
+        self.new_key = b""
 
     def __del__(self) -> None:
         self.close()
@@ -100,7 +102,8 @@ class Segment:
                 self.first = self.chain.tree.size
             self.chain.follow(line)
             self.rotated = ROTATED in line
-            self.new_key = self.new_key or KEY_ROTATED in line
+            if KEY_ROTATED in line:
+                self.new_key = line
         if self.torn:  # it was never a record; what it was goes into one
             os.ftruncate(self._fd, self.size)
 

@@ -118,6 +118,11 @@ class Chain:
         self.unsigned = 0
         return line
 
+    def introduce(self, new: SigningKey, old: SigningKey, now: float) -> list[bytes]:
+        """The lines by which the old key names the new one, and the new one signs."""
+        line = self.signed("key-rotated", old, now, log=self.log, new=new.public)
+        return [line, self.checkpoint(new, now)]
+
     def signed(self, event: str, key: SigningKey, now: float, **fields: Any) -> bytes:
         """The line of an event, signed with `_prev` and `_seq`: `sig` is over all but itself."""
         record = {

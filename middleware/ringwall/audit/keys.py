@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import ConfigurationError, MissingDependency
+from .canonical import canonical
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -87,6 +89,8 @@ class SigningKey:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(pem)
+                file.flush()
+                os.fsync(descriptor)  # a log may name it next
             path.with_name(path.name + ".pub").write_text(self.public + "\n", "ascii")
         except OSError as error:
             raise ConfigurationError(
@@ -135,6 +139,21 @@ def is_signed(public: str, data: bytes, signature: str) -> bool:
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
+
+
+def has_signed(public: str, record: Mapping[str, Any]) -> bool:
+    """Whether a record bears the signature of this key: `sig` is over all but itself."""
+    body = {name: value for name, value in record.items() if name != "sig"}
+    return is_signed(public, canonical(body), str(record.get("sig")))
+
+
+def introduced(record: Mapping[str, Any]) -> str | None:
+    """The public key that a record "key-rotated" names; None: it names none."""
+    try:
+        public = bytes.fromhex(record["new"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return public.hex() if len(public) == 32 else None
 
 
 def _ed25519() -> Any:

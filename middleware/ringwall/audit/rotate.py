@@ -9,9 +9,11 @@ from pathlib import Path
 
 from .._errors import ConfigurationError
 from ._checkpoints import Checkpoints
+from ._keyfile import KeyFile
 from ._logfile import LogFile
 from ._retention import Rotation
-from .keys import SigningKey
+from ._segments import segments
+from .lines import database_lines, read_lines
 from .sqlite import SQLiteSink, is_database
 
 
@@ -24,37 +26,49 @@ def rotate_key(
     """Record a new key, signed by the old one, and put it in its place. Returns both ids.
 
     From that record on the old key proves nothing. Writers that were given the path of the key
-    read it anew when they come to the record; those that were given a key object must be restarted.
+    read it anew when they come to the record; those that were given a key object sign no more until
+    they are started anew. A change that was interrupted, at whatever step, leaves a log that
+    verifies, and is finished by whoever writes next.
 
     Raises:
         ConfigurationError: a file cannot be read or written, or there is no log.
     """
-    log, key_file = Path(log).absolute(), Path(key_file).absolute()
+    log, file = Path(log).absolute(), KeyFile(key_file)
     if not log.exists():
         raise ConfigurationError(f"there is no audit log at {str(log)!r}")
-    old, new = SigningKey.load(key_file), SigningKey.generate()
-    fresh = key_file.with_name(f"{key_file.name}.new")
-    new.save(fresh)
-    kept = key_file.with_name(f"{key_file.name}.{old.id}.old")
-
-    def swap() -> None:
-        key_file.rename(kept)
-        fresh.rename(key_file)
-        fresh.with_name(f"{fresh.name}.pub").replace(key_file.with_name(f"{key_file.name}.pub"))
-
-    if is_database(log):
-        sink = SQLiteSink(log, wall_clock=wall_clock)  # without a key it signs nothing more itself
-        try:
-            sink.rotate_key(old, new, swap)
-        finally:
-            sink.close()
-    else:
-        clock = time.monotonic
-        LogFile(
-            log,
-            Checkpoints(old, 1, float("inf"), clock, None),
-            Rotation(log, 1 << 62, None, None, clock),
-            clock,
-            wall_clock,
-        ).rotate_key(old, new, swap)
+    try:
+        told = _told(log, file)
+        if is_database(log):
+            sink = SQLiteSink(log, fsync="always", key=file.path, wall_clock=wall_clock)
+            try:
+                old, new = sink.rotate_key(file, told)
+            finally:
+                sink.close()
+        else:
+            clock = time.monotonic
+            old, new = LogFile(
+                log,
+                Checkpoints(file.path, 1, float("inf"), clock, None),
+                Rotation(log, 1 << 62, None, None, clock),
+                clock,
+                wall_clock,
+            ).rotate_key(file, told)
+    except OSError as error:
+        raise ConfigurationError(f"the key was not changed ({error})") from None
+    if file.load().id != new.id:
+        raise ConfigurationError(
+            f"the log names key {new.id} now, which could not be put in its place;"
+            f" move {f'{file.path}.new'!r} there (servers find it where it lies)"
+        )
     return old.id, new.id
+
+
+def _told(log: Path, file: KeyFile) -> str | None:
+    """The key that a record names though it still lies beside its place. Who reads that record puts
+    it there; but nobody may have, who has the key."""
+    waiting = file.waiting()
+    if waiting is None:
+        return None
+    lines = database_lines(log) if is_database(log) else read_lines(segments(log))
+    public = waiting.public.encode()
+    return waiting.id if any(public in line.data for line in lines) else None

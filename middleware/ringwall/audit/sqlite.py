@@ -12,6 +12,7 @@ from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
 from ._checkpoints import Checkpoints
+from ._keyfile import KeyFile
 from ._lifetime import watch_sink
 from ._serial import SerialSink, raise_if_closed
 from .chain import KEY_ROTATED, Chain, Damaged
@@ -126,18 +127,27 @@ class SQLiteSink(SerialSink):
         self._connection = None
         self._chain = None
 
-    def rotate_key(self, old: SigningKey, new: SigningKey, swap: Callable[[], object]) -> None:
-        """Record a change of keys. `swap` puts the new one in its place, while nobody writes."""
+    def rotate_key(self, file: KeyFile, told: str | None) -> tuple[SigningKey, SigningKey]:
+        """Record a change of keys (`KeyFile.begin`), and put the new one in its place. Returns the
+        old one and the new."""
+        keys: list[SigningKey] = []
+        lines: list[bytes] = []
 
         def change(connection: sqlite3.Connection, chain: Chain) -> None:
             self._insert(connection, chain, ())
-            now, first = self._wall_clock(), chain.tree.size
-            line = chain.signed("key-rotated", old, now, log=chain.log, new=new.public)
-            _put(connection, first, [line, chain.checkpoint(new, now)])
-            swap()
+            keys[:] = file.begin(told)
+            first = chain.tree.size
+            lines[:] = chain.introduce(keys[1], keys[0], self._wall_clock())
+            _put(connection, first, lines)
+
+        def put(connection: sqlite3.Connection, chain: Chain) -> None:
+            self._checkpoints.reload(lines[0])
 
         with self._lock:
             self._change(change)
+            # Only a key that the database names for good takes its place; under its lock, too.
+            self._change(put)
+        return keys[0], keys[1]
 
     def _append(self, records: Sequence[bytes]) -> None:
         self._change(lambda connection, chain: self._insert(connection, chain, records))
@@ -186,15 +196,17 @@ class SQLiteSink(SerialSink):
         newest = connection.execute("SELECT max(seq) FROM openings").fetchone()[0]
         start = chain.tree.size if chain is not None else newest or 0
         rows = connection.execute("SELECT line FROM records WHERE seq >= ? ORDER BY seq", (start,))
-        new_key = False
+        new_key = b""
         for (text,) in rows:
             line = str(text).encode()
             if chain is None:
                 chain = Chain.resume(line)
+                self._checkpoints.refresh()
             chain.follow(line)
-            new_key = new_key or KEY_ROTATED in line
+            if KEY_ROTATED in line:
+                new_key = line
         if new_key:
-            self._checkpoints.reload()
+            self._checkpoints.reload(new_key)
         last = connection.execute("SELECT max(seq) FROM records").fetchone()[0]
         if chain is not None and last != chain.tree.size - 1:
             raise Damaged("records are missing from the database")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .canonical import canonical, parse
+from .canonical import parse
 from .findings import Finding as Finding
 from .findings import Verification as Verification
-from .keys import is_signed, key_id
+from .keys import has_signed, introduced, key_id
 from .lines import LONGEST_LINE
 from .lines import Line as Line
 from .lines import database_lines as database_lines
@@ -133,8 +133,8 @@ class Verifier:
         elif event == "key-rotated" and self._check_signature(line, record, seq):
             self._retired.add(record["key"])
             self._keys.pop(record["key"], None)
-            new = record.get("new")
-            if isinstance(new, str) and len(new) == 64:
+            new = introduced(record)
+            if new is not None:
                 self._keys[key_id(new)] = new
         elif event == "pruned" and (not self._checks or self._check_signature(line, record, seq)):
             through = record.get("through")
@@ -179,8 +179,7 @@ class Verifier:
             why = "was retired before" if name in self._retired else "is not trusted"
             self._find(line, seq, f"it is signed by key {name[:16]!r}, which {why}")
             return False
-        body = {key: value for key, value in record.items() if key != "sig"}
-        if not is_signed(self._keys[name], canonical(body), str(record.get("sig"))):
+        if not has_signed(self._keys[name], record):
             self._find(line, seq, "the signature is wrong: the record was changed or forged")
             return False
         if record.get("log", self.result.log) != self.result.log:
@@ -232,9 +231,8 @@ def witnessed(lines: Iterable[bytes], keys: Iterable[str]) -> dict[int, str]:
     heads: dict[int, str] = {}
     for line in lines:
         record = parse(line)
-        body = {key: value for key, value in record.items() if key != "sig"}
         public = trusted.get(str(record.get("key")))
-        if public is None or not is_signed(public, canonical(body), str(record.get("sig"))):
+        if public is None or not has_signed(public, record):
             raise ValueError("no trusted key signed this checkpoint")
         heads[record["_seq"]] = leaf_hash(line).hex()
         heads[record["_seq"] - 1] = record["_prev"]
