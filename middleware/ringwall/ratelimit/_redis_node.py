@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator
+from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import redis
 import redis.asyncio.connection as aio
 import redis.connection as sync
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -26,7 +26,7 @@ _ALWAYS: dict[str, Any] = {"protocol": 2}
 # Nor do two more commands with each connection, to say which client it is.
 _ALWAYS |= (
     {"driver_info": None}
-    if int(redis.__version__.split(".")[0]) >= 8
+    if "driver_info" in signature(sync.AbstractConnection).parameters
     else {"lib_name": None, "lib_version": None}
 )
 
