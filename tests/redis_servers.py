@@ -210,10 +210,26 @@ class Sharded:
             self.nodes[0].client_call("CLUSTER", "MEET", HOST, node.port)
         for node in self.nodes:
             until(lambda node=node: self._is_ready(node))  # type: ignore[misc]
+        until(self._agree)
 
     def _is_ready(self, node: Server) -> bool:
         info: bytes = node.client_call("CLUSTER", "INFO")
         return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
+
+    def _agree(self) -> bool:
+        """Whether each node knows who owns what and since which epoch. A slot that moves on
+        before that may get two owners with one epoch, who send clients to each other."""
+        return len({self._view(node) for node in self.nodes}) == 1
+
+    def _view(self, node: Server) -> str:
+        known = [line.split() for line in self._text(node, "NODES").splitlines()]
+        return repr(sorted((words[0], words[6], words[8:]) for words in known))
+
+    def _text(self, node: Server, what: str) -> str:
+        with contextlib.closing(client(node.port)) as connected:
+            connected.response_callbacks.clear()
+            found: bytes = connected.execute_command(f"CLUSTER {what}")
+        return found.decode()
 
     @property
     def url(self) -> str:
@@ -238,6 +254,7 @@ class Sharded:
     def end_move(self, slot: int, source: Server, to: Server) -> None:
         for node in (to, source):
             node.client_call("CLUSTER", "SETSLOT", slot, "NODE", self.id(to))
+        until(self._agree)
 
     def close(self) -> None:
         for node in self.nodes:
