@@ -9,6 +9,7 @@ from ._boundary import TrustedProxies, warn_of_rewriting
 from ._exchange import HTTP_VERSIONS, USUAL, Exchange, Outcome
 from ._lazy import lay_out, lazy
 from .principal import ANONYMOUS
+from .problem import Header
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -26,6 +27,16 @@ class ASGIExchange(Exchange):
     scope: Scope
     # What the wrapper around the server's `send` sends with.
     send: Send
+    # Until headers are asked for they lie in one of these: the Host where nothing else is wanted,
+    # or the lines as they were before the app, with what is wanted of them.
+    told_host: bytes | None = None
+    untold: tuple[Sequence[Header], frozenset[bytes]] | None = None
+
+    @lazy
+    def headers(self) -> dict[bytes, bytes]:
+        if self.untold is not None:
+            return collected(*self.untold)
+        return {} if self.told_host is None else {b"host": self.told_host}
 
     @lazy
     def root(self) -> str:
@@ -68,7 +79,16 @@ class ASGIExchange(Exchange):
         return tuple(self.scope.get("subprotocols") or ())
 
 
-lay_out(ASGIExchange, ["scope", "send", *USUAL])
+lay_out(ASGIExchange, ["scope", "send", "told_host", "untold", *USUAL])
+
+
+def collected(lines: Sequence[Header], wants: frozenset[bytes]) -> dict[bytes, bytes]:
+    """The headers that were asked for."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in lines:
+        if name in wants:
+            headers[name] = value if name not in headers else headers[name] + b", " + value
+    return headers
 
 
 def hand_over(exchange: ASGIExchange, scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias
 
 from ._asgi_head import Head
@@ -32,44 +33,84 @@ def senders(plan: Plan) -> tuple[Out, ...]:
 
 def _sender(plan: Plan, depth: int) -> Out:
     unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
-    defaults, adding, unedited = unwind.defaults, unwind.adding, not unwind
-    every, watching = unwind.looked_at is None, bool(unwind.looked_at)
-    watch = Watch(unwind.looked_at or frozenset())
-    unwatched = watch.unwatched
+    other = partial(_other, plan, depth)
+    if not unwind:
+        return _noting(other)
+    if unwind.looked_at is None:
+        return _editing(plan, depth, other, noting)
+    return _appending(plan, depth, other, noting)
+
+
+# They are plain functions that return the inner awaitable, which costs half of an `async def`.
+
+
+def _noting(other: Out) -> Out:
+    """No layer edits, some hear of the end."""
+
+    def out(exchange: ASGIExchange, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.start":
+            exchange.started = True
+            exchange.outcome.status = message["status"]
+        elif kind != "http.response.body":
+            return other(exchange, message)
+        send = exchange.send
+        return send(message)
+
+    return out
+
+
+def _editing(plan: Plan, depth: int, other: Out, noting: bool) -> Out:
+    """Some layer sees every response."""
     edit, new = editor(plan, depth), object.__new__
 
-    # A plain function that returns the inner awaitable costs half of an `async def`.
     def out(exchange: ASGIExchange, message: Message) -> Awaitable[None]:
-        send = exchange.send
         kind = message["type"]
         if kind == "http.response.body":
+            send = exchange.send
             return send(message)
         if kind != "http.response.start":
-            return _other(plan, depth, exchange, message)
+            return other(exchange, message)
         exchange.started = True
-        if unedited:
-            exchange.outcome.status = message["status"]
+        head = new(Head)  # without a call of its own
+        head.status = message["status"]
+        head.headers = [*(message.get("headers") or ())]
+        if not edit(exchange, head):
+            return _replace(plan, exchange, head, "http.response")
+        if noting:
+            exchange.outcome.status = head.status
+        send = exchange.send
+        return send({**message, "status": head.status, "headers": head.headers})
+
+    return out
+
+
+def _appending(plan: Plan, depth: int, other: Out, noting: bool) -> Out:
+    """What is appended to most responses is known; some layer may look at a few of them."""
+    unwind = plan.unwinds[depth]
+    defaults, adding = unwind.defaults, unwind.adding
+    watch = Watch(unwind.looked_at or frozenset())
+    watching, unwatched = bool(unwind.looked_at), watch.unwatched
+    edited = _editing(plan, depth, other, noting)
+
+    def out(exchange: ASGIExchange, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body":
+            send = exchange.send
             return send(message)
+        if kind != "http.response.start":
+            return other(exchange, message)
+        exchange.started = True
         try:
-            lines = message["headers"]
+            headers = [*(message["headers"] or ())]
         except KeyError:  # apps need not send any
-            lines = ()
-        headers = [*(lines or ())]
-        looked_at = every
+            headers = []
         if watching:
             for line in headers:
                 if line[0] not in unwatched and watch(line[0]):
-                    looked_at = True
-                    break
-        if looked_at:
-            head = new(Head)  # without a call of its own
-            head.status, head.headers = message["status"], headers
-            if not edit(exchange, head):
-                return _replace(plan, exchange, head, "http.response")
-            if noting:
-                exchange.outcome.status = head.status
-            return send({**message, "status": head.status, "headers": head.headers})
-        headers += defaults
+                    return edited(exchange, {**message, "headers": headers})
+        if defaults:
+            headers += defaults
         if adding:
             additions = exchange.additions
             for addition in additions if len(additions) == 1 else additions[::-1]:
@@ -78,6 +119,7 @@ def _sender(plan: Plan, depth: int) -> Out:
             exchange.outcome.status = message["status"]
         message = message.copy() if type(message) is dict else {**message}
         message["headers"] = headers
+        send = exchange.send
         return send(message)
 
     return out

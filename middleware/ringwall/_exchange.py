@@ -38,9 +38,8 @@ HTTP_VERSIONS = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.
 # What most requests set; see `lay_out`.
 USUAL = (
     "boundary", "headers", "decisions", "state", "additions", "method", "scheme", "peer", "host",
-    "client", "outcome", "started", "replaced", "path", "raw_path", "root", "query", "principal",
-    "identified", "route", "params", "challenges", "concealed", "reader", "body", "parent",
-    "malformed",
+    "client", "outcome", "started", "path", "raw_path", "root", "query", "principal", "identified",
+    "to_tell", "route", "params", "challenges", "concealed", "reader", "body", "parent",
 )  # fmt: skip
 
 
@@ -98,13 +97,14 @@ class Exchange:
     method: str
     scheme: str
     decisions: list[Decision]
-    state: dict[object, Any]
     additions: list[Addition]
     host: Host | None = None
     tls: TLS | None = None
     malformed: Response | None = None
     principal: Principal | None = None
     identified: bool = False
+    # The adapter has something to tell the app, which is not the server's word.
+    to_tell: bool = False
     route: str | None = None
     params: dict[str, Any] | None = None
     body: bytes | None = None
@@ -170,6 +170,10 @@ class Exchange:
         return None
 
     @lazy
+    def state(self) -> dict[object, Any]:
+        return {}
+
+    @lazy
     def client(self) -> str | None:
         return self.boundary.client_at(self.peer)
 
@@ -184,13 +188,14 @@ class Exchange:
         self.outcome = parent.outcome
         self.route, self.params = parent.route, parent.params
         self.principal, self.identified = parent.principal, parent.identified
+        self.to_tell = self.to_tell or parent.identified
         self.peer = parent.peer
         self.challenges = parent.challenges
 
     def authenticate(self, principal: Principal | None) -> None:
         """Say who the request speaks for, to this stack and to those wrapped around it."""
         self.principal = principal
-        self.identified = True
+        self.identified = self.to_tell = True
         if self.parent is not None:
             self.parent.authenticate(principal)
 
@@ -215,6 +220,7 @@ class Exchange:
         exchange: Exchange | None = self
         while exchange is not None:
             exchange.concealed = concealment.joined(exchange.concealed)
+            exchange.to_tell = True
             headers = exchange.headers
             for name in [*headers]:
                 value = concealment.edit(name, headers[name])

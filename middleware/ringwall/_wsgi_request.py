@@ -76,7 +76,7 @@ class WSGIExchange(Exchange):
         return self.environ.get("REMOTE_ADDR") or None
 
 
-lay_out(WSGIExchange, ["environ", "keys", "start_response", *USUAL])
+lay_out(WSGIExchange, ["environ", "keys", "start_response", "replaced", *USUAL])
 
 
 def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[bytes, bytes]:

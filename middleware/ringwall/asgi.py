@@ -15,6 +15,7 @@ from ._asgi_request import (
     Receive,
     Scope,
     Send,
+    collected,
     forbid_response,
     hand_over,
     watch_disconnect,
@@ -55,7 +56,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     app_out = outs[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_clients, wants_client = boundary.known_clients, plan.wants_client
-    known_hosts, derive, direct = boundary.known_hosts, boundary.derive, boundary.proxies is None
+    known_hosts, derive = boundary.known_hosts, boundary.derive
+    proxied = boundary.proxies is not None
+    eager = proxied or reading or any(layer.reads_headers for layer in plan.layers)
+    more = plan.wants != {b"host"}
     routing = plan.wants_route
     if routing:
         watch_routes(app)
@@ -79,16 +83,26 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if type(lines) is not list and type(lines) is not tuple:
             lines = list(lines or ())
             scope = {**scope, "headers": lines}
-        headers: dict[bytes, bytes] = {}
-        for name, value in lines:  # the one scan
-            if name in wants:
-                headers[name] = value if name not in headers else headers[name] + b", " + value
         exchange = make_exchange()
+        told_host = None
+        if eager:
+            exchange.headers = headers = collected(lines, wants)
+            told_host = headers.get(b"host")
+        else:
+            for name, value in lines:  # all that most requests need
+                if name == b"host":
+                    if told_host is not None:
+                        told_host = None
+                        exchange.headers = collected(lines, wants)
+                        break
+                    told_host = value
+            exchange.told_host = told_host
+            if more:
+                exchange.untold = lines[:], wants
+        exchange.to_tell = proxied
         exchange.scope = scope
         exchange.boundary = boundary
-        exchange.headers = headers
         exchange.decisions = []
-        exchange.state = {}
         # Now: it may be a list, which apps can change.
         exchange.peer = peer = peer[0] if peer else None
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
@@ -105,10 +119,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             exchange.outcome = new(Outcome)
         note_route = routing
         try:
-            host = known_hosts[headers[b"host"]]
+            host = known_hosts[told_host]
         except KeyError:
             host = None
-        if host is not None and direct and method in COMMON_METHODS and KEY not in scope:
+        if host is not None and not proxied and method in COMMON_METHODS and KEY not in scope:
             exchange.host = host
             steps = plain_steps
             if wants_client:
@@ -121,12 +135,13 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 note_route = True  # for those outside, which do not see this copy of the scope
             derive(exchange)
             steps = plain_steps if exchange.malformed is None else all_steps
-        scope = {**scope, KEY: exchange}
+        scope = scope.copy() if type(scope) is dict else {**scope}
+        scope[KEY] = exchange
 
         verdict: Verdict = None
         body: Body | None = None
         if reading and kind == "http":
-            body = exchange.reader = Body(lines, headers, receive)
+            body = exchange.reader = Body(lines, exchange.headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
         depth = completes = everyone
@@ -140,7 +155,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                                 opener = opener or Opener(receive, send)
                                 exchange.opener = opener
                             elif body is None:
-                                body = exchange.reader = Body(lines, headers, receive)
+                                body = exchange.reader = Body(lines, exchange.headers, receive)
                             verdict = await _judged(verdict)
                         if verdict is not None:
                             break
@@ -162,7 +177,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 out = MethodType(outs[depth], exchange)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)
             completes = everyone
-            if exchange.identified or not direct or exchange.concealed is not None:
+            if exchange.to_tell:
                 hand_over(exchange, scope)
                 if exchange.subprotocol is not None:
                     send = choosing(send, exchange.subprotocol)

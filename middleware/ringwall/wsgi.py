@@ -42,7 +42,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     boundary, wants_tls = plan.boundary, plan.wants_tls
     known_clients, wants_client = boundary.known_clients, plan.wants_client
     known_hosts: dict[str | None, Host] = {}
-    derive, direct = boundary.derive, boundary.proxies is None
+    derive, proxied = boundary.derive, boundary.proxies is not None
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
     adding = plan.adding
@@ -68,7 +68,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if eager:
             exchange.headers = headers_of(environ, keys)
         exchange.decisions = []
-        exchange.state = {}
+        exchange.to_tell = proxied
         exchange.method = method = environ["REQUEST_METHOD"]
         exchange.scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
         if adding:
@@ -78,7 +78,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if completing:
             exchange.outcome = new(Outcome)
         host = known_hosts.get(environ.get("HTTP_HOST"))
-        if host is not None and direct and method in COMMON_METHODS and KEY not in environ:
+        if host is not None and not proxied and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
             steps = plain_steps
             if wants_client:
@@ -91,7 +91,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             derive(exchange)
             steps = plain_steps if exchange.malformed is None else all_steps
             known = boundary.known_hosts.get(exchange.headers.get(b"host"))
-            if known is not None and direct:
+            if known is not None and not proxied:
                 known_hosts[environ["HTTP_HOST"]] = known
         environ[KEY] = exchange
 
@@ -125,7 +125,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 result = refuse(exchange, cast("Response", verdict), out)
             else:
                 completes = everyone
-                if exchange.identified or not direct or exchange.concealed is not None:
+                if exchange.to_tell:
                     hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)

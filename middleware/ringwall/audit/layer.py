@@ -105,6 +105,7 @@ class Audit(Layer):
     name = "audit"
     observes: bool = True
     tolerant = True
+    reads_headers = True
     wants_route = True
 
     def __init__(

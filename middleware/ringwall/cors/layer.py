@@ -77,6 +77,7 @@ class CORS(Layer):
     """
 
     name = "cors"
+    reads_headers = True
     wants: frozenset[bytes] = ASKED | {b"origin", b"upgrade"}
     sets: frozenset[bytes] = GRANTS | {VARY[0]}
     inside: frozenset[str] = frozenset({"https"})

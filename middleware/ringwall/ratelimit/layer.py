@@ -118,6 +118,7 @@ class RateLimit(Layer):
         self.wants: frozenset[bytes] = frozenset[bytes]().union(
             *(rule.wants for rule in everything)
         )
+        self.reads_headers: bool = bool(self.wants)
         if any(rule.identified for rule in everything):
             self.inside: frozenset[str] = frozenset({"authentication"})
 

@@ -67,7 +67,7 @@ class IdentityHeaders(Layer):
     """
 
     name = "identity-headers"
-    tolerant = True
+    tolerant = reads_headers = True
 
     def __init__(
         self, names: Iterable[str] = IDENTITY_HEADERS, *, trusted: Iterable[str] = ()
