@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 from .._errors import ConfigurationError, did_you_mean
-from .._exchange import Exchange
+from .._exchange import Addition, Decision, Exchange
 from .._layer import Layer, ResponseHead
-from ..problem import Header, Response
+from ..problem import Response
 from .names import listed, tokens
 from .origins import Origins
 from .preflight import ASKED, METHOD, Preflights, list_line
@@ -32,10 +32,10 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _HEADERS = ("Authorization", "Content-Type")
 _FOREIGN_WRITES = {"pass": False, "refuse": True}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 section 9.2.1
+_MAY_ASK = frozenset({"OPTIONS", "WEBSOCKET"})
 
-# What an origin is told in actual responses: Access-Control-Allow-Origin first, Vary last.
-_Grant: TypeAlias = tuple[Header, ...]
-_NOTHING: _Grant = (VARY,)
+# The decision on an actual request, and what its response says: Vary last, where there is one.
+_Verdict: TypeAlias = tuple[Decision, Addition]
 
 
 class CORS(Layer):
@@ -79,7 +79,7 @@ class CORS(Layer):
     name = "cors"
     reads_headers = True
     wants: frozenset[bytes] = ASKED | {b"origin", b"upgrade"}
-    sets: frozenset[bytes] = GRANTS | {VARY[0]}
+    reads_headers: bool = True
     inside: frozenset[str] = frozenset({"https"})
 
     def __init__(
@@ -115,22 +115,30 @@ class CORS(Layer):
 
         self._refuses_writes = _FOREIGN_WRITES[foreign_writes]
         self._origins = Origins(() if everyone else entries, "origins")
-        named = (b"*",) if everyone else self._origins.exact
         may_read = ((ALLOW_CREDENTIALS, b"true"),) if credentials else ()
         # Vary leaves also where the request names no origin: a cache keeps that response, too.
         vary = () if everyone else (VARY,)
         self._told = (*may_read, *list_line(EXPOSE_HEADERS, tokens(expose, "expose")), *vary)
-        self._replaced = GRANTS.union(name for name, _ in vary)
-        self._grants: dict[bytes | None, _Grant] = {origin: self._grant(origin) for origin in named}
+        self.sets: frozenset[bytes] = GRANTS.union(name for name, _ in vary)
+        # All that a response says is known with the request, unless the app says something, too.
+        self.adds: frozenset[bytes] = self.sets
+        self.edits_only: frozenset[bytes] | None = self.sets
         self._preflights = Preflights(methods, headers, max_age, private_network, may_read)
-        self._preflights.prepare(named)
+        self._foreign: _Verdict = (FOREIGN, Addition(self, vary))
         # Chosen once: the request path does not ask what was configured.
-        self._find: Callable[[bytes | None], _Grant | None] = self._grants.get
+        self._find: Callable[[bytes | None], _Verdict | None]
         if everyone:
-            public = self._grants[b"*"]
-            self._find = lambda origin: public
-        elif self._origins.patterns:
-            self._find = self._find_any
+            self._preflights.prepare([b"*"])
+            public = self._grant(b"*")
+            anonymous = (NO_ORIGIN, public[1])
+            self._find = lambda origin: anonymous if origin is None else public
+        else:
+            self._preflights.prepare(self._origins.exact)
+            self._verdicts: dict[bytes | None, _Verdict] = {
+                origin: self._grant(origin) for origin in self._origins.exact
+            }
+            self._verdicts[None] = (NO_ORIGIN, self._foreign[1])
+            self._find = self._find_any if self._origins.patterns else self._verdicts.get
         self._opens = self._websocket_check(websockets)
 
     def __repr__(self) -> str:
@@ -139,49 +147,58 @@ class CORS(Layer):
     def on_request(self, exchange: Exchange) -> Response | None:
         headers = exchange.headers
         origin = headers.get(b"origin")
-        if origin is None:
-            exchange.decisions.append(NO_ORIGIN)
-            return None
-        if exchange.kind == "websocket" or _is_bare_handshake(exchange):
-            if self._opens(origin):
-                exchange.decisions.append(WEBSOCKET)
-                return None
-            return _refuse(exchange, FOREIGN_WEBSOCKET)
-        grant = self._find(origin)
-        if exchange.method == "OPTIONS" and METHOD in headers:
-            if grant is None:
-                return _refuse(exchange, FOREIGN_PREFLIGHT)
-            exchange.decisions.append(self._preflights.judge(headers))
-            return self._preflights.answer(grant[0][1], headers)
-        if grant is not None:
-            exchange.decisions.append(ALLOWED)
-            return None
-        if self._refuses_writes and exchange.method not in _SAFE:
-            return _refuse(exchange, FOREIGN_WRITE)
-        exchange.decisions.append(FOREIGN)
+        verdict = self._find(origin)
+        if verdict is None or exchange.method in _MAY_ASK or b"upgrade" in headers:
+            return self._judge(exchange, origin, verdict)
+        exchange.decisions.append(verdict[0])
+        exchange.additions.append(verdict[1])
         return None
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
+        """What the app says is taken away, and ours with it, to be said again."""
         vary: list[bytes] = []
 
         def take_away(name: bytes, value: bytes) -> None:
             if name == VARY[0]:
                 vary.append(value)
 
-        head.rewrite(self._replaced, take_away)
-        lines = self._find(exchange.headers.get(b"origin")) or _NOTHING
+        head.rewrite(self.sets, take_away)
+        _, addition = self._find(exchange.headers.get(b"origin")) or self._foreign
+        lines = addition.lines
         if vary:
             lines = (*lines[:-1], (VARY[0], _with_origin(vary)))
-        head.add_missing(lines, self._replaced)
+        head.extend(lines)
 
-    def _find_any(self, origin: bytes | None) -> _Grant | None:
-        grant = self._grants.get(origin)
-        if grant is None and origin is not None and self._origins.is_subdomain(origin):
+    def _judge(
+        self, exchange: Exchange, origin: bytes | None, verdict: _Verdict | None
+    ) -> Response | None:
+        """Judge what is more than an actual request of an allowed origin, or may be."""
+        decision, addition = verdict or self._foreign
+        if origin is None:
+            pass  # no browser's page asks for anything
+        elif exchange.kind == "websocket" or _is_bare_handshake(exchange):
+            if not self._opens(origin):
+                return _refuse(exchange, FOREIGN_WEBSOCKET)
+            decision = WEBSOCKET
+        elif exchange.method == "OPTIONS" and METHOD in exchange.headers:
+            if verdict is None:
+                return _refuse(exchange, FOREIGN_PREFLIGHT)
+            exchange.decisions.append(self._preflights.judge(exchange.headers))
+            return self._preflights.answer(addition.lines[0][1], exchange.headers)
+        elif verdict is None and self._refuses_writes and exchange.method not in _SAFE:
+            return _refuse(exchange, FOREIGN_WRITE)
+        exchange.decisions.append(decision)
+        exchange.additions.append(addition)
+        return None
+
+    def _find_any(self, origin: bytes | None) -> _Verdict | None:
+        verdict = self._verdicts.get(origin)
+        if verdict is None and origin is not None and self._origins.is_subdomain(origin):
             return self._grant(origin)  # not kept: there is one for every label one can think of
-        return grant
+        return verdict
 
-    def _grant(self, origin: bytes) -> _Grant:
-        return ((ALLOW_ORIGIN, origin), *self._told)
+    def _grant(self, origin: bytes) -> _Verdict:
+        return (ALLOWED, Addition(self, ((ALLOW_ORIGIN, origin), *self._told)))
 
     # At construction
 
@@ -210,11 +227,15 @@ def _refuse(exchange: Exchange, refusal: Refusal) -> Response:
 
 
 def _with_origin(vary: list[bytes]) -> bytes:
-    """All that the app's lines say, in one: some caches read but one line."""
-    members = [member.strip(b" \t") for value in vary for member in value.split(b",")]
-    if not {b"origin", b"*"}.intersection(member.lower() for member in members):
-        members.append(b"Origin")
-    return b", ".join(filter(None, members))
+    """All that the lines say, in one: some caches read but one line."""
+    members: dict[bytes, bytes] = {}
+    for value in vary:
+        for member in value.split(b","):
+            name = member.strip(b" \t")
+            members.setdefault(name.lower(), name)
+    members.pop(b"", None)
+    members.setdefault(b"origin", b"Origin")
+    return b"*" if b"*" in members else b", ".join(members.values())
 
 
 def _check_public(credentials: bool, private_network: bool, refuses_writes: bool) -> None:
