@@ -53,6 +53,16 @@ class WSGIExchange(Exchange):
         port = str(self.environ.get("REMOTE_PORT") or "")
         return int(port) if port.isascii() and port.isdigit() and 0 < len(port) < 6 else None
 
+    @property
+    def origin(self) -> bytes | None:
+        value: str | None = self.environ.get("HTTP_ORIGIN")
+        return None if value is None else value.encode("latin-1")
+
+    @property
+    def upgrade(self) -> bytes | None:
+        value: str | None = self.environ.get("HTTP_UPGRADE")
+        return None if value is None else value.encode("latin-1")
+
     @lazy
     def root(self) -> str:
         return _text(self.environ.get("SCRIPT_NAME") or "")

@@ -79,7 +79,6 @@ class CORS(Layer):
     name = "cors"
     reads_headers = True
     wants: frozenset[bytes] = ASKED | {b"origin", b"upgrade"}
-    reads_headers: bool = True
     inside: frozenset[str] = frozenset({"https"})
 
     def __init__(
@@ -145,10 +144,9 @@ class CORS(Layer):
         return "<CORS>"
 
     def on_request(self, exchange: Exchange) -> Response | None:
-        headers = exchange.headers
-        origin = headers.get(b"origin")
+        origin = exchange.origin
         verdict = self._find(origin)
-        if verdict is None or exchange.method in _MAY_ASK or b"upgrade" in headers:
+        if verdict is None or exchange.method in _MAY_ASK or exchange.upgrade is not None:
             return self._judge(exchange, origin, verdict)
         exchange.decisions.append(verdict[0])
         exchange.additions.append(verdict[1])
@@ -163,7 +161,7 @@ class CORS(Layer):
                 vary.append(value)
 
         head.rewrite(self.sets, take_away)
-        _, addition = self._find(exchange.headers.get(b"origin")) or self._foreign
+        _, addition = self._find(exchange.origin) or self._foreign
         lines = addition.lines
         if vary:
             lines = (*lines[:-1], (VARY[0], _with_origin(vary)))
@@ -217,7 +215,7 @@ def _is_not_null(origin: bytes) -> bool:
 
 def _is_bare_handshake(exchange: Exchange) -> bool:
     """A WSGI server, or an ASGI server without websockets, hands over the request as it came."""
-    upgrade = exchange.headers.get(b"upgrade")
+    upgrade = exchange.upgrade
     return upgrade is not None and exchange.method == "GET" and b"websocket" in upgrade.lower()
 
 
