@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ._lifetime import close_on_sigterm
+from .ecs import to_ecs
 from .jsonlines import JSONLinesSink
 from .keys import SigningKey
 from .layer import Audit
-from .mapping import to_ecs, to_ocsf
+from .ocsf import to_ocsf
 from .otlp import OTelLogs
 from .queued import QueuedSink
 from .redaction import Redaction
