@@ -11,10 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from hashlib import sha256
+from inspect import signature
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 _USERINFO = re.compile(r"://[^/@\s]*@")
+_SECRET_QUERY = re.compile(
+    r"([?&][^=&\s]*(?:secret|password|token)[^=&\s]*=)[^&\s]*", re.IGNORECASE
+)
 _SECRETS = re.compile(r"secret|password|token|pepper|pem", re.IGNORECASE)
 _DEEPEST = 50
 
@@ -45,7 +49,7 @@ def _spell(value: Any, around: frozenset[int]) -> str:
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
     if isinstance(value, str):
-        return repr(_USERINFO.sub("://", value))
+        return repr(_public(value))
     if isinstance(value, (bytes, bytearray)):
         return f"octets:{len(value)}"  # a key, perhaps
     if id(value) in around or len(around) > _DEEPEST:
@@ -62,7 +66,7 @@ def _spell(value: Any, around: frozenset[int]) -> str:
 
 def _spell_object(value: Any, around: frozenset[int]) -> str:
     if isinstance(value, Configured):
-        return f"{_name(type(value))}{_spell(value._given, around)}"
+        return f"{_name(type(value))}{_spell(_arguments(value), around)}"
     if isinstance(value, partial):
         return f"partial{_spell((value.func, value.args, value.keywords), around)}"
     code = getattr(value, "__code__", None)  # also that of a bound method
@@ -79,7 +83,19 @@ def _spell_object(value: Any, around: frozenset[int]) -> str:
         text = repr(value)
     except Exception:  # noqa: BLE001  it is somebody else's, and may do anything
         return _name(type(value))
-    return _name(type(value)) if " at 0x" in text else _USERINFO.sub("://", text)
+    return _name(type(value)) if " at 0x" in text else _public(text)
+
+
+def _public(text: str) -> str:
+    """Text without the passwords of URLs in it."""
+    return _SECRET_QUERY.sub(r"\1", _USERINFO.sub("://", text))
+
+
+def _arguments(value: Configured) -> dict[str, Any]:
+    """What it was given, by name: so that secrets are known by theirs."""
+    args, kwargs = value._given
+    _, *given = signature(type(value).__init__).bind(value, *args, **kwargs).arguments.items()
+    return dict(given)
 
 
 def _closure(function: Any, around: frozenset[int]) -> str:

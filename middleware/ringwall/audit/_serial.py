@@ -6,8 +6,10 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from .._fingerprint import Configured
 
-class SerialSink(ABC):
+
+class SerialSink(Configured, ABC):
     """A sink whose groups are appended one after the other.
 
     The lock is reentrant: the collector may end an exchange (a WSGI body that nobody closed) in

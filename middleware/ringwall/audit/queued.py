@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from .._errors import ConfigurationError, did_you_mean
+from .._fingerprint import Configured
 from ._lifetime import watch_sink
 from ._serial import raise_if_closed
 from .sink import Sink
@@ -25,7 +26,7 @@ class QueueFull(OSError):
     """The queue takes no record: it is full, or what is in it cannot be written."""
 
 
-class QueuedSink:
+class QueuedSink(Configured):
     """Hands records to another sink in groups, from a thread of its own.
 
     What the other sink does not take is tried again, in order, until it is taken. A process that

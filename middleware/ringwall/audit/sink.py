@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 
 
 @runtime_checkable
@@ -27,7 +28,7 @@ class Sink(Protocol):
         """Release what the sink holds. Called once, at the end."""
 
 
-class DeviceSink:
+class DeviceSink(Configured):
     """Writes each record as one line to a pipe or a device, such as "/dev/stdout".
 
     What cannot be read back cannot be chained: whoever collects these lines keeps them safe.

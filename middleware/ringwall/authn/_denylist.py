@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from .._fingerprint import Configured
+
 NEVER = -math.inf
 ALWAYS = math.inf
 
@@ -78,7 +80,7 @@ def entry(
     return Name(kind, issuer, value), now if kind == "sub" else ALWAYS
 
 
-class Denylist:
+class Denylist(Configured):
     """Revoked tokens, subjects and sessions, in the memory of this process.
 
     With several processes, each has its own: take `RedisDenylist` there.

@@ -11,6 +11,7 @@ import anyio
 import httpx
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 
 
 class Fetcher(Protocol):
@@ -25,7 +26,7 @@ class FetchFailed(Exception):
     """The document was not to be had within the limits."""
 
 
-class HTTPFetcher:
+class HTTPFetcher(Configured):
     """Get a document over HTTPS with httpx.
 
     No redirect is followed: it could lead to a place that the configuration never named. No

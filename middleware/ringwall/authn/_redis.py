@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
+from .._fingerprint import Configured
 from ._denylist import NEVER, Name, entry
 from ._redis_client import RedisClients
 
@@ -17,7 +18,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', math.max(left, tonumber(ARGV[2])))
 """
 
 
-class RedisDenylist:
+class RedisDenylist(Configured):
     """Revoked tokens, subjects and sessions, in one Redis (or Valkey) for all processes.
 
     A request costs one round trip (MGET). A Redis that does not answer in time is a 503: what

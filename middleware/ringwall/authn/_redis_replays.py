@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .._fingerprint import Configured
 from ._redis_client import RedisClients
 
 
-class RedisReplays:
+class RedisReplays(Configured):
     """Used proofs, in one Redis (or Valkey) for all processes: one SET for each, with NX and PX.
 
     A Redis that does not answer in time is a 503: what cannot be checked does not pass. Give it a

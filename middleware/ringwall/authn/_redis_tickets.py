@@ -7,12 +7,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .._errors import ConfigurationError, MissingDependency
+from .._fingerprint import Configured
 
 # One step: of two who come with one ticket, one gets in.
 _TAKE = "local v = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return v"
 
 
-class RedisTickets:
+class RedisTickets(Configured):
     """See `WebSocketTickets`.
 
     Parameters:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .._exchange import Exchange
+from .._fingerprint import Configured
 from ._bound import BOUND
 from ._certificates import der_of_bytes, der_of_escaped_pem, der_of_pem, digest, digest_of_xfcc
 from ._failure import Failure
@@ -25,7 +26,7 @@ _DIGESTS: dict[Form, Callable[[bytes], bytes | None]] = {
 }
 
 
-class MutualTLS:
+class MutualTLS(Configured):
     """Where the certificate of a client comes from, so that tokens can be bound to it.
 
     Parameters:

@@ -6,12 +6,13 @@ import hmac
 from collections.abc import Iterable
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from ._scheme import at_least
 
 _SHORTEST = 32
 
 
-class Nonces:
+class Nonces(Configured):
     """Nonces that are made, not stored: the HMAC of a span of time. Workers with one secret accept
     each other's.
 

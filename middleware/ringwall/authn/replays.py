@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from .._fingerprint import Configured
 from ._scheme import at_least
 
 
@@ -39,7 +40,7 @@ class ReplaysFull(RuntimeError):
     """No room is left. Nothing was forgotten: a proof dropped would be one let in again."""
 
 
-class Replays:
+class Replays(Configured):
     """Used proofs, in the memory of this process.
 
     With several processes, each has its own, and a proof is good once for each of them: take

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from ..problem import Response, problem
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -21,7 +22,7 @@ METHOD = problem(
 )
 
 
-class ProtectedResource:
+class ProtectedResource(Configured):
     """What clients may know of this API before they have a token.
 
     `Authentication` serves it at its well-known path, to everybody, and names it in challenges.

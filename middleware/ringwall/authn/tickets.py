@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
+from .._fingerprint import Configured
 from .._pending import Call, Pending, asettle, perform, settle
 from ..principal import Principal
 from ._failure import Failure
@@ -58,7 +59,7 @@ class AsyncTicketStore(Protocol):
         ...
 
 
-class MemoryTickets:
+class MemoryTickets(Configured):
     """Tickets in the memory of this process.
 
     Parameters:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from ._facts import ABSENT
 
 _LONGEST = 60.0
 
 
-class ObjectCache:
+class ObjectCache(Configured):
     """Keeps objects for seconds, so that a burst of requests for one costs one read.
 
     Objects are cached, decisions never: a role or scope that is withdrawn counts at once. A change

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from .._pending import Call, Pending
 from ._cache import ObjectCache
 from ._condition import is_async, name_of
 from ._facts import ABSENT
 
 
-class Loader:
+class Loader(Configured):
     """A function that fetches objects, in one form or both, with an optional short cache.
 
     Give the function itself to `owner` or `when` where neither both forms nor a cache are needed.

@@ -24,6 +24,8 @@ class LoadSpec:
 
     __slots__ = ("_ids", "loader")
 
+    __constant__ = True
+
     def __init__(self, given: Loader | Callable[..., Any], ids: Mapping[str, Source]) -> None:
         self.loader: Loader = Loader.of(given)
         for name, source in ids.items():

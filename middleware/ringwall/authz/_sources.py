@@ -17,6 +17,8 @@ class Source(ABC):
     """Where one argument of a loader comes from. many: it may give several values."""
 
     __slots__ = ("kind",)
+
+    __constant__ = True
     kind: Kind | None
     reads_body = False
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from .._errors import ConfigurationError
-from .._fingerprint import fingerprint
+from .._fingerprint import Configured, fingerprint
 from .._pending import MissingColour, Pending, asettle, settle
 from ..context import exchange_of
 from ..principal import Principal
@@ -20,7 +20,7 @@ from .decision import PolicyDecision, denied
 from .rules import Rule
 
 
-class Policy:
+class Policy(Configured):
     """Rules, and the decision they come to: first `match`, then `decide`.
 
     The most specific rule that matches method and path governs, wherever it stands: from left to

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
+from .._fingerprint import Configured
 
 _WSP = b" \t"
 _NO_CONTROLS = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
@@ -26,7 +27,7 @@ _MOST_IN_ATTRIBUTE = 1024  # browsers ignore an attribute with a longer value
 READABLE = frozenset({"csrftoken", "XSRF-TOKEN", "_xsrf"})
 
 
-class Cookies:
+class Cookies(Configured):
     """What every cookie leaves with.
 
     Over HTTPS each gets `Secure`. Names that begin with `__Secure-` or `__Host-` promise more, and

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Exchange
+from .._fingerprint import Configured
 from .._pending import Call, Pending
 from .engine import Limit
 from .rates import read_limits
@@ -22,7 +23,7 @@ DynamicRates: TypeAlias = Callable[[Exchange], "Rates | Call[Rates] | Pending[Ra
 _MOST_DYNAMIC = 256
 
 
-class Tiers:
+class Tiers(Configured):
     """Rates by what the principal's claims say, such as its plan.
 
     Parameters:

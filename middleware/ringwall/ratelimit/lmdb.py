@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import ConfigurationError, did_you_mean
+from .._fingerprint import Configured
 from .._pending import Call, Pending, perform
 from ._answers import answer, validate
 from ._lmdb_entries import entry_of, name_of, state_in, sweep
@@ -37,7 +38,7 @@ def boottime() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-class LMDBStore:
+class LMDBStore(Configured):
     """Keeps counts in a file that all worker processes of this machine share.
 
     Exact, all or nothing, under threads and processes. Counts survive restarts of the app and the

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from .._fingerprint import Configured
 from ._answers import validate
 from ._lanes import Charge, lane, lanes
 from ._table import OVERFLOW, Table
@@ -14,7 +15,7 @@ from .engine import GCRA, SECOND, Check, Limit, Quota, make_quota
 _MOST_KEYS = 100_000_000
 
 
-class MemoryStore:
+class MemoryStore(Configured):
     """Keeps counts in the memory of this process; several processes count apart.
 
     A lock makes each operation one step, also without the GIL. No background thread, no timer.

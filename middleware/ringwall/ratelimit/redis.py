@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from .._pending import Call, Pending
 from ._answers import answer, validate
 from ._deny_cache import DenyCache
@@ -24,7 +25,7 @@ from .store import StoreUnavailable
 _NOTHING = Quota(True, 0, 0, 0)
 
 
-class RedisStore:
+class RedisStore(Configured):
     """Keeps counts in Redis 5 or later, or Valkey, shared by all processes and machines.
 
     A decision is one script call on the server's own clock: exact, all or nothing, one round trip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from .._errors import ConfigurationError
+from .._fingerprint import Configured
 from ._costs import Charge, CompiledCharge, CompiledCost, Cost, compile_charge, compile_cost
 from ._sources import DynamicRates, Source, Tiers
 from .keys import Key, compile_key
@@ -13,7 +14,7 @@ from .keys import Key, compile_key
 Rate: TypeAlias = "str | Tiers | DynamicRates"
 
 
-class Rule:
+class Rule(Configured):
     """One policy of a `RateLimit` that has several. All rules of a request are charged, or none.
 
     Parameters:

@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .._errors import ConfigurationError, MissingDependency
+from .._fingerprint import Configured
 from .._pending import Call, Pending, perform
 from ._answers import validate
 from ._breaker import Breaker
@@ -35,7 +36,7 @@ _DRIVERS = {
 _LONGEST_LIFE = 30 * 86_400
 
 
-class LimitsStore:
+class LimitsStore(Configured):
     """Keeps counts in Memcached or MongoDB. Its guarantee is weaker than that of the other stores.
 
     What holds: no more requests are admitted in a window than the quota, however parallel.

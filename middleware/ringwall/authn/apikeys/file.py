@@ -10,13 +10,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ..._errors import ConfigurationError
+from ..._fingerprint import Configured
 from .._files import FileUnusable, WatchedFile
 from . import _writing
 from ._document import Records, format_of
 from .record import APIKeyRecord
 
 
-class FileStore:
+class FileStore(Configured):
     """Records in a TOML or JSON file: a table `keys` with one entry per id. Read when it changes.
 
     It suits some thousands of keys: the file is read as a whole, by the request that notices the

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..._errors import ConfigurationError, MissingDependency
+from ..._fingerprint import Configured
 from .record import APIKeyRecord
 
 _BATCH = 1000
@@ -22,7 +23,7 @@ return 1
 """
 
 
-class RedisKeyStore:
+class RedisKeyStore(Configured):
     """API keys in one Redis for all processes: a JSON document for each, under its id.
 
     Give it a database that keeps what it is given (`maxmemory-policy noeviction`, and persistence):

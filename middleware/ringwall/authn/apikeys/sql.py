@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..._errors import ConfigurationError
+from ..._fingerprint import Configured
 from ._fields import FIELDS, TIMES
 from .record import APIKeyRecord
 
@@ -22,7 +23,7 @@ _BATCH = 1000
 _URL = "'sqlite:///keys.db', 'postgresql+psycopg://db.example.com/keys' or an Engine of SQLAlchemy"
 
 
-class SQLKeyStore:
+class SQLKeyStore(Configured):
     """API keys in one table of a SQL database.
 
     Parameters:

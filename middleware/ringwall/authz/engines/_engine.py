@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..._errors import ConfigurationError
+from ..._fingerprint import Configured
 from ..._pending import Pending
 from ...principal import Principal
 from .._condition import Condition, check_predicate
@@ -46,7 +47,7 @@ SubjectProperties = Callable[[Principal], Mapping[str, Any]]
 ContextProperties = Callable[[Context], Mapping[str, Any]]
 
 
-class Engine:
+class Engine(Configured):
     """Base of every engine.
 
     Parameters:
