@@ -15,7 +15,7 @@ from ._body import (
     ClientDisconnected,
     declared_length,
 )
-from ._pace import Begun, Pace, Within
+from ._pace import Begun, Pace, Within, into
 from ._pending import Call
 
 _MOST_EMPTY_CHUNKS = 1000
@@ -55,14 +55,13 @@ class Body:
         if message is None:
             if self._begun is not None or self._disconnect is not None:
                 return None
-            receiving = self._receive().__await__()
-            try:
-                waits_for = next(receiving)
-            except StopIteration as done:
-                message = self._message = self._received(done.value)
-            else:
-                self._begun = Begun(receiving, waits_for)
+            found: list[Message] = []
+            steps = into(found, self._receive())
+            waits_for = next(steps, None)
+            if not found:
+                self._begun = Begun(steps, waits_for, found)
                 return None
+            message = self._message = self._received(found[0])
         if message.get("more_body", False):
             return None
         body: bytes = message.get("body", b"")

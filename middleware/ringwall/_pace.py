@@ -39,17 +39,25 @@ PACE = Pace()
 UNHURRIED = Pace(timeout=math.inf, grace=math.inf)
 
 
+def into(found: list[T], awaited: Awaitable[T]) -> Generator[Any, Any, None]:
+    """The steps of an awaitable, whose result comes into `found`. As the result of its last step it
+    would come in an exception, which costs more than most of what is awaited."""
+    found.append((yield from awaited.__await__()))
+
+
 class Begun(Generic[T]):
-    """An awaitable whose first step has been taken, and what it waits for."""
+    """Steps of `into` of which the first has been taken, and what they wait for."""
 
-    __slots__ = ("_steps", "_waits_for")
+    __slots__ = ("_found", "_steps", "_waits_for")
 
-    def __init__(self, steps: Generator[Any, Any, T], waits_for: Any) -> None:
+    def __init__(self, steps: Generator[Any, Any, None], waits_for: Any, found: list[T]) -> None:
         self._steps = steps
         self._waits_for = waits_for
+        self._found = found
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return _go_on(self._steps, self._waits_for)
+        yield from _go_on(self._steps, self._waits_for)
+        return self._found[0]
 
 
 class Within(Generic[T]):

@@ -37,17 +37,17 @@ class StrictJSON:
     {'a': [1]}
     """
 
-    __slots__ = ("_counts", "_max_depth", "_max_values")
+    __slots__ = ("_max_depth", "_max_values", "_members_of", "_values_of")
 
     def __init__(self, max_depth: int, max_values: int) -> None:
         self._max_depth = max_depth
         self._max_values = max_values
-        self._counts = _NOTHING_KNOWN
+        self._members_of, self._values_of = _NOTHING_KNOWN
 
     def knowing(self, schema: Any) -> StrictJSON:
         """The same parser, quicker with the values of this schema."""
         quicker = copy.copy(self)
-        quicker._counts = counts_of(schema)
+        quicker._members_of, quicker._values_of = counts_of(schema)
         return quicker
 
     def __call__(self, body: bytes) -> Any:
@@ -68,8 +68,7 @@ class StrictJSON:
         # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
         # each value but the first a comma or an opening bracket: where as many of either have
         # been parsed as were written, with those in strings, no member was lost.
-        members, values = self._counts
-        if members(value) != colons and values(value) != len(body.translate(None, _NO_SIGNS)):
+        if self._members_of(value) != colons and self._values_of(value) != _signs(body):
             check_names(value, body, colons)
         return value
 
@@ -113,6 +112,11 @@ class StrictJSON:
     def check_lines(self, lines: list[bytes]) -> None:
         """The same for texts that are parsed one by one and kept together."""
         self.check_shape(b"[" + b",".join(lines) + b"]")
+
+
+def _signs(body: bytes) -> int:
+    """How many commas and opening brackets there are, in strings as well."""
+    return len(body.translate(None, _NO_SIGNS))
 
 
 def check_names(value: Any, body: bytes, colons: int) -> None:

@@ -69,14 +69,17 @@ class Judge:
             return self._on_alias(exchange)
         parameters = operation.parameters
         if parameters is not None:
-            try:
-                valid = parameters.read(exchange, params)
-            except Refused as refused:
-                if exchange.route is None:
-                    exchange.found_route(operation.path, {})
-                return operation.refuse_for(exchange, refused)
-            exchange.state[PARAMETERS] = valid
-            params = valid.path
+            if parameters.any or exchange.query:
+                try:
+                    valid = parameters.read(exchange, params)
+                except Refused as refused:
+                    if exchange.route is None:
+                        exchange.found_route(operation.path, {})
+                    return operation.refuse_for(exchange, refused)
+                exchange.state[PARAMETERS] = valid
+                params = valid.path
+            else:
+                exchange.state[PARAMETERS] = parameters.empty
         if exchange.route is None:
             exchange.found_route(operation.path, params)
         headers = exchange.headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._exchange import Exchange
@@ -10,7 +11,8 @@ from ..context import exchange_of
 if TYPE_CHECKING:
     from .parameters import Parameters
 
-# The keys in `Exchange.state`, shared by all instances: the innermost counts.
+# The keys in `Exchange.state`, shared by all instances: the innermost counts. Where a request has
+# no parameters, what makes them lies there: few apps ask.
 VALIDATED = object()
 PARAMETERS = object()
 
@@ -39,8 +41,8 @@ def validated_parameters_of(x: Any) -> Parameters | None:
     >>> validated_parameters_of({"type": "http"}) is None
     True
     """
-    found: Parameters | None = _find(x, PARAMETERS, None)
-    return found
+    found: Parameters | Callable[[], Parameters] | None = _find(x, PARAMETERS, None)
+    return found() if callable(found) else found
 
 
 def _find(x: Any, key: object, default: Any) -> Any:

@@ -41,7 +41,10 @@ class Parameters(NamedTuple):
 
 
 class ParameterSet:
-    """Reads and judges the parameters of one operation."""
+    """Reads and judges the parameters of one operation.
+
+    any: there are any. Where there are not, requests without a query need no judging.
+    """
 
     def __init__(
         self,
@@ -68,10 +71,15 @@ class ParameterSet:
         self._header = [(name.lower().encode(), name, read) for name, read in readers("header")]
         self._cookies = Cookies(*by_location["cookie"], parse) if by_location["cookie"][0] else None
         self._query = Query(*by_location["query"], parse, strict, ignored)
-        self._any = any(specs for specs, _ in by_location.values())
+        self.any: bool = any(specs for specs, _ in by_location.values())
         self.wants: frozenset[bytes] = frozenset(key for key, _, _ in self._header)
         if self._cookies is not None:
             self.wants |= {b"cookie"}
+
+    @staticmethod
+    def empty() -> Parameters:
+        """Those of a request that has none."""
+        return Parameters({}, {}, {}, {})
 
     def read(self, exchange: Exchange, in_path: Mapping[str, str]) -> Parameters:
         """The parameters of a request.
@@ -83,9 +91,7 @@ class ParameterSet:
             Refused: one is malformed, missing, not declared or not as its schema says.
         """
         query = exchange.query
-        found = Parameters({}, {}, {}, {})
-        if not query and not self._any:
-            return found
+        found = self.empty()
         errors: list[dict[str, Any]] = []
         if query:
             self._read_query(query, found, errors)
