@@ -251,3 +251,64 @@ def test_what_holds_a_property_is_no_way_around_it(
     layer = BodyValidation({"PATCH /v1/orders": PARENT}, media_types=[PATCH[1]])
     answer = send([operation], interface, layer)
     assert answer.called if passes else answer.refused(422, "invalid-body")
+
+
+ACCOUNT = {"type": "object", "properties": {"id": {"$ref": "#/$defs/id"}, "name": {}}}
+TWINS = {
+    "type": "object",
+    "properties": {
+        "one": {"$ref": "#/$defs/account"},
+        "two": {"$ref": "#/$defs/account"},
+        "list": {"type": "array", "items": {"$ref": "#/$defs/account"}},
+        "map": {"additionalProperties": {"$ref": "#/$defs/account"}},
+        "either": {
+            "anyOf": [
+                {"type": "array", "items": {"$ref": "#/$defs/account"}},
+                {"additionalProperties": {"$ref": "#/$defs/account"}},
+            ]
+        },
+        "far": {"type": "array", "items": {"$ref": "#/$defs/far"}},
+        "bare": {"items": {"$ref": "#/$defs/tag"}},
+        "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}},
+    },
+    "$defs": {
+        "id": {"type": "integer", "readOnly": True},
+        "account": {"allOf": [ACCOUNT]},
+        "far": {"properties": {"x": {"$ref": "urn:x"}, "y": {"$dynamicRef": "urn:x"}}},
+        "tag": {"type": "object", "properties": {"sub": {"$ref": "#/$defs/tag"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize(
+    ("source", "target", "copied", "moved"),
+    [
+        ("/one", "/two", False, False),
+        ("/one/name", "/two/name", True, True),
+        ("/one/id", "/two/id", False, False),
+        ("/list/0", "/list/1", False, True),
+        ("/list/0", "/list/-", False, True),
+        ("/map/0", "/map/1", False, False),  # names, not indexes
+        ("/either/0", "/either/1", False, False),  # perhaps names
+        ("/list/0", "/one", False, False),
+        ("/far/0", "/far/1", False, True),
+        ("/tags/0", "/tags/1", True, True),
+        ("/tags/0/sub", "/tags/1/sub", True, True),
+        ("/bare/0", "/bare/1", True, True),
+        ("", "", False, False),
+    ],
+)
+def test_no_copy_writes_what_is_only_to_be_read(
+    interface: str, source: str, target: str, copied: bool, moved: bool
+) -> None:
+    """`/two/id` would become that of `/one`; a copy in a list would have an id of the client's."""
+    layer = BodyValidation(
+        {"PATCH /v1/orders": TWINS}, media_types=[PATCH[1]], resources={"urn:x": {}}
+    )
+    for kind, passes in (("copy", copied), ("move", moved)):
+        answer = send([{"op": kind, "from": source, "path": target}], interface, layer)
+        assert answer.called if passes else answer.refused(422, "invalid-body"), kind
+        if not passes:
+            (error,) = answer.problem["errors"]
+            assert error["code"] in ("read-only", "required", "schema")

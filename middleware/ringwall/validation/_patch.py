@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ._options import Options
@@ -32,7 +33,10 @@ class _Place:
     not spell out share one entry, and indexes beyond those that it tells apart another.
     """
 
-    __slots__ = ("first", "named", "read_only", "required", "schemas", "steps", "write_only")
+    __slots__ = (
+        "first", "holds_read_only", "named", "read_only", "required", "schemas", "steps",
+        "write_only",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class _Place:
         self.required = required
         self.read_only = read_only or any(part.get("readOnly") is True for part in parts)
         self.write_only = any(part.get("writeOnly") is True for part in parts)
+        self.holds_read_only: bool | None = None  # found out once it is asked for
         self.steps: dict[str | None, _Place | None] = {}
         self.named: set[str] = set()
         for part in parts:
@@ -93,11 +98,58 @@ class Resource:
         if self._writable(pointer, member).required:
             raise Unresolved(member, "required", "Leads to what the schema requires.")
 
+    def may_copy(self, source: str, target: str) -> None:
+        """A value that is there already goes only where the same schema applies, and takes nothing
+        with it that is only to be read: there it would replace what the server had set."""
+        if self._holds_read_only(self._same(source, target)):
+            raise Unresolved("path", "read-only", "Would write what may not be written.")
+
     def may_move(self, source: str, target: str) -> None:
-        """A value that is there already goes only where the same schema applies."""
+        """The same, but within one array values may change places with all that they hold."""
+        there = self._same(source, target)
+        above, _, _ = target.rpartition("/")
+        reorders = above == source.rpartition("/")[0] and self._is_array(above)
+        if not reorders and self._holds_read_only(there):
+            raise Unresolved("path", "read-only", "Would write what may not be written.")
+
+    def _same(self, source: str, target: str) -> _Place:
         here, there = self._find(source, "from"), self._writable(target, "path")
         if [*map(id, here.schemas)] != [*map(id, there.schemas)]:
             raise Unresolved("path", "schema", "Another schema applies there than at 'from'.")
+        return there
+
+    def _holds_read_only(self, place: _Place) -> bool:
+        """Whether something below a place is only to be read, or cannot be looked at."""
+        if place.holds_read_only is None:
+            parts = [*self._reached(place.schemas)]
+            place.holds_read_only = None in parts or any(
+                part is not None and part.get("readOnly") is True for part in parts
+            )
+        return place.holds_read_only
+
+    def _reached(self, schemas: Iterable[JSONSchema]) -> Iterator[dict[str, Any] | None]:
+        """All subschemas, with those that are referred to; None for one that is elsewhere."""
+        pending, seen = [*schemas], set[int]()
+        while pending:
+            for part in subschemas(pending.pop()):
+                if id(part) not in seen:
+                    seen.add(id(part))
+                    yield part
+                    if "$dynamicRef" in part or "$recursiveRef" in part:
+                        yield None
+                    if isinstance(part.get("$ref"), str):
+                        target = self._defs.get(part["$ref"].rpartition("/")[2])
+                        if target is None:
+                            yield None
+                        else:
+                            pending.append(target)
+
+    def _is_array(self, pointer: str) -> bool:
+        """Whether nothing but an array can be there: `/map/0` may be a name in an object."""
+        return all(
+            any(part.get("type") == "array" for part in self._parts(schema, ("allOf",)))
+            for schema in self._find(pointer, "path").schemas
+        )
 
     def _writable(self, pointer: str, member: str) -> _Place:
         place = self._find(pointer, member)
@@ -187,7 +239,9 @@ class Resource:
             named = [] if False in others else [other for other in others if other is not True]
         return tuple(one for one in named if one is not False), required
 
-    def _parts(self, schema: JSONSchema) -> list[dict[str, Any]]:
+    def _parts(
+        self, schema: JSONSchema, keywords: Sequence[str] = ("allOf", "anyOf", "oneOf")
+    ) -> list[dict[str, Any]]:
         """A schema and those that judge the same value."""
         pending: list[Any] = [schema]
         found: list[dict[str, Any]] = []
@@ -195,7 +249,7 @@ class Resource:
             part = pending.pop(0)
             if isinstance(part, dict) and not any(part is other for other in found):
                 found.append(part)
-                for keyword in ("allOf", "anyOf", "oneOf"):
+                for keyword in keywords:
                     pending += part.get(keyword, [])
                 if isinstance(part.get("$ref"), str):
                     pending.append(self._defs.get(part["$ref"].rpartition("/")[2], False))

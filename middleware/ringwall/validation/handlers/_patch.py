@@ -97,9 +97,9 @@ def _check_within(kind: str, operation: dict[str, Any], resource: Resource) -> N
         return resource.may_remove(path)
     if kind == "move":
         resource.may_remove(operation["from"], "from")
-    else:
-        resource.may_read(operation["from"], "from")
-    return resource.may_move(operation["from"], path)
+        return resource.may_move(operation["from"], path)
+    resource.may_read(operation["from"], "from")
+    return resource.may_copy(operation["from"], path)
 
 
 def _error(pointer: str, code: str, detail: str) -> dict[str, str]:
