@@ -170,6 +170,24 @@ def test_row_7_a_body_that_drips_is_given_up(interface: str, each: bytes) -> Non
     assert now <= 70
 
 
+@pytest.mark.parametrize("translate", [None, lambda code, detail, language: code])
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_row_7_nor_is_the_rest_waited_for_where_none_is_declared(
+    version: str, translate: Any
+) -> None:
+    now = 0.0
+
+    def tick() -> None:
+        nonlocal now
+        now += 10.0
+
+    layer = BodyValidation({"POST /other": True}, clock=lambda: now, translate=translate)
+    stream = Stream(itertools.repeat(b""), tick)
+    start = asgi(layer, stream.receive, http_version=version)[0]
+    assert start["status"] == 408
+    assert ((b"connection", b"close") in start["headers"]) == (version == "1.1")
+
+
 def test_row_7_a_body_that_stops_is_given_up() -> None:
     async def receive() -> Any:
         if chunks:

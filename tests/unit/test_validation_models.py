@@ -217,3 +217,16 @@ print("pydantic" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
+
+
+class Patterned(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(pattern="^(a+)+$")]
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_a_text_that_does_not_match_is_refused_in_linear_time(interface: str) -> None:
+    """Python's `re`, which msgspec judges by, would take longer than the universe is old."""
+    layer = BodyValidation({"POST /v1/orders": Patterned})
+    answer = ask(layer, interface, json.dumps({"name": "a" * 100 + "!"}).encode())
+    assert answer.refused(422, "invalid-body")
+    assert ask(layer, interface, b'{"name": "aaa"}').called

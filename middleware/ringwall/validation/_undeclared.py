@@ -34,9 +34,13 @@ class Undeclared:
             )
             for reason in (NO_BODY_HERE, BAD_LENGTH, TOO_SLOW, NOT_FOUND, METHOD_NOT_ALLOWED)
         }
+        # The rest of a slow body would be waited for before the next request.
+        self._closing = self._answers[TOO_SLOW][0].with_headers([(b"connection", b"close")])
 
     def refuse(self, exchange: Exchange, reason: Reason) -> Response | None:
         response, decision = self._answers[reason]
+        if reason is TOO_SLOW and exchange.may_close:
+            response = self._closing
         return self._refuse(exchange, reason, response, decision)
 
     def not_found(self, exchange: Exchange, methods: Sequence[str]) -> Response | None:
