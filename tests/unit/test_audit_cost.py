@@ -133,6 +133,19 @@ def test_spans_alone_tell_clients_no_id_that_leads_nowhere() -> None:
     assert headers["x-request-id"] == "forged"  # what the app says is its own
 
 
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_spans_alone_look_at_no_response(interface: str) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+
+    def edits(**options: Any) -> bool:
+        audit = Audit(None, tracer_provider=provider, **options)
+        return bool(getattr(audit, interface)(WSGIApp()).__ringwall__.unwinds[-1].edits)
+
+    assert not edits()
+    assert edits(traceresponse=True)
+    assert edits(body_sizes=True)
+
+
 def test_a_span_that_the_app_has_ended_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         trace.get_current_span().end()

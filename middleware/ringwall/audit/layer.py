@@ -161,6 +161,8 @@ class Audit(Layer):
             self.wants |= {b"content-length"}
             self.sets |= {b"content-length"}
             self.on_response = self._note_length  # type: ignore[method-assign]
+        elif not self._edits:  # spans alone: responses leave the quick way
+            self.on_response = super().on_response  # type: ignore[method-assign]
         if self.wants_timings:
             self.on_request = self._start_timed  # type: ignore[method-assign]
         if opened is None:  # there is nothing to keep of what is not traced

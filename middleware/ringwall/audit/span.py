@@ -132,9 +132,10 @@ def _addresses(masked: Masked) -> Callable[[str | None], str | None]:
 @lru_cache(maxsize=1024)
 def _decisions(decisions: tuple[Decision, ...]) -> dict[str, AttributeValue]:
     attributes: dict[str, AttributeValue] = {
-        "ringwall.decisions": tuple(
+        # A list: that a tuple is a sequence is asked of Python's own code, each time.
+        "ringwall.decisions": [
             f"{layer} {outcome} {rule} {reason}" for layer, outcome, rule, reason, _ in decisions
-        )
+        ]
     }
     for decision in decisions:
         if decision.outcome == "deny":
