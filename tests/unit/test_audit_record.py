@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ringwall._boundary import Boundary
 from ringwall._exchange import ClientDisconnected, Decision, Exchange, Outcome
+from ringwall.audit._course import course_of, outcome_of
 from ringwall.audit.canonical import canonical as generic
-from ringwall.audit.exchange import ExchangeForm, outcome_of
+from ringwall.audit.exchange import ExchangeForm
 from ringwall.audit.record import (
     clean,
     error_type,
@@ -32,9 +33,11 @@ def exchange(
 
 
 def render(given: Exchange, outcome: Outcome | None = None, **more: Any) -> bytes:
+    outcome = outcome or Outcome(200)
     return ExchangeForm()(
         given,
-        outcome or Outcome(200),
+        outcome,
+        course_of(given, outcome),
         **{
             "record_id": "w-1",
             "request_id": "00ff",
@@ -235,8 +238,9 @@ def test_a_close_code_that_is_no_integer_is_left_out(code: Any) -> None:
     ],
 )
 def test_an_outcome_is_one_word(outcome: Outcome, word: str) -> None:
-    assert outcome_of(False, outcome) == word
-    assert outcome_of(True, outcome) == "denied"
+    told = outcome.status, outcome.close_code, outcome.error
+    assert outcome_of(False, *told) == word
+    assert outcome_of(True, *told) == "denied"
 
 
 def test_an_error_is_named_without_its_message() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ logger = logging.getLogger("ringwall.audit")
 
 
 class Checkpoints:
-    """Signs the chain every so many records or seconds; without a key never."""
+    """Signs the chain every so many records or seconds; without a key never.
+
+    every: so many records. due_at: the next one is due then, by the clock, if there is a record.
+    """
 
     def __init__(
         self,
@@ -40,10 +44,10 @@ class Checkpoints:
             self._key = self._file.load()
         else:
             self._key = key
-        self._every = every
+        self.every: float = every if key is not None else inf
         self._interval = interval
         self._clock = clock
-        self._next = clock() + interval
+        self.due_at: float = clock() + interval if key is not None else inf
         self._tell = _witness(witness)
         self._untold: list[bytes] = []
 
@@ -52,18 +56,17 @@ class Checkpoints:
         """Whether there is a key."""
         return self._key is not None
 
-    def is_due(self, chain: Chain, more: int = 0) -> bool:
-        """Whether what is there should be signed now, with so many more records."""
-        if self._key is None:
+    def is_due(self, chain: Chain) -> bool:
+        """Whether what is there should be signed now."""
+        if self._key is None or not chain.unsigned:
             return False
-        unsigned = chain.unsigned + more
-        return unsigned > 0 and (unsigned >= self._every or self._clock() >= self._next)
+        return chain.unsigned >= self.every or self._clock() >= self.due_at
 
     def lines(self, chain: Chain, now: float) -> list[bytes]:
         """The checkpoint, if one is due."""
         if self._key is None or not self.is_due(chain):
             return []
-        self._next = self._clock() + self._interval
+        self.due_at = self._clock() + self._interval
         line = chain.checkpoint(self._key, now)
         if self._tell is not None:
             self._untold = [*self._untold[1 - _MOST_UNTOLD :], line]
@@ -86,7 +89,8 @@ class Checkpoints:
 
     def hurry(self) -> None:
         """Make the next one due at once."""
-        self._next = self._clock()
+        if self._key is not None:
+            self.due_at = self._clock()
 
     def refresh(self) -> None:
         """Read the key anew where another file of the log is come to: it may have been changed in

@@ -42,7 +42,9 @@ class LogFile:
         self._rotation = rotation
         self._clock = clock
         self._wall_clock = wall_clock
-        self._next_check = 0.0
+        self._next_check = self._quick_until = 0.0
+        self._quick_size = rotation.size - LONGEST_LINK
+        self._quick_count = checkpoints.every - 1
         self._segment: Segment | None = Segment(path)
 
     def detach(self) -> None:
@@ -73,6 +75,9 @@ class LogFile:
                 self._checkpoints.witness()
             if records and self._rotation.is_due(segment.size):
                 self._try_to_rotate(segment)
+            self._quick_until = min(
+                self._next_check, self._rotation.due_at, self._checkpoints.due_at
+            )
         finally:
             segment.unlock()
         return segment
@@ -85,12 +90,14 @@ class LogFile:
             OSError: it was not written.
         """
         segment = self._segment
-        if segment is None or segment.chain is None or self._clock() >= self._next_check:
+        if segment is None or self._clock() >= self._quick_until:
             return None
         chain = segment.chain
-        if self._checkpoints.is_due(chain, 1):
-            return None
-        if self._rotation.is_due(segment.size + len(record) + LONGEST_LINK):
+        if (
+            chain is None
+            or segment.size + len(record) >= self._quick_size
+            or chain.unsigned >= self._quick_count
+        ):
             return None
         return segment if segment.append_one(record, chain) else None
 

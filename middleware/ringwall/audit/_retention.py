@@ -9,7 +9,7 @@ from ._segments import first_of, old_segments
 
 
 class Rotation:
-    """The limits of the files of one log.
+    """The limits of the files of one log. due_at: when the file is old enough, by the clock.
 
     Parameters:
         size: octets. interval, retention: seconds, or None for ever.
@@ -24,7 +24,7 @@ class Rotation:
         clock: Callable[[], float],
     ) -> None:
         self._path = path
-        self._size = size
+        self.size: float = size
         self._interval = float("inf") if interval is None else interval
         self._retention = float("inf") if retention is None else retention
         self._clock = clock
@@ -32,11 +32,11 @@ class Rotation:
 
     def began(self) -> None:
         """A new file was begun."""
-        self._next = self._clock() + self._interval
+        self.due_at: float = self._clock() + self._interval
 
     def is_due(self, size: int) -> bool:
         """Whether the file is full, or old enough."""
-        return size >= self._size or self._clock() >= self._next
+        return size >= self.size or self._clock() >= self.due_at
 
     def expired(self, now: float) -> tuple[int, list[Path]]:
         """The oldest files, if their time is over, and the number of the last record in them."""

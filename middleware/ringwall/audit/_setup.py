@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .._errors import ConfigurationError, MissingDependency
 from .._exchange import Exchange, Outcome
 from ..problem import check_header
+from ._course import Course
 from .jsonlines import JSONLinesSink
 from .redaction import Redaction
 from .sink import DeviceSink, Sink
@@ -22,7 +23,9 @@ class Trace(Protocol):
 
     def ids(self) -> tuple[str | None, str | None]: ...
     def response_header(self) -> bytes | None: ...
-    def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None: ...
+    def end(
+        self, exchange: Exchange, outcome: Outcome, course: Course, duration: float
+    ) -> None: ...
 
 
 class Telemetry(Protocol):

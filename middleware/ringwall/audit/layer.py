@@ -13,6 +13,7 @@ from .._exchange import Addition, Decision, Exchange, Outcome
 from .._layer import Layer, MessageHook, ResponseHead
 from .._timing import Timings
 from ..problem import Response, problem
+from ._course import UNTOLD, Course, course_of
 from ._response import response_edits
 from ._setup import NoTelemetry, Trace, header_name, open_sink, telemetry
 from .configuration import configuration
@@ -217,12 +218,29 @@ class Audit(Layer):
         Audit.on_response(self, exchange, head)
 
     def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
-        started: _Started = exchange.state[self]
-        _, _, clock, trace = started
+        request_id, wall, clock, trace = exchange.state[self]
         duration = self._clock() - clock
-        self._keep(exchange, outcome, started, duration)
+        course, recorder = UNTOLD, self._recorder
+        try:
+            course = course_of(exchange, outcome)
+            trace_id, span_id = (None, None) if trace is None else trace.ids()
+            record = self._form(
+                exchange,
+                outcome,
+                course,
+                record_id=recorder.next_id(),
+                request_id=request_id,
+                started=wall,
+                duration=duration,
+                trace_id=trace_id,
+                span_id=span_id,
+            )
+        except Exception as error:  # noqa: BLE001  an exchange that defies description is lost
+            recorder.lose(error)
+        else:
+            recorder.keep(record)
         if trace is not None:
-            self._ended(trace, exchange, outcome, duration)
+            self._ended(trace, exchange, outcome, course, duration)
 
     def event(self, name: str, **fields: Any) -> None:
         """Record something that is no exchange: a new configuration, a change by an administrator.
@@ -253,28 +271,6 @@ class Audit(Layer):
         """How many records the sink did not take, in this process."""
         return self._recorder.lost
 
-    def _keep(
-        self, exchange: Exchange, outcome: Outcome, started: _Started, duration: float
-    ) -> None:
-        recorder = self._recorder
-        request_id, wall, _, trace = started
-        try:
-            trace_id, span_id = (None, None) if trace is None else trace.ids()
-            record = self._form(
-                exchange,
-                outcome,
-                record_id=recorder.next_id(),
-                request_id=request_id,
-                started=wall,
-                duration=duration,
-                trace_id=trace_id,
-                span_id=span_id,
-            )
-        except Exception as error:  # noqa: BLE001  an exchange that defies description is lost
-            recorder.lose(error)
-        else:
-            recorder.keep(record)
-
     def _start_trace(self, exchange: Exchange) -> None:
         try:
             trace = self._telemetry.start(exchange)
@@ -287,11 +283,19 @@ class Audit(Layer):
     def _end_trace(self, exchange: Exchange, outcome: Outcome) -> None:
         _, _, clock, trace = exchange.state.get(self, _NOT_STARTED)
         if trace is not None:
-            self._ended(trace, exchange, outcome, self._clock() - clock)
+            duration = self._clock() - clock
+            try:
+                course = course_of(exchange, outcome)
+            except Exception as error:  # noqa: BLE001  as of a record
+                self._tracing_failure(error)
+                course = UNTOLD
+            self._ended(trace, exchange, outcome, course, duration)
 
-    def _ended(self, trace: Trace, exchange: Exchange, outcome: Outcome, duration: float) -> None:
+    def _ended(
+        self, trace: Trace, exchange: Exchange, outcome: Outcome, course: Course, duration: float
+    ) -> None:
         try:
-            trace.end(exchange, outcome, duration)
+            trace.end(exchange, outcome, course, duration)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request
             self._tracing_failure(error)
 

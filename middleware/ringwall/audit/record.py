@@ -56,7 +56,8 @@ def error_type(error: BaseException) -> str:
 
 
 @lru_cache(maxsize=2)
-def _second(second: int) -> str:
+def second(second: int) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC, without a zone."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
@@ -67,4 +68,4 @@ def timestamp(seconds: float) -> str:
     '1970-01-01T00:00:01.500000Z'
     """
     micros = int(seconds * 1_000_000)
-    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+    return f"{second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"

@@ -8,16 +8,12 @@ from functools import lru_cache
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from .._exchange import Decision, Exchange, Outcome
-from .record import clean, error_type
+from .._exchange import Exchange
+from ._course import Course
+from .record import clean
 from .redaction import Masked, Redaction, redact_query
 
-# Methods of the conventions; whatever else clients send must not become a name or a series.
-METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
 _ERROR = Status(StatusCode.ERROR)
-_INTERNAL_ERROR_CLOSE = 1011  # RFC 6455 section 7.4.1
 _LONGEST_PATH = 512
 _LONGEST_VALUE = 256
 _LONGEST_METHOD = 32
@@ -129,50 +125,14 @@ def _addresses(masked: Masked) -> Callable[[str | None], str | None]:
     return address
 
 
-@lru_cache(maxsize=1024)
-def _decisions(decisions: tuple[Decision, ...]) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {
-        # A list: that a tuple is a sequence is asked of Python's own code, each time.
-        "ringwall.decisions": [
-            f"{layer} {outcome} {rule} {reason}" for layer, outcome, rule, reason, _ in decisions
-        ]
-    }
-    for decision in decisions:
-        if decision.outcome == "deny":
-            attributes["ringwall.refused_by"] = decision.layer
-            attributes["ringwall.rule"] = decision.rule
-            attributes["ringwall.reason"] = decision.reason
-    return attributes
-
-
-def error_of(outcome: Outcome) -> str | None:
-    """`error.type` of the conventions: a 4xx is the client's failure and none of the server's."""
-    if outcome.error is not None:
-        return error_type(outcome.error)
-    if outcome.status is None:
-        return "no_response"
-    if outcome.status >= 500:
-        return f"{outcome.status:d}"
-    return str(_INTERNAL_ERROR_CLOSE) if outcome.close_code == _INTERNAL_ERROR_CLOSE else None
-
-
-def finish(
-    span: Span, exchange: Exchange, outcome: Outcome, method: str, error: str | None
-) -> None:
-    attributes: dict[str, AttributeValue] = {}
-    if exchange.decisions:
-        attributes.update(_decisions(tuple(exchange.decisions)))
-    if exchange.route is not None:
-        attributes["http.route"] = exchange.route
-        span.update_name(f"{'HTTP' if method == '_OTHER' else method} {exchange.route}")
-    if outcome.status is not None:
-        attributes["http.response.status_code"] = outcome.status
-    if outcome.close_code is not None:
-        attributes["ringwall.websocket.close_code"] = outcome.close_code
-    if error is not None:
-        attributes["error.type"] = error
+def finish(span: Span, course: Course) -> None:
+    """Tell a span what is known at the end, and end it."""
+    if course.name is not None:
+        span.update_name(course.name)
+    if course.error is not None:
         span.set_status(_ERROR)
-    span.set_attributes(attributes)
+    span.set_attributes(course.attributes)
+    span.end()
 
 
 def tell_sizes(span: Span, sizes: tuple[int | None, int | None]) -> None:

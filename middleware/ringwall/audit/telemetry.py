@@ -23,11 +23,12 @@ from opentelemetry.util.types import AttributeValue
 from .._conceal import Concealment
 from .._exchange import Exchange, Outcome
 from .._version import __version__
+from ._course import METHODS, Course
 from ._providers import is_measured, nothing_is_set_up
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
 from .sizes import sizes
-from .span import METHODS, LateAttributes, StartForm, error_of, finish, tell_sizes
+from .span import LateAttributes, StartForm, finish, tell_sizes
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
@@ -81,17 +82,16 @@ class Trace:
             return None
         return f"00-{trace_id}-{span_id}-{self._told.trace_flags:02x}".encode()
 
-    def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
+    def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
         """Measure, end the span, and make the context before it current again."""
         span, measurements = self._span, self._measurements
         try:
             if measurements is not None:
                 measurements.ended(
-                    exchange, self._method, outcome, error_of(outcome), duration, self._context
+                    exchange, self._method, outcome, course.error, duration, self._context
                 )
             if span.is_recording():
-                finish(span, exchange, outcome, self._method, error_of(outcome))
-                span.end()
+                finish(span, course)
         finally:
             # Not by token: under WSGI the end may come in another thread, where a token cannot
             # be reset; there our context is not the current one, and nothing is to be undone.
@@ -104,10 +104,10 @@ class SizedTrace(Trace):
 
     __slots__ = ()
 
-    def end(self, exchange: Exchange, outcome: Outcome, duration: float) -> None:
+    def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
         if self._span.is_recording():
             tell_sizes(self._span, sizes(exchange, outcome))
-        super().end(exchange, outcome, duration)
+        super().end(exchange, outcome, course, duration)
 
 
 class OpenTelemetry:
@@ -152,15 +152,15 @@ class OpenTelemetry:
             if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
                 self._withhold(exchange)
             return None
-        before = get_current()
+        before = base = get_current()
         context, links = _ROOT, None
-        base = before
-        if get_current_span(before).is_recording():
+        claims = b"traceparent" in headers
+        if before and get_current_span(before).is_recording():
             context = before  # an audit or an instrumentation around this one
-        elif b"traceparent" in headers:
+        elif claims:
             context, links = self._parent(exchange)
             base = context if context is not _ROOT else before
-        if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
+        if self._doubts and (claims or b"baggage" in headers):
             self._withhold(exchange)
         measurements = self._measurements if self._is_measured() else None
         method = exchange.method if exchange.kind == "http" else "GET"  # RFC 6455 section 4.1
