@@ -37,6 +37,8 @@ from .problem import Response
 
 __all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "build_asgi"]
 
+_new, _make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
+
 
 def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     """Wrap an ASGI app in a compiled stack.
@@ -55,7 +57,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     outs = senders(plan)
     app_out = outs[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
-    known_clients, wants_client = boundary.known_clients, plan.wants_client
+    known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts, derive = boundary.known_hosts, boundary.derive
     proxied = boundary.proxies is not None
     eager = proxied or reading or any(layer.reads_headers for layer in plan.layers)
@@ -66,7 +68,6 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     wrapped = app
     if plan.wants_sizes:
         app = measured_asgi(app)
-    new, make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -83,7 +84,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if type(lines) is not list and type(lines) is not tuple:
             lines = list(lines or ())
             scope = {**scope, "headers": lines}
-        exchange = make_exchange()
+        exchange = _make_exchange()
         told_host = None
         if eager:
             exchange.headers = headers = collected(lines, wants)
@@ -116,7 +117,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if wants_tls:
             exchange.tls = tls_of(scope)
         if completing:
-            exchange.outcome = new(Outcome)
+            exchange.outcome = _new(Outcome)
         note_route = routing
         try:
             host = known_hosts[told_host]
@@ -125,7 +126,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if host is not None and not proxied and method in COMMON_METHODS and KEY not in scope:
             exchange.host = host
             steps = plain_steps
-            if wants_client:
+            if known_clients is not None:
                 client = known_clients.get(peer)
                 if client is not None:
                     exchange.client = client
@@ -165,8 +166,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                if body is not None or opener is not None:
-                    exchange.reader = exchange.opener = None  # no cycle may outlive this
+                if body is not None:
+                    exchange.reader = None  # no cycle may outlive this
+                if opener is not None:
+                    exchange.opener = None
             if opener is not None and opener.opened:
                 exchange.outcome.status = 101
                 receive, send = opener.receive, opener.sending(send)
@@ -185,7 +188,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 receive = body.replay
             if transparent:
                 return await app(scope, receive, send)
-            if kind == "websocket" and completing:
+            if completing and kind == "websocket":
                 receive = watch_disconnect(receive, exchange.outcome)
             if listening and kind == "websocket":
                 receive, send = listen(exchange, listening, receive, send)

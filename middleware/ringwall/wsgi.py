@@ -34,13 +34,15 @@ from .problem import Response
 
 __all__ = ["Environ", "StartResponse", "WSGIApp", "build_wsgi"]
 
+_new, _make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
+
 
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     """Wrap a WSGI app in a compiled stack; see `build_asgi`."""
     all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
     everyone = len(plan.layers)
     boundary, wants_tls = plan.boundary, plan.wants_tls
-    known_clients, wants_client = boundary.known_clients, plan.wants_client
+    known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts: dict[str | None, Host] = {}
     derive, proxied = boundary.derive, boundary.proxies is not None
     completes_of, all_completes = plan.completes, plan.completes[everyone]
@@ -58,10 +60,9 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     app_starts = starts[everyone]
     keys = environ_keys(plan.wants)
     eager = any(layer.reads_headers for layer in plan.layers)
-    new, make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = make_exchange()
+        exchange = _make_exchange()
         exchange.environ = environ.copy()
         exchange.boundary = boundary
         exchange.keys = keys
@@ -76,12 +77,12 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if wants_tls:
             exchange.tls = tls_of(environ)
         if completing:
-            exchange.outcome = new(Outcome)
+            exchange.outcome = _new(Outcome)
         host = known_hosts.get(environ.get("HTTP_HOST"))
         if host is not None and not proxied and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
             steps = plain_steps
-            if wants_client:
+            if known_clients is not None:
                 client = known_clients.get(environ.get("REMOTE_ADDR"))
                 if client is not None:
                     exchange.client = client

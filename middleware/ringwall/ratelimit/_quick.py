@@ -70,7 +70,11 @@ def quick(
             exchange.decisions.append(denied)
             return refusal((Standing(limit, 0, -left).rounded_up(),))
         left = left // interval or (left - interval) // SECOND
-        exchange.additions.append(known.get(left) or note(left))
+        try:
+            addition = known[left]
+        except KeyError:
+            addition = note(left)
+        exchange.additions.append(addition)
         exchange.decisions.append(allowed)
         return None
 

@@ -80,6 +80,7 @@ class ConcurrencyLimit(Layer):
         if compiled.identified:
             self.inside: frozenset[str] = frozenset({"authentication"})
         self._key = compiled.of
+        self.wants_client: bool = "client" in compiled.parts
         self._per_key = _MOST if per_key is None else per_key
         self._total = _MOST if total is None else total
         self._other = {"all": None, "http": "websocket", "websocket": "http"}[kind]
