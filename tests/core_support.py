@@ -266,7 +266,7 @@ class WSGIBehaviour:
 
     style: list, tuple, iterator, lazy (start_response at the first item), write, restart (a second
         start_response with exc_info), empty, file (through wsgi.file_wrapper).
-    fails: nothing, call, before, within, close.
+    fails: nothing, call, before (an iterable is there), first (of its items), within, close.
     """
 
     style: str = "list"
@@ -303,6 +303,8 @@ class WSGIBehaviour:
     def _items(self, start_response, headers):
         if start_response is not None:
             start_response(self.status, headers)
+        if self.fails == "first":
+            raise AppError("app")
         yield b"one"
         if self.fails == "within":
             raise AppError("app")

@@ -61,6 +61,8 @@ class Outcome:
     status: int | None = None
     error: BaseException | None = None
     close_code: int | None = None
+    # What the app raised when it was too late to answer, for the stacks further out.
+    unanswered: BaseException | None = None
 
     def __init__(
         self,

@@ -112,12 +112,17 @@ def answer_error(
 
     returned: the server has the app's iterable already.
     """
-    first = not (returned or exchange.started)
+    outcome, first = exchange.outcome, not (returned or exchange.started)
+    if outcome.unanswered is error and exchange.started:
+        return None  # a stack inside has tried: the layers shall not see one answer twice
     info = (type(error), error, error.__traceback__)
     status = f"{FAILED.status} {reason_phrase(FAILED.status)}"
     try:
         write = start(status, [*native(FAILED.headers)], info)
     except Exception:  # noqa: BLE001  what PEP 3333 wants of a server that has sent the head
+        outcome.unanswered = error
         return None
     # A server that gives no `write` knows no second start either: it may have ignored this one.
-    return refusal_body(exchange, FAILED) if first or callable(write) else None
+    answered = first or callable(write)
+    outcome.unanswered = None if answered else error
+    return refusal_body(exchange, FAILED) if answered else None

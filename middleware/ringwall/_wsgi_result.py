@@ -85,10 +85,7 @@ class Result:
         if not self._exchange.replaced:
             return chunk
         self._ended = True  # a layer failed on the response head: send its 500, drop the rest
-        body = refusal_body(self._exchange, FAILED)
-        if not body:
-            raise StopIteration
-        return body
+        return refusal_body(self._exchange, FAILED)
 
     def _fail(self) -> None:
         """Once the answer has left, the server hears what the app raised: not from `close()`,

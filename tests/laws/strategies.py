@@ -114,7 +114,7 @@ wsgi_apps = st.builds(
     style=st.sampled_from(["list", "tuple", "iterator", "lazy", "write", "restart", "empty"]),
     headers=app_headers.map(lambda lines: tuple((n.decode(), v.decode()) for n, v in lines)),
     status=st.sampled_from(["200 OK", "204 No Content", "404 Gone fishing", "500 Oops"]),
-    fails=st.sampled_from(["", "", "call", "before", "within", "close"]),
+    fails=st.sampled_from(["", "", "call", "before", "first", "within", "close"]),
     reads=st.booleans(),
 )
 sample_apps = st.builds(

@@ -65,6 +65,22 @@ def test_what_layers_add(scripts, interface):
         check_fusion(lambda: layers_of(scripts), app, Request(), interface)
 
 
+@pytest.mark.parametrize("fails", ["before", "first"])
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        (Script(), Script()),
+        (Script(reading="untouched"), Script(), Script()),
+        (Script(), Script(reading="untouched"), Script(hooks=frozenset())),
+        (Script(response=FAILS), Script()),
+    ],
+)
+def test_an_app_that_raises_after_it_has_written_is_answered_by_one_attempt(scripts, fails):
+    """The server refuses the second head. No stack further out makes the hooks see it again."""
+    app = WSGIBehaviour(style="write", fails=fails)
+    check_fusion(lambda: layers_of(scripts), app, Request(), "wsgi")
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("reading", ["same", "upper", "untouched"])
 @pytest.mark.parametrize("style", ["list", "tuple", "empty", "iterator", "lazy", "write"])
@@ -73,6 +89,6 @@ def test_readers_beside_layers_that_fail_on_the_response_under_wsgi(style, readi
     body that is read has begun, even where nobody gets to see it."""
     reads, fails, passes = Script(reading=reading), Script(response=FAILS), Script()
     for scripts in ((reads, fails, passes), (fails, reads), (passes, fails, reads)):
-        for failing in ("", "within", "close"):
+        for failing in ("", "before", "first", "within", "close"):
             app = WSGIBehaviour(style=style, fails=failing)
             check_fusion(lambda scripts=scripts: layers_of(scripts), app, Request(method), "wsgi")

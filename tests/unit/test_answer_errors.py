@@ -256,6 +256,24 @@ def test_what_was_written_is_not_answered_again(fails: str) -> None:
     assert note.ends[0][1] is AppError
 
 
+def test_what_only_a_middleware_refuses_to_answer_is_answered_further_out() -> None:
+    """Something between two stacks that starts no second response: to the outer one nothing has
+    left yet."""
+    app = SampleApp(fails="before", error=AppError())
+    note = Note()
+
+    def between(environ: Any, start_response: Any) -> Any:
+        def refusing(status: str, headers: Any, exc_info: Any = None) -> Any:
+            raise AppError
+
+        return inside(environ, refusing)
+
+    inside = Stack(Note()).wsgi(app.wsgi)
+    result = drive("wsgi", Stack(note).wsgi(between), REQUEST)
+    assert (result.status, result.body) == (500, FAILED.body)
+    assert note.ends == [(500, AppError)]
+
+
 @pytest.mark.parametrize("chunks", [[b""], [b"one", b""]])
 def test_after_a_chunk_an_iterable_that_raises_is_not_answered(chunks: list[bytes]) -> None:
     def app(environ: Any, start_response: Any) -> Any:
