@@ -107,7 +107,8 @@ def _handler(
     leads = None
     if isinstance(reference, str) and "encoding" not in content:
         _, leads = document.find(reference, child(place, "schema", "$ref"))
-    key = (name, direction, leads)
+    scope = document.dynamic.enter((), place)
+    key = (name, direction, leads, scope)
     known = None if leads is None else document.handlers.get(key)
     if known is None:
         where = child(place, "schema")

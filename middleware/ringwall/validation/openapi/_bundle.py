@@ -13,11 +13,13 @@ from .._schema import JSONSchema
 from ._dialect30 import from_30
 from ._discriminator import conditions
 from ._document import Document
+from ._dynamic import Scope
 from ._errors import child, mistake
 
 Direction = Literal["request", "response"]
 # The keyword that forbids a property in each direction (OpenAPI 3.1 section 4.8.24).
 _HIDING = {"request": "readOnly", "response": "writeOnly"}
+Seen = frozenset[tuple[str, Scope]]
 
 _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _TOGETHER = ("$ref", "if", "dependentSchemas", *_IN_PLACE)
@@ -40,16 +42,14 @@ class Way(NamedTuple):
 
     hidden: the properties that this direction forbids, as far as the schemas around it tell; None
     inside of `not` and `if`, where to forbid would be to allow. chosen: a discriminator has chosen
-    this schema, or it is part of one. whole: it says all that is said of a value.
+    this schema, or it is part of one. whole: it says all that is said of a value. scope: the
+    dynamic anchors that have been passed.
     """
 
     hidden: frozenset[str] | None = frozenset()
     chosen: bool = False
     whole: bool = False
-
-
-_WHOLE = Way(whole=True)
-_TEST = Way(None, True)
+    scope: Scope = ()
 
 
 class Bundle:
@@ -64,6 +64,7 @@ class Bundle:
         self._closed = closed
         self.document = document
         self._keyword = _HIDING[direction]
+        self._referring = ("$ref",) if document.is_30 else ("$ref", "$dynamicRef")
         self._named: dict[tuple[str, Way], str] = {}
         self._pending: list[tuple[str, str, Way, JSONSchema]] = []
         self._done: dict[str, JSONSchema] = {}
@@ -72,7 +73,7 @@ class Bundle:
 
     def add(self, schema: JSONSchema, at: str) -> JSONSchema:
         """A schema, with references to what `close` adds."""
-        return self._translate(schema, at, _WHOLE)
+        return self._translate(schema, at, Way(whole=True, scope=self.scope_at(at)))
 
     def close(self, schema: JSONSchema) -> JSONSchema:
         """A schema made of what `add` returned, with all definitions: it stands alone."""
@@ -83,11 +84,16 @@ class Bundle:
             return {**schema, "$defs": dict(self._done)}
         return schema
 
-    def refer(self, reference: str, place: str, way: Way) -> str:
+    def scope_at(self, at: str) -> Scope:
+        """The dynamic scope of an evaluation that begins at a place."""
+        return self.document.dynamic.enter((), at)
+
+    def refer(self, reference: str, place: str, way: Way, keyword: str = "$ref") -> str:
         """The new reference to what an old one names."""
-        target, at = self.document.find(reference, place)
+        target, at = self._find(keyword, reference, place, way.scope)
         if not isinstance(target, (dict, bool)):
             raise mistake(place, f"{reference!r} leads to no schema")
+        way = way._replace(scope=self.document.dynamic.enter(way.scope, at))
         name = self._named.get((at, way))
         if name is None:
             last = "".join(
@@ -102,39 +108,33 @@ class Bundle:
             return schema
         if not isinstance(schema, dict):
             raise mistake(at, "a schema is an object")
+        scope = way.scope
+        if isinstance(schema.get("$id"), str):
+            scope = self.document.dynamic.enter(scope, at)
+            way = way._replace(scope=scope)
         hidden = way.hidden
         if hidden is not None:
-            hidden |= frozenset(self._hidden_by(schema, at))
-        if "$ref" in schema:
-            reference = schema["$ref"]
-            if not isinstance(reference, str):
-                raise mistake(child(at, "$ref"), "write a text")
-            rest = {key: value for key, value in schema.items() if key != "$ref"}
-            # What stands beside `$ref` is ignored in 3.0 (section 4.7.23).
-            alone = self.document.is_30 or not rest
-            part = Way(hidden, way.chosen, way.whole and alone)
-            made: dict[str, Any] = {"$ref": self.refer(reference, child(at, "$ref"), part)}
-            if not alone:
-                beside = self._translate(rest, at, part)
-                made = {**beside, **made} if isinstance(beside, dict) else made
-                self._close(made, schema, at, way)
-            return made
+            hidden |= frozenset(self._hidden_by(schema, at, scope))
+        for keyword in self._referring:
+            if keyword in schema:
+                return self._follow(keyword, schema, at, way._replace(hidden=hidden))
         self._check_dialect(schema, at)
         made = from_30(schema, at) if self.document.is_30 else dict(schema)
         for keyword in _DROPPED:
             made.pop(keyword, None)
-        inner = Way(hidden, True)
+        inner = Way(hidden, True, scope=scope)
+        test = Way(None, True, scope=scope)
         for keyword in _IN_PLACE:
             if isinstance(made.get(keyword), list):
-                part_way = inner if keyword == "allOf" else Way(hidden, way.chosen)
+                part_way = inner if keyword == "allOf" else Way(hidden, way.chosen, scope=scope)
                 made[keyword] = [
                     self._translate(part, child(at, keyword, index), part_way)
                     for index, part in enumerate(made[keyword])
                 ]
-        for keyword, part_way in (("not", _TEST), ("if", _TEST), ("then", inner), ("else", inner)):
+        for keyword, part_way in (("not", test), ("if", test), ("then", inner), ("else", inner)):
             if keyword in made:
                 made[keyword] = self._translate(made[keyword], child(at, keyword), part_way)
-        whole = _TEST if hidden is None else _WHOLE
+        whole = test if hidden is None else Way(whole=True, scope=scope)
         for keyword in _ONE:
             if isinstance(made.get(keyword), dict):
                 made[keyword] = self._translate(made[keyword], child(at, keyword), whole)
@@ -158,39 +158,73 @@ class Bundle:
             _hide(made, hidden)
         chooses = isinstance(schema.get("oneOf", schema.get("anyOf")), list)
         if "discriminator" in schema and hidden is not None and (chooses or not way.chosen):
-            added = conditions(self, schema, at, hidden)
+            added = conditions(self, schema, at, inner)
             both = made.get("allOf", [])
             if added and isinstance(both, list):  # else the engine says what is wrong
                 made["allOf"] = [*both, *added]
         self._close(made, schema, at, way)
         return made
 
+    def _follow(self, keyword: str, schema: dict[str, Any], at: str, way: Way) -> JSONSchema:
+        """A schema that refers to another by this keyword."""
+        reference, place = schema[keyword], child(at, keyword)
+        if not isinstance(reference, str):
+            raise mistake(place, "write a text")
+        rest = {key: value for key, value in schema.items() if key != keyword}
+        # What stands beside `$ref` is ignored in 3.0 (section 4.7.23).
+        alone = self.document.is_30 or not rest
+        part = way._replace(whole=way.whole and alone)
+        made: dict[str, Any] = {"$ref": self.refer(reference, place, part, keyword)}
+        if not alone:
+            beside: Any = self._translate(rest, at, part)
+            both = beside.get("allOf", [])
+            if "$ref" in beside and isinstance(both, list):  # else the engine says what is wrong
+                made = {"allOf": [*both, made]}
+            made = {**beside, **made}
+            self._close(made, schema, at, way)
+        return made
+
+    def _find(self, keyword: str, reference: str, place: str, scope: Scope) -> tuple[Any, str]:
+        if keyword == "$dynamicRef":
+            return self.document.dynamic.find(reference, place, scope)
+        return self.document.find(reference, place)
+
+    def _targets(
+        self, schema: dict[str, Any], at: str, scope: Scope
+    ) -> Iterator[tuple[Any, str, Scope]]:
+        """What a schema refers to, as it is meant there."""
+        for keyword in self._referring:
+            reference = schema.get(keyword)
+            if isinstance(reference, str):
+                target, place = self._find(keyword, reference, child(at, keyword), scope)
+                yield target, place, self.document.dynamic.enter(scope, place)
+
     def _close(self, made: dict[str, Any], schema: dict[str, Any], at: str, way: Way) -> None:
-        if self._closed and way.whole and self._names(schema, at):
+        if self._closed and way.whole and self._names(schema, at, way.scope):
             # It sees what the parts have named; the other one is quicker, and sees its own alone.
             together = any(keyword in made for keyword in _TOGETHER)
             word = "unevaluatedProperties" if together else "additionalProperties"
             made.setdefault(word, False)
 
-    def _names(self, schema: Any, at: str, seen: frozenset[str] = frozenset()) -> bool:
+    def _names(self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()) -> bool:
         """Does a schema, or a part of it, name properties?"""
-        if not isinstance(schema, dict) or at in seen:
+        if not isinstance(schema, dict) or (at, scope) in seen:
             return False
-        seen |= {at}
+        seen |= {(at, scope)}
         if "properties" in schema:
             return True
-        if isinstance(schema.get("$ref"), str) and self._names(*self._target(schema, at), seen):
+        if any(self._names(*target, seen) for target in self._targets(schema, at, scope)):
             return True
         return any(
-            self._names(part, child(at, keyword, index), seen)
+            self._names(part, child(at, keyword, index), scope, seen)
             for keyword in _IN_PLACE
             if isinstance(schema.get(keyword), list)
             for index, part in enumerate(schema[keyword])
         )
 
     def _check_dialect(self, schema: dict[str, Any], at: str) -> None:
-        if "$dynamicRef" in schema or "$recursiveRef" in schema:
-            raise mistake(at, "dynamic references are not supported; write '$ref'")
+        if "$recursiveRef" in schema:
+            raise mistake(at, "'$recursiveRef' is of JSON Schema 2019-09; write '$dynamicRef'")
         if not self.document.is_30:
             dialect = schema.get("$schema")
             known = self._known_dialect if dialect is None else dialect in _DIALECTS
@@ -199,38 +233,34 @@ class Bundle:
                     at, f"unknown dialect of JSON Schema; leave it out for {_DIALECTS[0]!r}"
                 )
 
-    def _hidden_by(self, schema: Any, at: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    def _hidden_by(
+        self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()
+    ) -> Iterator[str]:
         """The properties that a schema and the parts of it forbid in this direction."""
-        if not isinstance(schema, dict) or at in seen:
+        if not isinstance(schema, dict) or (at, scope) in seen:
             return
-        seen |= {at}
-        if isinstance(schema.get("$ref"), str):
-            yield from self._hidden_by(*self._target(schema, at), seen)
-            if self.document.is_30:
-                return
+        seen |= {(at, scope)}
+        for target in self._targets(schema, at, scope):
+            yield from self._hidden_by(*target, seen)
+        if self.document.is_30 and "$ref" in schema:
+            return
         properties = schema.get("properties")
         if isinstance(properties, dict):
             for name, part in properties.items():
-                if self._is_hidden(part, child(at, "properties", name)):
+                if self._is_hidden(part, child(at, "properties", name), scope):
                     yield name
         parts = schema.get("allOf")
         if isinstance(parts, list):
             for index, part in enumerate(parts):
-                yield from self._hidden_by(part, child(at, "allOf", index), seen)
+                yield from self._hidden_by(part, child(at, "allOf", index), scope, seen)
 
-    def _target(self, schema: dict[str, Any], at: str) -> tuple[Any, str]:
-        return self.document.find(schema["$ref"], child(at, "$ref"))
-
-    def _is_hidden(self, schema: Any, at: str) -> bool:
-        seen = set()
-        while isinstance(schema, dict) and at not in seen:
-            seen.add(at)
-            if schema.get(self._keyword) is True and not (self.document.is_30 and "$ref" in schema):
-                return True
-            if not isinstance(schema.get("$ref"), str):
-                return False
-            schema, at = self._target(schema, at)
-        return False
+    def _is_hidden(self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()) -> bool:
+        if not isinstance(schema, dict) or (at, scope) in seen:
+            return False
+        seen |= {(at, scope)}
+        if schema.get(self._keyword) is True and not (self.document.is_30 and "$ref" in schema):
+            return True
+        return any(self._is_hidden(*target, seen) for target in self._targets(schema, at, scope))
 
 
 def _hide(made: dict[str, Any], hidden: frozenset[str]) -> None:

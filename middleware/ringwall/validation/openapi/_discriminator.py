@@ -12,21 +12,17 @@ from typing import TYPE_CHECKING, Any
 from ._errors import child, mistake
 
 if TYPE_CHECKING:
-    from ._bundle import Bundle
+    from ._bundle import Bundle, Way
 
 _COMPONENTS = "#/components/schemas/"
 
 
-def conditions(
-    bundle: Bundle, schema: dict[str, Any], at: str, hidden: frozenset[str] | None
-) -> list[dict[str, Any]]:
-    """What to add to `allOf` of a schema that has a discriminator.
+def conditions(bundle: Bundle, schema: dict[str, Any], at: str, way: Way) -> list[dict[str, Any]]:
+    """What to add to `allOf` of a schema that has a discriminator, and is meant in this way.
 
     Raises:
         ConfigurationError: the discriminator is malformed, or leads nowhere.
     """
-    from ._bundle import Way
-
     discriminator = schema["discriminator"]
     at = child(at, "discriminator")
     name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
@@ -44,7 +40,7 @@ def conditions(
             "properties": {name: {"enum": [*choices, *([] if own is None else [own])]}},
         }
     ]
-    way = Way(hidden, own is not None)
+    way = way._replace(chosen=own is not None)
     for value, reference in choices.items():
         test = {"required": [name], "properties": {name: {"const": value}}}
         target = bundle.refer(reference, child(at, "mapping", value), way)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import ConfigurationError
+from ._dynamic import DynamicReferences, Scope
 from ._errors import child, mistake
 from ._load import read_file
 from ._references import References
@@ -41,9 +42,11 @@ class Document:
         self.content = content
         self.generated = generated
         self.is_30 = found[1] == "0"
-        # What judges bodies, by media type, direction and reference: operations share schemas.
-        self.handlers: dict[tuple[str, str, Any], Any] = {}
+        # What judges bodies, by media type, direction, reference and dynamic scope: operations
+        # share schemas.
+        self.handlers: dict[tuple[str, str, Any, Scope], Any] = {}
         self._references = References(content, path, read_file)
+        self.dynamic = DynamicReferences(self._references)
         check_structure(content, self.is_30, self._references)
 
     def follow(self, value: Any, at: str) -> tuple[Any, str]:

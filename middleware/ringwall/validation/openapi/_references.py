@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin
@@ -37,7 +37,7 @@ class References:
         self._main = None if path is None else path.name
         self._read = read
         # The places of schemas that have a URI of their own (JSON Schema section 8.2.1).
-        self._ids: dict[str, str] = {uri: at for uri, _, at in _named(content, "", "#")}
+        self._ids: dict[str, str] = dict(_named(content, "", "#"))
 
     def is_file(self, reference: str, place: str) -> bool:
         """Does a reference lead to another file, or stand in one?"""
@@ -57,16 +57,18 @@ class References:
             fragment = unquote(raw, errors="strict")
         except UnicodeDecodeError:
             raise mistake(place, f"{reference!r} is not in UTF-8") from None
-        uri, at = self._base(place)
+        uri, at = self.base(place)
         if named:
             joined = urljoin(uri, named)
             known = self._ids.get(joined)
             at = known if known is not None else f"{self._open(named, uri, place)}#"
-        value = self._at(at)
+        value = self.at(at)
         if fragment and not fragment.startswith("/"):
-            for _, anchor, where in _named(value, uri, at):
-                if anchor == fragment:
-                    return self._at(where), where
+            # Its own resource first: one inside may have the same name.
+            for deep in (False, True):
+                for anchor, where in anchors_in(value, at, ("$anchor", "$dynamicAnchor"), deep):
+                    if anchor == fragment:
+                        return self.at(where), where
             raise mistake(
                 place, f"{reference!r} is no pointer and no anchor; write '#/components/...'"
             )
@@ -77,14 +79,15 @@ class References:
                 raise mistake(place, f"{reference!r} leads to nothing")
         return value, at
 
-    def _at(self, place: str) -> Any:
+    def at(self, place: str) -> Any:
+        """What is at a place."""
         name, _, pointer = place.partition("#")
         value = self._files[name]
         for step in pointer.split("/")[1:]:
             value = _step(value, step.replace("~1", "/").replace("~0", "~"))
         return value
 
-    def _base(self, place: str) -> tuple[str, str]:
+    def base(self, place: str) -> tuple[str, str]:
         """The URI and the place of the schema or file that references at a place go by."""
         name, _, pointer = place.partition("#")
         value, at = self._files[name], f"{name}#"
@@ -119,7 +122,7 @@ class References:
                     place, f"{named!r} is not read: it is no JSON or YAML, or one file too many"
                 )
             content = self._files[name] = self._read(path)
-            self._ids.update((own, at) for own, _, at in _named(content, "", f"{name}#"))
+            self._ids.update(_named(content, "", f"{name}#"))
         return name
 
 
@@ -131,21 +134,36 @@ def _step(value: Any, step: str) -> Any:
     return None
 
 
-def _named(value: Any, uri: str, at: str) -> Iterator[tuple[str, str | None, str]]:
-    """The schemas that have a name: the URI, the anchor, and the place of each."""
+def _named(value: Any, uri: str, at: str) -> Iterator[tuple[str, str]]:
+    """The schemas that have a URI of their own, with their places."""
     pending: list[tuple[Any, str, str]] = [(value, uri, at)]
     while pending:
         part, base, where = pending.pop()
-        if isinstance(part, list):
-            pending += [(each, base, child(where, index)) for index, each in enumerate(part)]
-        elif isinstance(part, dict):
-            own = part.get("$id")
-            if isinstance(own, str):
-                base = urljoin(base, own)
-                yield base, None, where
-            for keyword in ("$anchor", "$dynamicAnchor"):
+        own = part.get("$id") if isinstance(part, dict) else None
+        if isinstance(own, str):
+            base = urljoin(base, own)
+            yield base, where
+        pending += [(each, base, place) for each, place in _inside(part, where)]
+
+
+def anchors_in(
+    value: Any, at: str, keywords: Sequence[str], deep: bool = False
+) -> Iterator[tuple[str, str]]:
+    """The anchors of one resource, with their places, and if `deep` those of resources inside."""
+    pending = [(value, at)]
+    while pending:
+        part, where = pending.pop()
+        if isinstance(part, dict):
+            if where != at and not deep and isinstance(part.get("$id"), str):
+                continue
+            for keyword in keywords:
                 if isinstance(part.get(keyword), str):
-                    yield f"{base}#{part[keyword]}", part[keyword], where
-            pending += [
-                (each, base, child(where, name)) for name, each in part.items() if name not in _DATA
-            ]
+                    yield part[keyword], where
+        pending += _inside(part, where)
+
+
+def _inside(value: Any, at: str) -> Iterator[tuple[Any, str]]:
+    if isinstance(value, list):
+        yield from ((each, child(at, index)) for index, each in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((each, child(at, name)) for name, each in value.items() if name not in _DATA)
