@@ -11,6 +11,7 @@ from ._binding import Binding
 from ._condition import Condition, Test
 from ._expectation import Expectation, expectation, identical
 from ._facts import ABSENT, Facts
+from ._load import Load
 from ._loader import Loader
 from ._loading import LoadSpec
 from ._log import report
@@ -89,6 +90,21 @@ def look_up(holder: Any, parts: tuple[str, ...]) -> Any:
     return holder
 
 
+def reader(parts: tuple[str, ...]) -> Callable[[Any], Any]:
+    """`look_up` for these names: at once where a dict holds the only one."""
+    if len(parts) > 1:
+        return lambda holder: look_up(holder, parts)
+    (name,) = parts
+
+    def read(holder: Any) -> Any:
+        if type(holder) is dict:
+            found = holder.get(name)
+            return ABSENT if found is None else found
+        return look_up(holder, parts)
+
+    return read
+
+
 class OnObject(Condition):
     """A judgement on an object that is loaded, or on facts alone where it needs none."""
 
@@ -128,27 +144,55 @@ class OnObject(Condition):
                     f"{self._text}: which object? Write load=load_order, as no other condition of"
                     f" the rule for {binding.template.text!r} loads one, or several do"
                 )
-        judge = _guarded(self._text, self._judge)
         if spec is None:
+            judge = _guarded(self._text, self._judge)
             return lambda facts: judge(facts, None)
         load = spec.bind(binding)
+        if load.many:
+            return _on_all(_guarded(self._text, self._judge), load)
+        return _on_one(self._text, self._judge, load.one)
 
-        def test(facts: Facts) -> bool | None:
-            objects = load.objects(facts)
-            if objects is None:
-                return None
-            if len(objects) == 1:
-                return judge(facts, objects[0])
-            answer: bool | None = True
-            for each in objects:
-                held = judge(facts, each)
-                if held is not True:
-                    if held is False:
-                        return False
-                    answer = None
-            return answer
 
-        return test
+def _on_one(
+    text: str,
+    judge: Callable[[Facts, Any], bool | None],
+    find: Callable[[Facts], Any],
+) -> Test:
+    """`_guarded`, with the one object that `find` gives; written out, as it is the usual case."""
+
+    def test(facts: Facts) -> bool | None:
+        resource = find(facts)
+        if resource is None:
+            return None
+        try:
+            held = judge(facts, resource)
+        except Exception as error:  # noqa: BLE001  what cannot be judged is unknown
+            report(f"authorization condition {text}", error)
+            held = None
+        if held is None:
+            facts.trouble = facts.trouble or "not-comparable"
+        return held
+
+    return test
+
+
+def _on_all(judge: Callable[[Facts, Any], bool | None], load: Load) -> Test:
+    """All the objects must pass whose ids come from an array."""
+
+    def test(facts: Facts) -> bool | None:
+        objects = load.objects(facts)
+        if objects is None:
+            return None
+        answer: bool | None = True
+        for each in objects:
+            held = judge(facts, each)
+            if held is not True:
+                if held is False:
+                    return False
+                answer = None
+        return answer
+
+    return test
 
 
 def _guarded(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .._errors import ConfigurationError
+from .._exchange import Decision
 from ._binding import Binding
 from ._condition import Condition, Hint, Test, conjuncts
 from ._facts import Facts
@@ -45,17 +46,18 @@ class Match:
 class CompiledRule:
     """One rule of one policy.
 
-    test: the condition, or None where there is none. loads: what it may load. granted: the
-    decision that allows. anonymous: the one for a request that speaks for nobody. shadow: it
-    never refuses. source: the rule as written. binding: what its condition was compiled with.
-    reads, writes: the allow-lists of fields, or None; guards: there is one of them. version: the
-    policy's.
+    test: the condition, or None where there is none. loads: what it may load. only_object: what
+    loads the one object that it may hand over, if it is one. granted: the decision that allows;
+    record: the same for the audit. anonymous: the one for a request that speaks for nobody.
+    shadow: it never refuses. source: the rule as written. binding: what its condition was compiled
+    with. reads, writes: the allow-lists of fields, or None; guards: there is one of them.
+    version: the policy's.
     """
 
     __slots__ = (
         "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted",
-        "guards", "loads", "methods", "name", "public", "reads", "shadow", "source", "static",
-        "template", "test", "version", "writes",
+        "guards", "loads", "methods", "name", "only_object", "public", "reads", "record", "shadow",
+        "source", "static", "template", "test", "version", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +78,7 @@ class CompiledRule:
         self.granted: PolicyDecision = granted(
             rule.name, "public" if self.public else "granted", version
         )
+        self.record: Decision = self.granted.record
         # Credentials cannot help against a prohibition without a condition.
         hopeless = rule.effect == "forbid" and rule.condition is None
         self._refusal = 404 if rule.hide else 403
@@ -102,6 +105,7 @@ class CompiledRule:
             except ConfigurationError as error:
                 raise ConfigurationError(f"in the rule {rule.name!r}: {error}") from None
             self.loads = tuple(loads)
+        self.only_object: object = _only_object(self.loads)
 
     def _compile(self, rule: Rule, binding: Binding) -> None:
         if rule.condition is not None:
@@ -166,6 +170,13 @@ def _only_load(rule: Rule) -> LoadSpec | None:
     parts = [part for condition in conditions if condition is not None for part in condition.walk()]
     specs = {part.load.key: part.load for part in parts if part.load is not None}
     return next(iter(specs.values())) if len(specs) == 1 else None
+
+
+def _only_object(loads: tuple[Load, ...]) -> object:
+    if all(load.is_object and not load.many and load.loader.cache is None for load in loads):
+        found = {load.loader.identity for load in loads}
+        return found.pop() if len(found) == 1 else None
+    return None
 
 
 def _expand(methods: tuple[str, ...]) -> frozenset[str]:

@@ -110,6 +110,8 @@ class All(Condition):
 
     def compile(self, binding: Binding) -> Test:
         tests = [part.compile(binding) for part in _cheap_first(self._parts)]
+        if len(tests) == 2:
+            return _both(*tests)
 
         def test(facts: Facts) -> bool | None:
             answer: bool | None = True
@@ -193,6 +195,18 @@ class Custom(Condition):
     def compile(self, binding: Binding) -> Test:
         function = self._function
         return lambda facts: ask(function, facts, facts)
+
+
+def _both(first: Test, second: Test) -> Test:
+    """The usual case of `All`, without a loop."""
+
+    def test(facts: Facts) -> bool | None:
+        held = first(facts)
+        if held is True:
+            return second(facts)
+        return False if held is False or second(facts) is False else None
+
+    return test
 
 
 def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:

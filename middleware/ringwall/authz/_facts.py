@@ -69,7 +69,7 @@ class Need(NamedTuple):
     key: tuple[Any, ...] = ()
 
 
-_NO_OBJECTS: dict[tuple[Any, ...], Any] = {}  # replaced by the first object, never filled
+NO_OBJECTS: dict[tuple[Any, ...], Any] = {}  # replaced by the first object, never filled
 
 
 class Facts:
@@ -86,7 +86,7 @@ class Facts:
     left: a `need`, or the `trouble` it had.
     """
 
-    objects: dict[tuple[Any, ...], Any] = _NO_OBJECTS
+    objects: dict[tuple[Any, ...], Any] = NO_OBJECTS
     inline: bool = False
     body: Any = ABSENT
     given: Any = ABSENT
@@ -122,10 +122,17 @@ class Facts:
         if found is None:
             found = NO_OBJECT
             self.trouble = trouble
-        if self.objects is _NO_OBJECTS:
+        if self.objects is NO_OBJECTS:
             self.objects = {}
         self.objects[key] = found
         return found
+
+
+class RequestFacts(Facts):
+    """Those of a request that the layer judges. No object is given, and loaders that await nothing
+    run at once."""
+
+    inline = True
 
 
 _AMBIGUOUS: dict[str, Any] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
 from .._pending import MissingColour, Pending
-from ._facts import ABSENT, NO_OBJECT, Facts, Need
+from ._facts import ABSENT, NO_OBJECT, NO_OBJECTS, Facts, Need
 from ._loader import Loader
 from ._log import report
 from ._sources import PathId, Source
@@ -16,11 +16,12 @@ from ._sources import PathId, Source
 class Load:
     """A loader and where its arguments come from.
 
-    many: an id comes from an array. reads_body: one comes from the body. is_object: what it gets is
-    an object, to be handed to the handler.
+    many: an id comes from an array. one: where none does, the object, or None as of `objects`.
+    reads_body: an id comes from the body. is_object: what it gets is an object, to be handed to the
+    handler.
     """
 
-    __slots__ = ("_names", "_path_names", "_sources", "loader", "many", "reads_body")
+    __slots__ = ("_names", "_path_names", "_sources", "loader", "many", "one", "reads_body")
 
     is_object = True
 
@@ -34,6 +35,10 @@ class Load:
             self._path_names = self._names
         self.many: bool = any(source.many for source in self._sources)
         self.reads_body: bool = any(source.reads_body for source in self._sources)
+        quick = self._path_names is not None and loader.inline and loader.cache is None
+        self.one: Callable[[Facts], Any] = (
+            _by_one_id(self, self._names) if quick and len(self._names) == 1 else self._only
+        )
 
     def __repr__(self) -> str:
         return f"<Load {self.loader!r}>"
@@ -63,6 +68,10 @@ class Load:
             found.append(thing)
         return found
 
+    def _only(self, facts: Facts) -> Any:
+        objects = self.objects(facts)
+        return None if objects is None else objects[0]
+
     def keys(self, facts: Facts) -> list[tuple[Any, ...]] | None:
         """What the objects are known by in the facts; None where an id is missing.
 
@@ -86,7 +95,7 @@ class Load:
         try:
             found = self.loader.load(dict(zip(key[1], key[2:])))  # noqa: B905  equal
         except Exception as error:  # noqa: BLE001  the user's loader may raise anything
-            return self._failed(key, facts, error)
+            return self.failed(key, facts, error)
         return facts.provide(key, found)
 
     def wait(self, key: tuple[Any, ...], facts: Facts) -> Pending[None]:
@@ -99,11 +108,38 @@ class Load:
         except MissingColour:
             raise
         except Exception as error:  # noqa: BLE001  the user's loader may raise anything
-            self._failed(key, facts, error)
+            self.failed(key, facts, error)
         else:
             facts.provide(key, found)
 
-    def _failed(self, key: tuple[Any, ...], facts: Facts, error: Exception) -> Any:
+    def failed(self, key: tuple[Any, ...], facts: Facts, error: Exception) -> Any:
         """What cannot be loaded cannot be granted."""
         report(f"authorization loader {self.loader!r}", error)
         return facts.provide(key, None, "load-failed")
+
+
+def _by_one_id(load: Load, names: tuple[str, ...]) -> Callable[[Facts], Any]:
+    """The usual case: one id, in the path, and nothing to await. What `objects` does, without what
+    only other cases need."""
+    (name,), identity = names, load.loader.identity
+    fetch = load.loader.by_one(name)
+
+    def one(facts: Facts) -> Any:
+        objects = facts.objects
+        if objects is not NO_OBJECTS or not facts.inline:
+            found = load.objects(facts)
+            return None if found is None else found[0]
+        value = facts.params[name]
+        key = identity, names, value
+        try:
+            thing = fetch(value)
+            if thing is None:
+                facts.provide(key, None)
+            else:
+                facts.objects = {key: thing}
+        except Exception as error:  # noqa: BLE001  the user's loader may raise anything
+            load.failed(key, facts, error)
+            return None
+        return thing
+
+    return one

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from types import FunctionType, MethodType
+from typing import Any, NoReturn
 
 from .._errors import ConfigurationError
 from .._fingerprint import Configured
@@ -93,14 +94,28 @@ class Loader(Configured):
         """Whether there is nothing to await."""
         return self.aio is None
 
+    def by_one(self, name: str) -> Callable[[Any], Any]:
+        """`fetch`, for a loader that takes one id. An argument by name costs three times as much as
+        one by position."""
+        function = self.sync
+        if function is None or not _takes_first(function, name):
+            return lambda value: self.fetch({name: value})
+
+        def fetch(value: Any) -> Any:
+            found = function(value)
+            return self._refuse(found) if hasattr(found, "__await__") else found
+
+        return fetch
+
     def fetch(self, arguments: Mapping[str, Any]) -> Any:
         """Call the sync form."""
         found = None if self.sync is None else self.sync(**arguments)
-        if hasattr(found, "__await__"):
-            if inspect.iscoroutine(found):
-                found.close()
-            raise TypeError(f"{self!r} returned an awaitable; define it with async def")
-        return found
+        return self._refuse(found) if hasattr(found, "__await__") else found
+
+    def _refuse(self, found: Any) -> NoReturn:
+        if inspect.iscoroutine(found):
+            found.close()
+        raise TypeError(f"{self!r} returned an awaitable; define it with async def")
 
     async def aio_fetch(self, arguments: Mapping[str, Any]) -> Any:
         """Call the async form."""
@@ -131,6 +146,18 @@ class Loader(Configured):
 
     def _key(self, arguments: Mapping[str, Any]) -> tuple[Any, ...]:
         return (self.identity, *arguments.items())
+
+
+def _takes_first(function: Any, name: str) -> bool:
+    """Whether `function(value)` is sure to be `function(name=value)`. What is wrapped may tell
+    another signature than it has."""
+    skipped = 0
+    if type(function) is MethodType:
+        function, skipped = function.__func__, 1
+    if type(function) is not FunctionType or vars(function):
+        return False
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount][skipped : skipped + 1] == (name,)
 
 
 def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._attributes import Attribute, OnObject
+from ._attributes import Attribute, OnObject, reader
 from ._condition import Condition, ask, check_predicate, name_of
 from ._expectation import identical
 from ._facts import Facts
@@ -38,13 +38,13 @@ def owner(load: Loader | Callable[..., Any], attribute: str = "owner", **ids: So
     owner(load_order)
     """
     spec = LoadSpec(load, ids)
-    field = Attribute(f"resource.{attribute}")
+    read = reader(Attribute(f"resource.{attribute}").parts)
 
     def judge(facts: Facts, resource: Any) -> bool | None:
         principal = facts.principal
         if principal is None:
             return False
-        return identical(field.get(facts, resource), principal.subject)
+        return identical(read(resource), principal.subject)
 
     return OnObject(f"owner({spec!r})", spec, judge)
 

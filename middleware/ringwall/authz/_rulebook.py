@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._errors import ConfigurationError
-from .._template_index import TemplateIndex
+from .._template_index import Params, TemplateIndex
 from ._compiled import CompiledRule, Match
 from ._overlay import Overlay
 from .rules import Rule
@@ -23,11 +23,15 @@ class Rulebook:
     Parameters:
         rules: each as written and compiled.
 
+    Attributes:
+        finders: by method, what finds the rule that governs a path, with the path's parameters.
+            None are here where there are rules that forbid: what `match` finds counts alone then.
+
     Raises:
         ConfigurationError: two rules for the same method and path, or of one name.
     """
 
-    __slots__ = ("_forbids", "_tables")
+    __slots__ = ("_forbids", "_tables", "finders")
 
     def __init__(self, rules: Sequence[tuple[Rule, CompiledRule]]) -> None:
         _check_distinct([rule for rule, _ in rules])
@@ -44,6 +48,10 @@ class Rulebook:
                 self._forbids = self._forbids or Overlay()
                 every = rule.methods == ("*",)
                 self._forbids.put(rule.template, (None if every else ready.methods, ready))
+
+        self.finders: dict[str, Callable[[str], tuple[CompiledRule, Params] | None]] = {}
+        if self._forbids is None:
+            self.finders = {method: table.find for method, table in self._tables.items()}
 
     def match(self, method: str, path: str) -> Match:
         """See `Policy.match`."""

@@ -15,14 +15,16 @@ from ..problem import Response
 from ._answers import check_challenge, respond
 from ._bodies import Bodies
 from ._compiled import Match
-from ._facts import Facts, Need
+from ._facts import NO_OBJECTS, Facts, Need, RequestFacts
 from ._fields import Node, fields
 from ._filter import ERROR_FIELDS, Reads, ResponseFilter
 from ._log import report
 from .decision import LAYER, PolicyDecision
-from .policy import Policy
-from .resource import hand_over
+from .policy import Policy, not_held
+from .resource import hand_over, hand_over_one
 from .rules import Rule
+
+_new = object.__new__
 
 
 class Authorization(Layer):
@@ -105,7 +107,7 @@ class Authorization(Layer):
         if streams not in ("pass", "refuse"):
             raise ConfigurationError(f"streams={streams!r} is unknown; use 'pass' or 'refuse'")
         self.policy: Policy = policy
-        self._match, self._decide = policy.rulebook.match, policy.decide
+        self._follow(policy)
         self.colours: frozenset[str] = policy.colours
         if policy.reads_body:
             self.wants: frozenset[bytes] = frozenset({b"content-type", b"content-length"})
@@ -143,7 +145,7 @@ class Authorization(Layer):
         # which these become visible does not matter.
         self._responses = {}
         self.policy = policy
-        self._match, self._decide = policy.rulebook.match, policy.decide
+        self._follow(policy)
 
     def reload(self, build: Callable[[], Policy]) -> bool:
         """Replace the policy by what `build` returns; keep the last good one if that fails.
@@ -166,14 +168,50 @@ class Authorization(Layer):
             return False
         return True
 
+    def _follow(self, policy: Policy) -> None:
+        self._finders = policy.rulebook.finders
+        self._match, self._decide = policy.rulebook.match, policy.decide
+
     def on_request(self, exchange: Exchange) -> Verdict:
+        """What `_judge` does, written out for what most requests need: nothing forbids, and nothing
+        has to be waited for. Whatever is not granted here goes the long way."""
         # The root of a mounted app may be empty; routers read that as "/".
-        match = self._match(exchange.method, exchange.path or "/")
+        path = exchange.path or "/"
+        find = self._finders.get(exchange.method)
+        found = None if find is None else find(path)
+        if found is None:
+            return self._judge(exchange, path)
+        rule, params = found
+        principal = exchange.principal
+        if params is None or rule.guards or (principal is None and not rule.public):
+            return self._judge(exchange, path)
+        exchange.found_route(rule.template, params)
+        test = rule.test
+        if test is not None:
+            facts = _new(RequestFacts)  # as its __init__ does, without the call
+            facts.principal, facts.params, facts.context = principal, params, exchange
+            held = test(facts)
+            if held is not True:
+                match = Match(rule, params, rule.template)
+                return self._answer(exchange, match, facts, not_held(match, rule, facts, held))
+            if facts.objects is not NO_OBJECTS:
+                if rule.only_object is not None and len(facts.objects) == 1:
+                    hand_over_one(exchange, rule.only_object, facts)
+                else:
+                    hand_over(exchange, rule.loads, facts)
+        exchange.decisions.append(rule.record)
+        return None
+
+    def _judge(self, exchange: Exchange, path: str) -> Verdict:
+        match = self._match(exchange.method, path)
         if match.template is not None:
             exchange.found_route(match.template, match.params or {})
-        facts = Facts(exchange.principal, match.params, exchange)
-        facts.inline = True
-        answer = self._decide(match, facts)
+        facts = RequestFacts(exchange.principal, match.params, exchange)
+        return self._answer(exchange, match, facts, self._decide(match, facts))
+
+    def _answer(
+        self, exchange: Exchange, match: Match, facts: Facts, answer: PolicyDecision | Need
+    ) -> Verdict:
         rule = match.rule
         if isinstance(answer, Need) or (rule is not None and rule.guards):
             return self._wait(exchange, match, facts, answer)

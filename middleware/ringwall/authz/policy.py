@@ -126,8 +126,7 @@ class Policy(Configured):
             facts.need = None
             held = rule.test(facts)
             if held is not True:
-                missing = facts.need if held is None else None
-                return missing or _refused(match, rule, facts, rule.explain(facts, held))
+                return not_held(match, rule, facts, held)
         forbidden = _forbidden(match, facts) if match.forbids else None
         # Never `or`: a decision that denies is false.
         return rule.granted if forbidden is None else forbidden
@@ -194,6 +193,14 @@ class Policy(Configured):
             methods, version = match.methods, self.version
             return denied("default", "method-not-allowed", 405, methods=methods, version=version)
         return self._no_rule_anonymous if facts.principal is None else self._no_rule
+
+
+def not_held(
+    match: Match, rule: CompiledRule, facts: Facts, held: bool | None
+) -> PolicyDecision | Need:
+    """What follows from a condition that is false, or unknown."""
+    missing = facts.need if held is None else None
+    return missing or _refused(match, rule, facts, rule.explain(facts, held))
 
 
 def _refused(

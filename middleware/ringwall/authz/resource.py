@@ -14,6 +14,13 @@ from ._loader import Loader
 _KEY = Sentinel("resources")
 
 
+def hand_over_one(exchange: Exchange, loader: object, facts: Facts) -> None:
+    """`hand_over`, where one object at most was loaded, by this one."""
+    (thing,) = facts.objects.values()
+    if thing is not NO_OBJECT:
+        exchange.state[_KEY] = {loader: thing}
+
+
 def hand_over(exchange: Exchange, loads: tuple[Load, ...], facts: Facts) -> None:
     """Keep what was loaded where `resource_of` finds it."""
     # By key, as two conditions on one object are still one object.

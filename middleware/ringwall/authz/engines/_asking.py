@@ -56,7 +56,7 @@ class Asking(Load):
             try:
                 question = self._question(facts)
             except Exception as error:  # noqa: BLE001  the user's functions may raise anything
-                self._failed(key, facts, error)
+                self.failed(key, facts, error)
                 return None
             if not (self._engine.inline and facts.inline):
                 # Kept, as a rule that forbids has parameters of its own.
@@ -77,13 +77,13 @@ class Asking(Load):
         except MissingColour:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
-            self._failed(key, facts, error)
+            self.failed(key, facts, error)
 
     def _ask_now(self, key: tuple[Any, ...], facts: Facts, question: Question) -> Any:
         try:
             return self._note(key, facts, self._engine.decide(question))
         except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
-            return self._failed(key, facts, error)
+            return self.failed(key, facts, error)
 
     def _question(self, facts: Facts) -> Question:
         kind, name = self._name(facts)
@@ -99,7 +99,7 @@ class Asking(Load):
             raise TypeError("an engine answers True or False")
         return facts.provide(key, answer)
 
-    def _failed(self, key: tuple[Any, ...], facts: Facts, error: Exception) -> Any:
+    def failed(self, key: tuple[Any, ...], facts: Facts, error: Exception) -> Any:
         report(f"authorization engine {self._engine.name}", error)
         facts.trouble = "engine-failed"
         return facts.provide(key, _UNANSWERED)
