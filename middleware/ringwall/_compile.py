@@ -51,6 +51,7 @@ def compile_plan(
     steps = tuple(_steps(layers, boundary, strict_paths, inner))
     if any(layer.wants_timings for layer in layers):
         steps = timed_steps(steps, layers)
+    plain = tuple(step for step in steps if step.hook != boundary.judge_target)
     batched = _additions_leave_in_one_batch(layers)
     return Plan(
         layers=tuple(layers),
@@ -62,7 +63,8 @@ def compile_plan(
         wants_client=any(layer.wants_client for layer in layers),
         wants_sizes=any(layer.wants_sizes for layer in layers),
         steps=steps,
-        plain_steps=tuple(step for step in steps if step.hook != boundary.judge_target),
+        plain_steps=plain,
+        known_steps=tuple(step for step in plain if step.hook != boundary.judge_path),
         unwinds=tuple(_unwind(layers[:depth], batched) for depth in range(len(layers) + 1)),
         completes=tuple(_completes(layers[:count]) for count in range(len(layers) + 1)),
         answers_errors=answer_errors,

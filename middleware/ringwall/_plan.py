@@ -58,7 +58,8 @@ class Plan(NamedTuple):
     wants_route: whether some layer reads the route of the app's own router.
     wants_sizes: whether some layer reads the sizes of bodies.
     steps: judgements in order. plain_steps: the same without the boundary's of the target, for
-        requests that it has found well-formed.
+        requests that it has found well-formed. known_steps: without that of the path, too, for
+        paths that it remembers. by_path: there is such a one.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
     completes: by count k, the hooks of the first k layers, innermost first.
     adding: some layer leaves additions.
@@ -76,10 +77,15 @@ class Plan(NamedTuple):
     wants_sizes: bool
     steps: tuple[Step, ...]
     plain_steps: tuple[Step, ...]
+    known_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
     completes: tuple[tuple[Complete, ...], ...]
     answers_errors: bool
     adding: bool
+
+    @property
+    def by_path(self) -> bool:
+        return len(self.known_steps) < len(self.plain_steps)
 
     @property
     def transparent(self) -> bool:

@@ -21,7 +21,7 @@ from ._asgi_request import (
     watch_disconnect,
 )
 from ._asgi_response import ASGIApp, ResponseReplaced, answer_error, refuse, senders
-from ._boundary import COMMON_METHODS
+from ._boundary import COMMON_METHODS, UNKNOWN
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
 from ._layer import Verdict
@@ -47,6 +47,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     without a call of its own, because the calls would cost more than what they do.
     """
     all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
+    known_steps, by_path = unnamed(plan.known_steps), plan.by_path
     everyone = len(plan.layers)
     completes_of, completing = plan.completes, bool(plan.completes[everyone])
     adding = plan.adding
@@ -62,6 +63,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     proxied = boundary.proxies is not None
     eager = proxied or reading or any(layer.reads_headers for layer in plan.layers)
     more = plan.wants != {b"host"}
+    known_paths = boundary.known_paths
     routing = plan.wants_route
     if routing:
         watch_routes(app)
@@ -130,6 +132,11 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 client = known_clients.get(peer)
                 if client is not None:
                     exchange.client = client
+            if by_path and not scope.get("root_path"):
+                exchange.path = path = scope["path"]
+                exchange.raw_path = raw_path = scope.get("raw_path")
+                if known_paths.get(path, UNKNOWN) == raw_path:
+                    steps = known_steps
         else:
             if KEY in scope:
                 exchange.join(scope[KEY])

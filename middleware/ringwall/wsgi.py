@@ -40,11 +40,13 @@ _new, _make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIEx
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     """Wrap a WSGI app in a compiled stack; see `build_asgi`."""
     all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
+    known_steps, by_path = unnamed(plan.known_steps), plan.by_path
     everyone = len(plan.layers)
     boundary, wants_tls = plan.boundary, plan.wants_tls
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts: dict[str | None, Host] = {}
     derive, proxied = boundary.derive, boundary.proxies is not None
+    known_paths = boundary.known_paths
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
     adding = plan.adding
@@ -86,6 +88,14 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 client = known_clients.get(environ.get("REMOTE_ADDR"))
                 if client is not None:
                     exchange.client = client
+            if by_path:
+                path = environ.get("PATH_INFO") or ""
+                if path.isascii():
+                    exchange.path = path
+                    target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+                    # Without a query and without escapes it is the path that the server decoded.
+                    if target == path and known_paths.get(path) == path.encode():
+                        steps = known_steps
         else:
             if KEY in environ:
                 exchange.join(environ[KEY])

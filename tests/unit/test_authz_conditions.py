@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import uuid
 
 import pytest
@@ -81,6 +82,13 @@ def test_and_or_not_are_kleenes(left, right):
     assert held(~left) is (None if left.value is None else not left.value)
     assert held(~(left & right)) is held(~left | ~right)
     assert held(~~left) is left.value
+
+
+@pytest.mark.parametrize("parts", [*itertools.product(EVERY, repeat=3)])
+def test_three_that_must_hold_are_judged_as_two_would_be(parts):
+    one, two, three = parts
+    order = [False, None, True]
+    assert held(one & two & three) is min((part.value for part in parts), key=order.index)
 
 
 def test_a_condition_shows_how_it_was_written():

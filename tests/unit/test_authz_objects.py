@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import uuid
 from uuid import UUID
 
@@ -240,12 +241,52 @@ class AsyncRepository:
         return {"owner": "alice"}
 
 
+def by_name_only(function):
+    """A decorator that tells the signature of what it wraps, and takes arguments by name alone."""
+
+    @functools.wraps(function)
+    def wrapper(**ids):
+        return function(**ids)
+
+    return wrapper
+
+
+class Told:
+    """It says itself how it wants to be called."""
+
+    __signature__ = inspect.signature(lambda order_id: None)
+
+    def __call__(self, **ids):
+        return {"owner": "alice"} if ids == {"order_id": 7} else None
+
+
+def tells_another(most=None, order_id=None):
+    return {"owner": "alice"} if order_id == 7 else None
+
+
+tells_another.__signature__ = inspect.signature(lambda order_id: None)
+
+
+class OfClass:
+    @classmethod
+    def of_class(cls, order_id: int):
+        return {"owner": "alice"}
+
+
 @INTERFACES
 @pytest.mark.parametrize(
     "load",
     [
         Repository().get,
         Repository(),
+        by_name_only(lambda order_id: {"owner": "alice"}),
+        by_name_only(Repository().get),
+        Told(),
+        OfClass.of_class,
+        lambda *, order_id: {"owner": "alice"},
+        lambda order_id, more=1, *, most=2: {"owner": "alice" if (more, most) == (1, 2) else ""},
+        lambda more=1, order_id=2: {"owner": "alice" if (more, order_id) == (1, 7) else ""},
+        tells_another,
         functools.partial(Repository.get, Repository()),
         Loader(Repository().get),
         Loader(Repository().get, Repository().aget),
@@ -299,6 +340,33 @@ def test_a_loader_that_raises_grants_nothing(interface, error):
             answer = send(interface, Authorization(allow("GET", ORDER, condition)), "/o/7")
             assert (answer.status, answer.called) == (403, 0)
             assert answer.exchange.decisions[-1][1:4] == ("error", f"GET {ORDER}", "load-failed")
+
+
+@INTERFACES
+def test_a_loader_of_two_ids_that_raises_grants_nothing(interface):
+    def load(shop: int, order_id: int):
+        raise RuntimeError("x")
+
+    layer = Authorization(allow("GET", "/s/{shop:int}/{order_id:int}", owner(load)))
+    answer = send(interface, layer, "/s/1/7")
+    assert (answer.status, answer.called) == (403, 0)
+    assert answer.exchange.decisions[-1].reason == "load-failed"
+
+
+@INTERFACES
+def test_one_object_of_several_that_raises_when_looked_at_grants_nothing(interface):
+    class Detached:
+        @property
+        def owner(self):
+            raise RuntimeError("x")
+
+    def load(order_id: int):
+        return Detached() if order_id == 8 else {"owner": "alice"}
+
+    layer = Authorization(allow("POST", "/x", owner(load, order_id=body("/ids/*", int))))
+    for content, called in ((b'{"ids":[7]}', 1), (b'{"ids":[7, 8]}', 0)):
+        answer = send(interface, layer, "/x", "POST", body=content, content_type="application/json")
+        assert answer.called == called
 
 
 @pytest.mark.filterwarnings("error")
@@ -545,6 +613,15 @@ def test_an_object_that_is_missing_is_not_handed_over(interface, orders):
     rule = owner(never) | owner(orders.load)
     layer = Authorization(allow("GET", "/{other:int}/{order_id:int}", rule))
     assert send(interface, layer, "/1/7", look=resource_of).seen is orders.rows[7]
+
+
+@INTERFACES
+def test_an_object_that_is_missing_is_none_where_something_else_allows(interface, orders):
+    either = (owner(orders.load) | role("admin")) | (owner(orders.load) | role("reader"))
+    layer = Authorization(allow("GET", ORDER, either))
+    reader = person("carol", roles={"reader"})
+    answer = send(interface, layer, "/o/9", who=reader, look=resource_of)
+    assert (answer.called, answer.seen, orders.read) == (1, None, [9])
 
 
 def test_what_a_forbid_loaded_is_not_handed_over(orders):

@@ -106,8 +106,8 @@ def test_the_paths_that_are_remembered_are_few_and_short() -> None:
         assert asked(boundary, f"/{number}", b"/%d" % number)
     assert asked(boundary, "/" + "a" * 200, None)
     assert asked(boundary, "/b", b"/" + b"a" * 200)
-    assert len(boundary._known_paths) == 3000 - 2 * 1024
-    assert max(map(len, boundary._known_paths)) < 10
+    assert len(boundary.known_paths) == 3000 - 2 * 1024
+    assert max(map(len, boundary.known_paths)) < 10
 
 
 @pytest.mark.parametrize(
@@ -208,3 +208,64 @@ def test_a_head_that_fails_in_an_empty_stream_is_a_complete_500() -> None:
     assert headers["content-length"] == str(len(body))
     assert b"internal-error" in body
     assert "X-App" not in headers
+
+
+class ByPath(Layer):
+    name = "by path"
+    by_path = True
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bytes | None]] = []
+
+    def on_request(self, exchange: Exchange) -> None:
+        self.seen.append((exchange.path, exchange.raw_path))
+
+
+TARGETS = (
+    *(b"/a", b"/%61", b"/a?b", b"/a%3Fb", b"/\xc3\xa4", b"/%C3%A4", b"/a/b", b"/", b"/b%20c"),
+    *(b"/a%2Fb", b"/%2561", b"/a;b", b"/a%00", b"//a", b"/a/../b", b"/\xff", b"/a%5Cb"),
+)
+
+
+@pytest.mark.parametrize("root", ["", "/a"])
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_a_path_that_is_remembered_is_as_it_was_and_vouches_for_no_other(
+    interface: Any, root: str
+) -> None:
+    layer, app = ByPath(), SampleApp()
+    wrapped = getattr(layer, interface)(getattr(app, interface))
+
+    def ask(target: bytes, wrapped: Any) -> int | None:
+        return drive(interface, wrapped, Request(target=root.encode() + target, root=root)).status
+
+    for target in (*TARGETS, *reversed(TARGETS), *TARGETS):
+        fresh = ByPath()
+        alone = getattr(fresh, interface)(getattr(SampleApp(), interface))
+        layer.seen.clear()
+        app.seen.clear()
+        assert ask(target, wrapped) == ask(target, alone)
+        assert layer.seen == fresh.seen
+        assert len(app.seen) == len(fresh.seen)
+    assert ask(b"/a", wrapped) == 200
+    assert ask(b"/a;b", wrapped) == 400
+
+
+@pytest.mark.parametrize("raw", [b"/%2561", b"/a#", b"/%61%00"])
+def test_a_server_that_tells_another_raw_path_is_not_believed(raw: bytes) -> None:
+    layer, app = ByPath(), SampleApp()
+    wrapped = layer.asgi(app.asgi)
+
+    async def ask(raw_path: bytes) -> int:
+        status: list[int] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            status.append(message.get("status", 0))
+
+        await wrapped({**Request(target=b"/a").scope(), "raw_path": raw_path}, receive, send)
+        return status[0]
+
+    assert [asyncio.run(ask(told)) for told in (b"/a", b"/a", raw, b"/a")] == [200, 200, 400, 200]
+    assert len(app.seen) == len(layer.seen) == 3

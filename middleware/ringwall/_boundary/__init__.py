@@ -31,7 +31,7 @@ _MOST_KNOWN_HOSTS = 256
 _MOST_KNOWN_CLIENTS = 1024
 _MOST_KNOWN_PATHS = 1024
 _LONGEST_KNOWN_PATH = 128
-_UNKNOWN = object()
+UNKNOWN = object()
 # Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
 # for "GET" must not be passed by "get".
 _METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}\Z")
@@ -85,7 +85,7 @@ class Boundary:
             proxies.wants if proxies else frozenset()
         )
         # And of paths that have one reading only, with the raw path that they came from.
-        self._known_paths: dict[str, bytes | None] = {}
+        self.known_paths: dict[str, bytes | None] = {}
         self._path_is_plain = PathCheck(self.relax).__call__  # quicker than the instance
 
     def client_at(self, peer: str | None) -> str | None:
@@ -142,14 +142,14 @@ class Boundary:
     def judge_path(self, exchange: Exchange) -> Response | None:
         """Refuse a path that two readers could read differently."""
         path, raw_path = exchange.path, exchange.raw_path
-        if self._known_paths.get(path, _UNKNOWN) == raw_path:
+        if self.known_paths.get(path, UNKNOWN) == raw_path:
             return None
         # The root of a mounted app is empty; an empty target outside a mount is not a path.
         if self._path_is_plain(path or (exchange.root and "/"), raw_path):
             if 0 < len(path) <= _LONGEST_KNOWN_PATH and len(raw_path or b"") <= _LONGEST_KNOWN_PATH:
-                if len(self._known_paths) >= _MOST_KNOWN_PATHS:
-                    self._known_paths.clear()
-                self._known_paths[path] = raw_path
+                if len(self.known_paths) >= _MOST_KNOWN_PATHS:
+                    self.known_paths.clear()
+                self.known_paths[path] = raw_path
             return None
         exchange.decisions.append(_DECISIONS[BAD_PATH])
         return BAD_PATH

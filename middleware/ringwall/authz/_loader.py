@@ -149,12 +149,12 @@ class Loader(Configured):
 
 
 def _takes_first(function: Any, name: str) -> bool:
-    """Whether `function(value)` is sure to be `function(name=value)`. What is wrapped may tell
-    another signature than it has."""
+    """Whether `function(value)` is sure to be `function(name=value)`: its code says so, whatever
+    signature it tells."""
     skipped = 0
     if type(function) is MethodType:
         function, skipped = function.__func__, 1
-    if type(function) is not FunctionType or vars(function):
+    if type(function) is not FunctionType:
         return False
     code = function.__code__
     return code.co_varnames[: code.co_argcount][skipped : skipped + 1] == (name,)
