@@ -94,7 +94,7 @@ def reader(parts: tuple[str, ...]) -> Callable[[Any], Any]:
     """`look_up` for these names: at once where a dict holds the only one."""
     if len(parts) > 1:
         return lambda holder: look_up(holder, parts)
-    (name,) = parts
+    name = parts[0]
 
     def read(holder: Any) -> Any:
         if type(holder) is dict:
