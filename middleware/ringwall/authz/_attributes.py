@@ -92,7 +92,7 @@ def look_up(holder: Any, parts: tuple[str, ...]) -> Any:
 
 def reader(parts: tuple[str, ...]) -> Callable[[Any], Any]:
     """`look_up` for these names: at once where a dict holds the only one."""
-    if len(parts) > 1:
+    if len(parts) != 1:
         return lambda holder: look_up(holder, parts)
     name = parts[0]
 
