@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import random
 import sys
+from array import array
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any
 
 import msgspec
@@ -117,8 +118,11 @@ def _rules(size: int) -> Requests:
     rules = (public("GET", f"/v1/r{n}/{{id:int}}") for n in range(size))
     app = Authorization(*rules).asgi(r.asgi_app)
 
+    # Another id each time, for each size: how many paths there are is not the question.
+    ids = count(1000)
+
     def scope(number: int) -> dict[str, Any]:
-        path = f"/v1/r{number}/1001"
+        path = f"/v1/r{number}/{next(ids)}"
         return {**r.asgi_scope(), "path": path, "raw_path": path.encode()}
 
     return lambda: _asking(app, scope, size)
@@ -131,17 +135,22 @@ def _casbin(size: int) -> Requests:
 
 def _api_keys(size: int) -> Requests:
     asked = {size - 1, *_picked(size)}
-    credentials, records = {}, []
+    # In one piece, and copied for each request, as a server reads them: no memory of the layer's.
+    credentials, places, records = bytearray(), array("l", [0]) * size, []
     for number in range(size):
         key, record = generate_api_key("alice")
         records.append(record)
         if number in asked:
-            credentials[number] = b"ApiKey " + key.encode()
+            places[number] = len(credentials)
+            credentials += b"ApiKey " + key.encode()
+    length = len("ApiKey ") + len(key)
     app = Authentication(APIKey(records)).asgi(r.asgi_app)
     others = [line for line in r.HEADERS if line[0] != b"authorization"]
 
     def scope(number: int) -> dict[str, Any]:
-        return r.asgi_scope("GET", [*others, (b"authorization", credentials[number])])
+        place = places[number]
+        credential = bytes(credentials[place : place + length])
+        return r.asgi_scope("GET", [*others, (b"authorization", credential)])
 
     return lambda: _asking(app, scope, size)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from ._errors import ConfigurationError
 from ._template import STR, Kind, Parameter, PartialSegment, Template
@@ -15,15 +15,19 @@ Params: TypeAlias = "dict[str, Any] | None"
 Values: TypeAlias = "tuple[Any, ...] | None"
 
 
-# A parameter in the last place: its kind, with what reads it at hand, its name, and the entry.
-_Last: TypeAlias = tuple[Kind, Callable[[str], Any], Callable[[str], bool], str, T]
+# A parameter in the last place: what reads it, its kind and name, the entry, and the next such one,
+# which is wider: one object to look at in the usual case.
+_Last: TypeAlias = "tuple[Callable[[str], Any], Kind, str, T, _Last[T] | None]"
 # An entry with the names of its parameters, from left to right.
 Named: TypeAlias = tuple[tuple[str, ...], T]
 
 
-def _rank(pair: tuple[Any, ...]) -> tuple[int, str]:
-    kind: Kind = pair[0]
+def _rank(pair: tuple[Kind, Any]) -> tuple[int, str]:
+    kind = pair[0]
     return kind.rank, kind.name
+
+
+_NO_LITERALS: dict[str, Any] = {}  # replaced by the first one, never filled
 
 
 class Node(Generic[T]):
@@ -32,7 +36,7 @@ class Node(Generic[T]):
     __slots__ = ("any", "end", "literals", "open", "tail", "typed")
 
     def __init__(self) -> None:
-        self.literals: dict[str, Node[T]] = {}
+        self.literals: dict[str, Node[T]] = _NO_LITERALS
         self.typed: tuple[tuple[Kind, Node[T]], ...] = ()
         self.any: Node[T] | None = None
         self.tail: T | None = None
@@ -41,6 +45,8 @@ class Node(Generic[T]):
 
     def child(self, segment: str | Parameter | PartialSegment) -> Node[T]:
         if isinstance(segment, str):
+            if self.literals is _NO_LITERALS:
+                self.literals = {}
             return self.literals.setdefault(segment, Node())
         self.open = True
         if segment.kind is STR:
@@ -79,12 +85,12 @@ class TemplateIndex(Generic[T]):
     __slots__ = ("_heads", "_partial", "_plain", "_root", "_texts")
 
     def __init__(self) -> None:
-        self._root: Node[Named[T]] = Node()
-        # Two short cuts past the tree, for the usual shapes: literals alone, and literals before
-        # one parameter. Nothing can be more specific than the first; nothing but the first, and
-        # other parameters in the same place, more than the second.
+        # The usual shapes are not in the tree: literals alone, and literals before one parameter.
+        # Nothing can be more specific than the first; nothing but the first, and other parameters
+        # in the same place, more than the second.
         self._plain: dict[str, T] = {}
-        self._heads: dict[str, tuple[_Last[T], ...]] = {}
+        self._heads: dict[str, _Last[T]] = {}
+        self._root: Node[Named[T]] = Node()
         # What stands before a partial segment in the last place: the tree must look there.
         self._partial: set[str] = set()
         self._texts: dict[object, str] = {}
@@ -105,49 +111,66 @@ class TemplateIndex(Generic[T]):
 
     def put(self, template: Template, entry: T) -> None:
         """Add an entry; it replaces one of the same shape."""
+        *head, last = template.segments or [""]
+        literals = [part for part in head if isinstance(part, str)]
+        if template.below or len(literals) < len(head):
+            self._put_in_tree(template, entry)
+        elif isinstance(last, str):
+            self._plain[template.text] = entry
+        else:
+            before = "/".join(["", *literals])
+            if isinstance(last, PartialSegment) and before not in self._partial:
+                self._partial.add(before)
+                for kind, name, other in _chain(self._heads.pop(before, None)):
+                    parameter = Parameter(name, kind)
+                    moved = Template("", (*literals, parameter), below=False)
+                    self._put_in_tree(moved, other)
+            if before in self._partial:
+                self._put_in_tree(template, entry)
+            else:
+                self._put_last(before, cast("Parameter", last), entry)
+
+    def _put_in_tree(self, template: Template, entry: T) -> None:
         node = self._root.descend(template)
         named = tuple(template.parameters), entry
         if template.below:
             node.tail, node.open = named, True
         else:
             node.end = named
-            *head, last = template.segments
-            literals = [part for part in head if isinstance(part, str)]
-            if len(literals) == len(head):
-                if isinstance(last, str):
-                    self._plain[template.text] = entry
-                else:
-                    self._put_last("/".join(["", *literals]), last, entry)
 
-    def _put_last(self, head: str, last: Parameter | PartialSegment, entry: T) -> None:
-        if isinstance(last, PartialSegment):
-            self._partial.add(head)
-            self._heads.pop(head, None)
-        if not isinstance(last, Parameter) or head in self._partial:
-            return
+    def _put_last(self, head: str, last: Parameter, entry: T) -> None:
         name, kind = last
-        others = [last for last in self._heads.get(head, ()) if last[0] is not kind]
-        lasts = sorted([*others, (kind, kind.read, kind.alias, name, entry)], key=_rank)
-        self._heads[head] = tuple(lasts)
+        others = [each for each in _chain(self._heads.get(head)) if each[0] is not kind]
+        chain: _Last[T] | None = None
+        ranked = sorted([*others, (kind, name, entry)], key=lambda each: _rank(each[:2]))
+        for kind, name, entry in reversed(ranked):
+            chain = kind.read, kind, name, entry, chain
+        self._heads[head] = cast("_Last[T]", chain)
 
     def find(self, path: str) -> tuple[T, Params] | None:
         """The entry and the typed parameters."""
         entry = self._plain.get(path)
         if entry is not None:
             return entry, {}
-        head, _, segment = path.rpartition("/")
-        lasts = self._heads.get(head)
-        if lasts is not None and path[:1] == "/":
-            for _, read, alias, name, entry in lasts:
-                value = read(segment)
-                if value is not None:
-                    return entry, {name: value}
-                if alias(segment):
-                    return entry, None
         if path[:1] != "/":
             return None
+        head, _, segment = path.rpartition("/")
+        last = self._heads.get(head)
+        while last is not None:
+            read, kind, name, entry, last = last
+            value = read(segment)
+            if value is not None:
+                return entry, {name: value}
+            if kind.alias(segment):
+                return entry, None
         found = _find(self._root, path.split("/"), 1, ())
         return None if found is None else with_params(*found)
+
+
+def _chain(last: _Last[T] | None) -> Iterator[tuple[Kind, str, T]]:
+    while last is not None:
+        _, kind, name, entry, last = last
+        yield kind, name, entry
 
 
 def _find(

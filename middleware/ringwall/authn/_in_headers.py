@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .._exchange import Exchange
 from .._layer import Verdict
@@ -35,6 +35,9 @@ class InHeaders:
         )
         # Where no scheme reads it, what another layer of the stack makes of it is not ours.
         self._authorization = b"authorization" if by_name else b""
+        self.on_request: Callable[[Exchange], Verdict] = (
+            self._in_any if self._by_header else self._in_authorization
+        )
 
     def named(self, name: bytes) -> Chosen | None:
         """The scheme of a name in lower case."""
@@ -47,17 +50,20 @@ class InHeaders:
             header in headers for header, _ in self._by_header
         )
 
-    def on_request(self, exchange: Exchange) -> Verdict:
-        exchange.challenges = self._challenges
+    def _in_any(self, exchange: Exchange) -> Verdict:
         headers = exchange.headers
-        value = headers.get(self._authorization)
-        if self._by_header:
-            found = [(chosen, name) for name, chosen in self._by_header if name in headers]
-            if found:
-                if value is not None or len(found) > 1:
-                    return self._judge.refuse(exchange, SEVERAL)
-                chosen, header = found[0]
-                return self._judge.judge(exchange, chosen, headers[header])
+        found = [(chosen, name) for name, chosen in self._by_header if name in headers]
+        if not found:
+            return self._in_authorization(exchange)
+        exchange.challenges = self._challenges
+        if self._authorization in headers or len(found) > 1:
+            return self._judge.refuse(exchange, SEVERAL)
+        chosen, header = found[0]
+        return self._judge.judge(exchange, chosen, headers[header])
+
+    def _in_authorization(self, exchange: Exchange) -> Verdict:
+        exchange.challenges = self._challenges
+        value = exchange.headers.get(self._authorization)
         if value is None:
             return self._judge.nobody(exchange)
         name, _, credential = value.partition(_SPACE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from .._errors import ConfigurationError
@@ -48,16 +49,15 @@ class CompiledRule:
 
     test: the condition, or None where there is none. loads: what it may load. only_object: what
     loads the one object that it may hand over, if it is one. granted: the decision that allows;
-    record: the same for the audit. anonymous: the one for a request that speaks for nobody.
-    shadow: it never refuses. source: the rule as written. binding: what its condition was compiled
-    with. reads, writes: the allow-lists of fields, or None; guards: there is one of them.
-    version: the policy's.
+    record: the same for the audit. shadow: it never refuses. source: the rule as written. binding:
+    what its condition was compiled with. reads, writes: the allow-lists of fields, or None; guards:
+    there is one of them. version: the policy's.
     """
 
     __slots__ = (
-        "_denials", "_hints", "_overlooked", "_refusal", "anonymous", "binding", "granted",
+        "_challenge", "_denials", "_hints", "_overlooked", "_refusal", "binding", "granted",
         "guards", "loads", "methods", "name", "only_object", "public", "reads", "record", "shadow",
-        "source", "static", "template", "test", "version", "writes",
+        "source", "template", "test", "version", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -82,16 +82,12 @@ class CompiledRule:
         # Credentials cannot help against a prohibition without a condition.
         hopeless = rule.effect == "forbid" and rule.condition is None
         self._refusal = 404 if rule.hide else 403
-        status = self._refusal if hopeless else 401
-        self.anonymous: PolicyDecision = denied(
-            rule.name, "unauthenticated", status, version=version
-        )
-        self._denials: dict[str, PolicyDecision] = {}
-        self._overlooked: dict[PolicyDecision, PolicyDecision] = {}
+        self._challenge = self._refusal if hopeless else 401
+        self._denials: dict[Hint | str, PolicyDecision] | None = None
+        self._overlooked: dict[PolicyDecision, PolicyDecision] | None = None
         self.loads: tuple[Load, ...] = ()
         self.test: Test | None = None
-        self._hints: tuple[tuple[Test, PolicyDecision], ...] = ()
-        self.static: Match = Match(self, {}, self.template)
+        self._hints: tuple[tuple[Test, Hint], ...] = ()
         self.reads: FieldList | None = None
         self.writes: FieldList | None = None
         self.guards: bool = rule.reads is not None or rule.writes is not None
@@ -111,7 +107,7 @@ class CompiledRule:
         if rule.condition is not None:
             self.test = rule.condition.compile(binding)
             if rule.effect == "allow":
-                self._hints = self._make_hints(conjuncts(rule.condition), binding)
+                self._hints = self._make_hints(rule.condition, binding)
         if rule.reads is not None:
             self.reads = FieldList(rule.reads, binding)
         if rule.writes is not None:
@@ -120,16 +116,30 @@ class CompiledRule:
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
 
+    # What few rules come to is made when it is first needed, and kept: reasons are few.
+
+    @property
+    def anonymous(self) -> PolicyDecision:
+        """The decision for a request that speaks for nobody."""
+        return self._denied("unauthenticated", self._challenge)
+
     def deny(self, reason: str) -> PolicyDecision:
-        """The decision that refuses for this reason, made once: reasons are few."""
-        decision = self._denials.get(reason)
+        """The decision that refuses for this reason."""
+        return self._denied(reason, self._refusal)
+
+    def _denied(self, reason: str, status: int, hint: Hint | None = None) -> PolicyDecision:
+        if self._denials is None:
+            self._denials = {}
+        decision = self._denials.get(hint or reason)
         if decision is None:
-            decision = denied(self.name, reason, self._refusal, version=self.version)
-            self._denials[reason] = decision
+            decision = denied(self.name, reason, status, hint, version=self.version)
+            self._denials[hint or reason] = decision
         return decision
 
     def overlook(self, refusal: PolicyDecision) -> PolicyDecision:
         """What this rule, a shadow, makes of a refusal of its own."""
+        if self._overlooked is None:
+            self._overlooked = {}
         decision = self._overlooked.get(refusal)
         if decision is None:
             decision = self._overlooked[refusal] = overlooked(refusal)
@@ -140,27 +150,23 @@ class CompiledRule:
 
         Conditions that need no object come first: their answer is the same for every object.
         """
-        for test, decision in self._hints:
+        for test, hint in self._hints:
             if test(facts) is False:
-                return decision
+                # RFC 9470 section 3; RFC 6750 section 3.1.
+                return self._denied(hint.reason, self._refusal if hint.scope else 401, hint)
         return self.deny("forbidden" if held is False else facts.trouble or "undecided")
 
-    def _make_hints(
-        self, conditions: Iterable[Condition], binding: Binding
-    ) -> tuple[tuple[Test, PolicyDecision], ...]:
-        found = [(condition, condition.hint) for condition in conditions if condition.hint]
+    def _make_hints(self, condition: Condition, binding: Binding) -> tuple[tuple[Test, Hint], ...]:
+        found = [(part, part.hint) for part in conjuncts(condition) if part.hint]
+        # RFC 6750 section 3.1: the scope that is necessary, all of it.
         scopes = " ".join(hint.scope for _, hint in found if hint.scope)
-        hints: list[tuple[Test, PolicyDecision]] = []
-        for condition, hint in found:
-            if hint.scope:
-                # RFC 6750 section 3.1: the scope that is necessary, all of it.
-                hint = Hint(hint.reason, scope=scopes)
-                status = self._refusal
-            else:
-                status = 401  # RFC 9470 section 3
-            decision = denied(self.name, hint.reason, status, hint, version=self.version)
-            hints.append((condition.compile(binding), decision))
-        return tuple(hints)
+        return tuple(
+            (
+                self.test if part is condition and self.test else part.compile(binding),
+                hint._replace(scope=scopes) if hint.scope else hint,
+            )
+            for part, hint in found
+        )
 
 
 def _only_load(rule: Rule) -> LoadSpec | None:
@@ -179,6 +185,7 @@ def _only_object(loads: tuple[Load, ...]) -> object:
     return None
 
 
+@lru_cache(256)
 def _expand(methods: tuple[str, ...]) -> frozenset[str]:
     """The methods that a rule names, GET with HEAD (RFC 9110 section 9.3.2)."""
     if methods == ("*",):

@@ -35,14 +35,15 @@ class Rulebook:
 
     def __init__(self, rules: Sequence[tuple[Rule, CompiledRule]]) -> None:
         _check_distinct([rule for rule, _ in rules])
-        self._tables: dict[str, TemplateIndex[CompiledRule]] = {}
-        self._forbids: Overlay[_Forbid] | None = None
+        chosen: dict[str, dict[object, tuple[Rule, CompiledRule]]] = {}
         # The later replace the earlier: `*`, then HEAD by way of GET, then methods by name.
         for rank in (_any, _implied, _named):
             for rule, ready in rules:
                 if rule.effect != "forbid":
                     for method in rank(rule, ready):
-                        self._tables.setdefault(method, TemplateIndex()).put(rule.template, ready)
+                        chosen.setdefault(method, {})[rule.template.shape] = rule, ready
+        self._tables: dict[str, TemplateIndex[CompiledRule]] = _tables(chosen)
+        self._forbids: Overlay[_Forbid] | None = None
         for rule, ready in rules:
             if rule.effect == "forbid":
                 self._forbids = self._forbids or Overlay()
@@ -60,14 +61,10 @@ class Rulebook:
         if found is None:
             return self._unmatched(method, path)
         rule, params = found
-        if params:
-            match = _new(Match)  # as its __init__ does, without the call
-            match.rule, match.params, match.template = rule, params, rule.template
-        elif params is not None and self._forbids is None:
-            return rule.static
-        else:
-            match = Match(rule, {}, rule.template)
-            match.canonical = params is not None
+        match = _new(Match)  # as its __init__ does, without the call
+        match.rule, match.params, match.template = rule, params or {}, rule.template
+        if params is None:
+            match.canonical = False
         if self._forbids is not None:
             match.forbids = _forbidding(self._forbids, method, path)
         return match
@@ -82,6 +79,22 @@ class Rulebook:
         match = Match(None, {}, rule.template)
         match.methods = tuple(sorted(near))
         return match
+
+
+def _tables(
+    chosen: dict[str, dict[object, tuple[Rule, CompiledRule]]],
+) -> dict[str, TemplateIndex[CompiledRule]]:
+    """One table for each method; methods with the same rules, such as GET and HEAD, share one."""
+    tables: dict[str, TemplateIndex[CompiledRule]] = {}
+    for method, pairs in chosen.items():
+        same = next((other for other in tables if chosen[other] == pairs), None)
+        if same is None:
+            table = tables[method] = TemplateIndex[CompiledRule]()
+            for rule, ready in pairs.values():
+                table.put(rule.template, ready)
+        else:
+            tables[method] = tables[same]
+    return tables
 
 
 def _forbidding(

@@ -11,6 +11,9 @@ from ..._errors import ConfigurationError
 TIMES = ("created", "expires", "not_before", "revoked", "last_used")
 FIELDS = ("hash", "owner", "scopes", "roles", *TIMES, "replaced_by", "prefix")
 
+_MOST_KNOWN = 1024
+_known: dict[frozenset[str], frozenset[str]] = {}
+
 
 def names(field: str, given: Iterable[str]) -> frozenset[str]:
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -18,7 +21,14 @@ def names(field: str, given: Iterable[str]) -> frozenset[str]:
     found = list(given)
     if not all(isinstance(name, str) and name for name in found):
         raise ConfigurationError(f"{field} holds something else than names")
-    return frozenset(found)
+    return _shared(frozenset(found))
+
+
+def _shared(found: frozenset[str]) -> frozenset[str]:
+    """An equal one that is there already: of many keys, most grant the same as others."""
+    if len(_known) < _MOST_KNOWN:
+        return _known.setdefault(found, found)
+    return _known.get(found, found)
 
 
 def moment(field: str, time: datetime | None) -> datetime | None:

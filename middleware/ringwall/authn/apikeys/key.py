@@ -22,7 +22,11 @@ _ID_LENGTH = 12
 _SECRET_LENGTH = 43  # 43 * log2(62) = 256 bits
 _CHECKSUM_LENGTH = 8
 _PREFIX = re.compile(r"(?:[A-Za-z0-9]+_)+\Z")
-_LONGEST = 256
+LONGEST = 256
+# Before the underscore, the secret and the checksum. For bytes, alphanumeric means ASCII.
+_FROM_END = _SECRET_LENGTH + _CHECKSUM_LENGTH + 1
+ID_PLACE = slice(-_FROM_END - _ID_LENGTH, -_FROM_END)
+SHORTEST = len("a_") + _ID_LENGTH + _FROM_END
 DEFAULT_PREFIX = "rw_"
 
 
@@ -39,7 +43,7 @@ def key_id(key: bytes) -> str | None:
     The checksum is no secret: whoever has read this far can compute it.
     """
     parts = key.rsplit(b"_", 2)
-    if len(key) > _LONGEST or len(parts) != 3:
+    if len(key) > LONGEST or len(parts) != 3:
         return None
     _, id, tail = parts
     if len(id) != _ID_LENGTH or len(tail) != _SECRET_LENGTH + _CHECKSUM_LENGTH:

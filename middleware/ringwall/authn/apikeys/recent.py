@@ -23,12 +23,12 @@ class Recent:
     def __repr__(self) -> str:
         return f"<Recent {len(self._cache)}>"
 
-    def get(self, id: str, now: float) -> APIKeyRecord | None:
-        entry = self._cache.get(id.encode())
+    def get(self, id: bytes, now: float) -> APIKeyRecord | None:
+        entry = self._cache.get(id)
         # A clock that went back does not make records live longer than twice the time.
         if entry is None or not now < entry[1] <= now + self._ttl:
             return None
         return entry[0]
 
-    def put(self, id: str, record: APIKeyRecord, now: float) -> None:
-        self._cache.put(id.encode(), (record, now + self._ttl))
+    def put(self, id: bytes, record: APIKeyRecord, now: float) -> None:
+        self._cache.put(id, (record, now + self._ttl))

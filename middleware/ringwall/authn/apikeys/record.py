@@ -14,7 +14,7 @@ from .key import DEFAULT_PREFIX, check_prefix
 
 _ID = re.compile(r"[0-9A-Za-z]{12}\Z")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_FOREVER = float("inf")
+_FOREVER, _NEVER = float("inf"), float("-inf")
 
 
 class APIKeyRecord:
@@ -35,9 +35,11 @@ class APIKeyRecord:
         ConfigurationError: a value cannot work.
     """
 
+    # The order in memory is that of the names; what each request reads comes first.
     __slots__ = (
-        *("_principal", "created", "digest", "expires", "id", "last_used", "not_before", "owner"),
-        *("prefix", "replaced_by", "revoked", "roles", "scopes", "since", "until"),
+        *("_principal", "begins", "created", "digest", "ends", "expires", "id", "last_used"),
+        *("not_before", "owner", "prefix", "replaced_by", "revoked", "roles", "scopes", "since"),
+        "until",
     )
 
     id: str
@@ -54,6 +56,8 @@ class APIKeyRecord:
     prefix: str
     since: float
     until: float
+    begins: float
+    ends: float
     _principal: Principal | None
 
     def __init__(
@@ -96,6 +100,9 @@ class APIKeyRecord:
         put(self, "prefix", check_prefix(prefix))
         put(self, "since", not_before.timestamp() if not_before else 0.0)
         put(self, "until", expires.timestamp() if expires else _FOREVER)
+        # When it is in force: never, where it is revoked.
+        put(self, "begins", self.since)
+        put(self, "ends", _NEVER if revoked else self.until)
         put(self, "_principal", None)
 
     def __setattr__(self, name: str, value: object) -> None:

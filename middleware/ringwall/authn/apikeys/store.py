@@ -59,19 +59,24 @@ class MemoryStore:
     immediate = True
 
     def __init__(self, records: Iterable[APIKeyRecord]) -> None:
-        self._records: dict[str, APIKeyRecord] = {}
+        # By octets, as ids come in keys.
+        self._records: dict[bytes, APIKeyRecord] = {}
         for record in records:
             if not isinstance(record, APIKeyRecord):
                 raise ConfigurationError(
                     "the store holds something else than the records of generate_api_key()"
                 )
-            if record.id in self._records:
+            id = record.id.encode("ascii")
+            if id in self._records:
                 raise ConfigurationError(f"two API keys have the id {record.id}")
-            self._records[record.id] = record
-        self.find: Callable[[str], APIKeyRecord | None] = self._records.get
+            self._records[id] = record
+        self.find_octets: Callable[[bytes], APIKeyRecord | None] = self._records.get
 
     def __repr__(self) -> str:
         return f"<MemoryStore of {len(self._records)}>"
+
+    def find(self, key_id: str) -> APIKeyRecord | None:
+        return self.find_octets(key_id.encode())
 
 
 def ports(store: object) -> tuple[Find | None, AFind | None]:
