@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+from ._errors import MissingDependency
 from ._exchange import ClientDisconnected
 from ._pending import Call
 
@@ -45,12 +46,12 @@ class Opener:
         return Call(None, self._first, limit, timeout)
 
     async def _first(self, limit: int, timeout: float) -> bytes | None:
+        in_time = _waiting()  # before the accept: what cannot wait accepts nothing
         self._connect = await self._next()
         await self._send({"type": "websocket.accept", "subprotocol": None, "headers": []})
         self.opened = True
-        try:
-            message = await asyncio.wait_for(self._next(), timeout)
-        except asyncio.TimeoutError:
+        message = await in_time(self._next, timeout)
+        if message is None:
             return None
         text = message.get("text")
         data = text.encode("utf-8", "replace") if text is not None else message.get("bytes")
@@ -74,6 +75,37 @@ class Opener:
             return _nothing() if message["type"] == "websocket.accept" else send(message)
 
         return out
+
+
+InTime: TypeAlias = Callable[[Callable[[], Awaitable[Message]], float], Awaitable["Message | None"]]
+
+
+def _waiting() -> InTime:
+    """What waits for so many seconds, in the event loop that runs here.
+
+    Raises:
+        MissingDependency: it is another one than asyncio's, which anyio knows, and there is none.
+    """
+    if asyncio._get_running_loop() is not None:
+        return _in_asyncio
+    try:
+        import anyio
+    except ModuleNotFoundError:
+        raise MissingDependency("anyio", "jwt", "first_message= without asyncio") from None
+
+    async def in_time(start: Callable[[], Awaitable[Message]], seconds: float) -> Message | None:
+        with anyio.move_on_after(seconds):
+            return await start()
+        return None
+
+    return in_time
+
+
+async def _in_asyncio(start: Callable[[], Awaitable[Message]], seconds: float) -> Message | None:
+    try:
+        return await asyncio.wait_for(start(), seconds)
+    except asyncio.TimeoutError:
+        return None
 
 
 async def _nothing() -> None:

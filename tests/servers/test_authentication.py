@@ -33,6 +33,10 @@ GOOD = {**CLAIMS, **TIMES}
 TOKEN = sign(GOOD)
 
 
+# Names of `harness.COMMANDS`, with what is added to their command lines.
+SERVERS = ["uvicorn-httptools", "hypercorn", "hypercorn --worker-class trio", "gunicorn"]
+
+
 class Running(NamedTuple):
     name: str
     port: int
@@ -40,14 +44,16 @@ class Running(NamedTuple):
     log: Path
 
 
-@pytest.fixture(scope="module", params=["uvicorn-httptools", "hypercorn", "gunicorn"])
+@pytest.fixture(scope="module", params=SERVERS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("authn")
     keys = harness.write_keys(folder / "keys.json")
     (folder / "jwks.json").write_text(json.dumps(jwks("rsa")))
-    _, arguments = harness.COMMANDS[request.param]
+    name, *options = request.param.split()
+    _, arguments = harness.COMMANDS[name]
+    arguments = [*arguments, *options]
     port, log = harness.free_port(), folder / "log"
     words = [word.format(port=port).replace("app:", "authn_app:") for word in arguments]
     settings = {
@@ -64,7 +70,7 @@ def server(
         )
         try:
             harness._wait_for(port, process, log)
-            yield Running(request.param, port, keys["alice"].encode(), log)
+            yield Running(name, port, keys["alice"].encode(), log)
         finally:
             process.terminate()
             process.wait(timeout=15)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from unittest import mock
 
 import pytest
+import trio
+import trio.testing
 
 from authn_support import AUDIENCE, ISSUER, Clock, bearer, jwks, send, sign
 from ringwall import (
@@ -461,6 +464,51 @@ def test_few_may_wait_at_the_same_time():
 
     asyncio.run(run())
     assert called == ["alice"]
+
+
+def in_trio(*messages):
+    """The close or the principal of a websocket under trio that says this, and then nothing more;
+    and what was sent. Its clock jumps to whatever is waited for."""
+    called, sent = [], []
+    waiting = [{"type": "websocket.connect"}, *messages]
+
+    async def app(scope, receive, send):
+        called.append(scope["user"].subject)
+
+    async def receive():
+        if not waiting:
+            await trio.sleep_forever()
+        return waiting.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/", "scheme": "wss", "headers": []}
+    layer = Authentication(JWT_SCHEME, first_message=30)
+    trio.run(
+        layer.asgi(app), scope, receive, send, clock=trio.testing.MockClock(autojump_threshold=0)
+    )
+    return called, [(message["type"], message.get("code")) for message in sent]
+
+
+ACCEPTED = ("websocket.accept", None)
+
+
+def test_the_first_message_is_waited_for_under_trio():
+    assert in_trio(*says("Bearer " + TOKEN.decode())) == (["alice"], [ACCEPTED])
+
+
+@pytest.mark.parametrize("messages", [[], says("Bearer x.y.z"), says("x" * 20_000)])
+def test_no_first_message_or_a_bad_one_closes_under_trio(messages):
+    assert in_trio(*messages) == ([], [ACCEPTED, ("websocket.close", 1008)])
+
+
+def test_what_cannot_wait_for_a_first_message_accepts_nothing(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "anyio", None)
+    called, sent = in_trio(*says("Bearer " + TOKEN.decode()))
+    assert called == []
+    assert [kind for kind, _ in sent] == ["websocket.close"]
+    assert "failed with MissingDependency" in caplog.text
 
 
 # Configuration
