@@ -13,7 +13,7 @@ from ._options import Options
 from ._responses import Mode
 from ._size import parse_size
 from ._table import Table
-from .handlers import Content, Factory, Handler, factory_of
+from .handlers import Content, Factory, Handler, Rewrite, factory_of, rewriter_of
 from .openapi import Rules, table_of_document
 
 
@@ -85,13 +85,16 @@ def table_of_schemas(
         method, template = parse_key(key)
         is_schema = isinstance(given, (dict, bool))
         schema, make = (given, None) if is_schema else schema_of(given, key)
-        made: dict[Factory, Handler] = {}  # types that share a factory share what it makes
+        # Types that share a factory share what it makes.
+        made: dict[Factory, tuple[Handler, Rewrite | None]] = {}
         accepted = []
         for name, factory in factories.items():
             if factory not in made:
                 content = Content(name, schema, key, make, lenient=not is_schema)
-                made[factory] = factory(content, options)
-            accepted.append(MediaType(name, made[factory], options.limit))
+                rewrite = rewriter_of(factory, content, options)
+                made[factory] = factory(content, options), rewrite
+            handler, rewrite = made[factory]
+            accepted.append(MediaType(name, handler, options.limit, rewrite))
         table.add(method, template, Operation(layer, method, template.text, Bodies(accepted)))
     return table
 

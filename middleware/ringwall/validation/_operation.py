@@ -24,7 +24,7 @@ from ._refusal import (
 
 if TYPE_CHECKING:
     from ._responses import Responses
-    from .handlers import Handler
+    from .handlers import Handler, Rewrite
     from .parameters import ParameterSet
 
 # A body means nothing with HEAD, CONNECT and TRACE (RFC 9110 section 9.3).
@@ -68,11 +68,13 @@ class MediaType(NamedTuple):
     """A media type that an operation accepts.
 
     name: in lower case. handler: what judges a body of it. limit: the most bytes it may have.
+    rewrite: what writes the body anew, first.
     """
 
     name: str
     handler: Handler
     limit: int
+    rewrite: Rewrite | None = None
 
 
 class Bodies:

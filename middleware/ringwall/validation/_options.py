@@ -26,6 +26,7 @@ class Options(NamedTuple):
     max_values: int
     max_fields: int
     closed: bool
+    coerce: bool
     defaults: bool
     dialect: str
     resources: Mapping[str, JSONSchema]
@@ -54,6 +55,7 @@ def make_options(
     max_values: int,
     max_fields: int,
     closed: bool,
+    coerce: bool,
     defaults: bool,
     dialect: str,
     resources: Mapping[str, JSONSchema] | None,
@@ -82,7 +84,9 @@ def make_options(
             max_depth, max_values, ijson_numbers=ijson_numbers, nul=nul == "refuse", names=names
         )
     known = dict(resources or {})
-    return Options(limit, parse, max_values, max_fields, closed, defaults, dialect, known, formats)
+    return Options(
+        limit, parse, max_values, max_fields, closed, coerce, defaults, dialect, known, formats
+    )
 
 
 def make_pace(timeout: float, minimum_rate: str | int, clock: Callable[[], float]) -> Pace:

@@ -51,6 +51,10 @@ class BodyJudge:
             if decode is not None:
                 exchange.replacement = body = decode(body, accepted.limit)
             if body or operation.requires_body:
+                if accepted.rewrite is not None:
+                    written = accepted.rewrite(body)
+                    if written is not body:
+                        exchange.replacement = body = written
                 exchange.state[VALIDATED] = accepted.handler(body, content_type)
         except Refused as refused:
             return operation.refuse_for(exchange, refused)

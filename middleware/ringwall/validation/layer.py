@@ -40,6 +40,8 @@ class BodyValidation(Layer):
         base_path: what the paths of `openapi` stand below, instead of those of its servers.
         closed: True: objects of `openapi` have no properties but those that their schema names,
             unless it allows others in so many words.
+        coerce: True: in JSON, texts become the numbers and booleans that their schema wants, where
+            they are spelled exactly as those. The app gets the body so written.
         defaults: True: what is handed over has the defaults of the schema where properties of JSON
             and parameters are missing. The body stays as it was sent.
         responses: "report" logs responses that are not as `openapi` declares, "enforce" replaces
@@ -111,6 +113,7 @@ class BodyValidation(Layer):
         exempt: Iterable[str] = (),
         base_path: str | None = None,
         closed: bool = False,
+        coerce: bool = False,
         defaults: bool = False,
         responses: Mode = "ignore",
         response_limit: str | int = "1 MiB",
@@ -150,6 +153,7 @@ class BodyValidation(Layer):
             max_values=max_values,
             max_fields=max_fields,
             closed=closed,
+            coerce=coerce,
             defaults=defaults,
             dialect=dialect,
             resources=resources,
@@ -181,7 +185,7 @@ class BodyValidation(Layer):
         for operation in operations.values():
             operation.translate = translate
         decode = decoders(codings)
-        self.replaces_body: bool = bool(decode)
+        self.replaces_body: bool = bool(decode) or coerce
         language = frozenset({b"accept-language"} if translate is not None else ())
         self.wants = BodyValidation.wants | self._table.wants | language
         refuses = "no-body" if openapi is None else "not-found"

@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 
 from .._options import Options
-from ._content import Content, Handler
+from ._content import Content, Handler, Rewrite
 from ._form import form_handler
-from ._json import json_handler
+from ._json import json_handler, json_rewriter
 from ._lines import lines_handler
 from ._multipart import multipart_handler
 from ._patch import patch_handler
 from ._plain import bytes_handler, text_handler
 
 __all__ = [
-    "Content", "Factory", "Handler", "bytes_handler", "factory_of", "json_handler", "text_handler",
+    "Content", "Factory", "Handler", "Rewrite", "bytes_handler", "factory_of", "json_handler",
+    "rewriter_of", "text_handler",
 ]  # fmt: skip
 
 Factory = Callable[[Content, Options], Handler]
@@ -40,3 +41,8 @@ def factory_of(media_type: str) -> Factory | None:
     if factory is None and _IS_JSON(media_type):  # or a suffix of RFC 6839
         factory = json_handler
     return factory
+
+
+def rewriter_of(factory: Factory, content: Content, options: Options) -> Rewrite | None:
+    """What writes bodies anew before the handler of this factory judges them; mostly nothing."""
+    return json_rewriter(content, options) if factory is json_handler else None

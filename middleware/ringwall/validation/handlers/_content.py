@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +22,10 @@ class Handler(Protocol):
     """
 
     def __call__(self, body: bytes, content_type: bytes, /) -> Any: ...
+
+
+# Writes a body anew; returns the same object where there is nothing to write. Raises Refused.
+Rewrite = Callable[[bytes], bytes]
 
 
 class Content(NamedTuple):

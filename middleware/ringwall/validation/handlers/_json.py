@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._coerce import Coercer
 from .._defaults import Filler
 from .._json import StrictJSON
 from .._models import Make, NotAnInstance
 from .._options import Options
 from .._refusal import INVALID, Refused
 from .._schema import Schema
-from ._content import Content, Handler
+from ._content import Content, Handler, Rewrite
 
 _BROKEN_RULE = {"pointer": "#", "code": "model", "detail": "Breaks a rule of its model."}
 
@@ -20,6 +21,11 @@ def json_handler(content: Content, options: Options) -> Handler:
     schema = options.compile(content.schema, content.where, lenient=content.lenient)
     fill = Filler(content.schema) if options.defaults else None
     return JSONHandler(options.parse.knowing(content.schema), schema, content.make, fill).judge
+
+
+def json_rewriter(content: Content, options: Options) -> Rewrite | None:
+    """What writes a body of this schema anew before it is judged, if `coerce` asks for that."""
+    return Coercer(content.schema, options.parse) if options.coerce else None
 
 
 class JSONHandler:

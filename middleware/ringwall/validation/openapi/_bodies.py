@@ -16,9 +16,11 @@ from ..handlers import (
     Content,
     Factory,
     Handler,
+    Rewrite,
     bytes_handler,
     factory_of,
     json_handler,
+    rewriter_of,
     text_handler,
 )
 from ._bundle import Bundle, Direction
@@ -86,8 +88,10 @@ def media_types_of(
             )
         for name, factory in factories.items():
             if name not in found:
-                handler = _handler(document, name, factory, content, place, direction, options)
-                found[name] = MediaType(name, handler, options.limit)
+                handler, rewrite = _handler(
+                    document, name, factory, content, place, direction, options
+                )
+                found[name] = MediaType(name, handler, options.limit, rewrite)
     return list(found.values())
 
 
@@ -99,7 +103,7 @@ def _handler(
     place: str,
     direction: Direction,
     options: Options,
-) -> Handler:
+) -> tuple[Handler, Rewrite | None]:
     """Made once for all operations that refer to the same schema."""
     schema = content.get("schema", True)
     reference = schema.get("$ref") if isinstance(schema, dict) and len(schema) == 1 else None
@@ -116,7 +120,7 @@ def _handler(
         whole = bundle.close(bundle.add(schema, where))
         encoding = content.get("encoding", {})
         judged = Content(name, whole, where, None, document.generated, encoding)
-        known = factory(judged, options)
+        known = factory(judged, options), rewriter_of(factory, judged, options)
         if leads is not None:
             document.handlers[key] = known
     return known

@@ -122,12 +122,21 @@ def _collect(schema: JSONSchema, defs: dict[str, JSONSchema], keyword: str) -> l
 
 def _kinds(schema: JSONSchema, defs: dict[str, JSONSchema]) -> set[str]:
     """The types that a schema names; a text, where it names none."""
-    return (_named_kinds(schema, defs, frozenset()) or set()) - {"null"} or {"string"}
+
+    def follow(reference: str) -> JSONSchema:
+        return defs[reference.rpartition("/")[2]]
+
+    return (named_kinds(schema, follow) or set()) - {"null"} or {"string"}
 
 
-def _named_kinds(
-    schema: JSONSchema, defs: dict[str, JSONSchema], seen: frozenset[int]
+def named_kinds(
+    schema: Any, follow: Callable[[str], Any], seen: frozenset[int] = frozenset()
 ) -> set[str] | None:
+    """The types that a schema allows; None: it does not say.
+
+    Parameters:
+        follow: gives what a reference leads to.
+    """
     if not isinstance(schema, dict) or id(schema) in seen:
         return None
     seen |= {id(schema)}
@@ -139,11 +148,11 @@ def _named_kinds(
     if isinstance(values, list):
         named.append({_TYPES_OF.get(type(value), "null") for value in values})
     if "$ref" in schema:
-        named.append(_named_kinds(defs[schema["$ref"].rpartition("/")[2]], defs, seen) or set())
+        named.append(named_kinds(follow(schema["$ref"]), follow, seen) or set())
     for part in schema.get("allOf", ()):
-        named.append(_named_kinds(part, defs, seen) or set())
+        named.append(named_kinds(part, follow, seen) or set())
     for keyword in ("anyOf", "oneOf"):
-        found = [_named_kinds(part, defs, seen) for part in schema.get(keyword, ())]
+        found = [named_kinds(part, follow, seen) for part in schema.get(keyword, ())]
         if found and None not in found:
             named.append(set().union(*(part or () for part in found)))
     named = [kinds for kinds in named if kinds]
