@@ -154,12 +154,47 @@ def test_two_boundaries_are_no_media_type() -> None:
     assert answer.refused(415, "unsupported-media-type")
 
 
+ADMIN = b'\r\nContent-Disposition: form-data; name="is_admin"\r\n\r\n1'
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("before", [b"\n", b"\r", b"", b" ", b"-", b"x", b"\r\n "])
+@pytest.mark.parametrize(
+    "rest",
+    [ADMIN, ADMIN.replace(b"\r\n", b"\n"), b"--", b"--\n", b"--\r\n", b"x", b" \t" + ADMIN],
+)
+def test_a_boundary_that_some_parsers_see_is_no_data(
+    interface: str, before: bytes, rest: bytes
+) -> None:
+    """Werkzeug ends a part at a boundary behind a line feed, Django at any: what would be a part of
+    `title` here is `is_admin` there, or the end."""
+    body = form(TITLE + before + b"--xyz" + rest)
+    answer = ask(LAYER, interface, body, headers=[TYPE])
+    assert answer.refused(400, "malformed-multipart")
+    body = form(TITLE, file("more", "a", b"\1" + before + b"--xyz" + rest, None))
+    assert ask(LAYER, interface, body, headers=[TYPE]).refused(400, "malformed-multipart")
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize(
+    "name", [" role", "role ", "\trole", "role\u3000", "\u00a0role", "role%0D%0A", "a%22b", "%0a"]
+)
+def test_a_name_that_frameworks_read_differently_is_refused(interface: str, name: str) -> None:
+    """Django's `POST["role"]` is what ` role` holds, of which the schema does not speak."""
+    schema = {"type": "object", "properties": {"role": {"enum": ["user"]}}}
+    layer = BodyValidation({"POST /v1/orders": schema}, media_types=["multipart/form-data"])
+    answer = ask(layer, interface, form(field(name, "admin")), headers=[TYPE])
+    assert answer.refused(400, "malformed-multipart")
+    answer = ask(layer, interface, form(field("a role", "admin")), headers=[TYPE])
+    assert answer.called
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "../../etc/passwd", "..", ".", "a/b", "a\\b", "c:evil", "a\tb", "a%0D%0Ab", "a%22b",
         "x" * 256, "shell.php.jpg", "a.PHTML.png", "nul.exe.txt", "a.", " a", "a ", "a\u202egpj",
-        "a\u200bb", "a*b", "a<b",
+        "a\u200bb", "a*b", "a<b", "..&sol;a", "a&period;php", "a&#47;b", "a&lt;b",
     ],
 )  # fmt: skip
 def test_a_file_name_that_is_more_than_a_label_is_refused(name: str) -> None:
@@ -366,20 +401,16 @@ def test_no_bytes_are_more_than_refused(data: bytes) -> None:
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.binary()))
 def test_what_a_client_writes_is_what_is_read(fields: dict[str, bytes]) -> None:
-    def escape(name: str) -> str:
-        for plain, escaped in (("\r", "%0D"), ("\n", "%0A"), ('"', "%22")):
-            name = name.replace(plain, escaped)
-        return name
-
     fields = {
         name: data
         for name, data in fields.items()
-        if not any(c in "\\%" or (c < " " and c not in "\r\n") or c == "\x7f" for c in name)
+        if not any(c in '\\%"' or c < " " or c == "\x7f" for c in name)
+        and name == name.strip()
         and b"--xyz" not in data
     }
     if fields:
         parts = parse_multipart(
-            form(*(field(escape(name), data) for name, data in fields.items())),
+            form(*(field(name, data) for name, data in fields.items())),
             b"xyz",
             most_parts=1000,
         )

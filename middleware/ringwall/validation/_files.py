@@ -5,6 +5,7 @@ It looks at the first bytes, as browsers do (WHATWG MIME Sniffing). It finds no 
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from typing import NamedTuple
@@ -70,6 +71,8 @@ def is_safe_name(name: str) -> bool:
     if name in (".", "..") or name != name.strip() or name[-1] == ".":
         return False
     # Separators, wildcards and streams of file systems; controls, and marks that turn text around.
+    if html.unescape(name) != name:  # Django reads `&sol;` as a slash
+        return False
     if any(c in '/\\:*?"<>|' or unicodedata.category(c) in _HIDDEN for c in name):
         return False
     return not any(part in _RUNNABLE for part in name.lower().split(".")[1:-1])
