@@ -50,9 +50,37 @@ close_on_sigterm()  # uvicorn ends by that signal
 stack = Stack(Audit(sink), Gate(), Broken())
 
 
-async def _asgi(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] != "http":
+async def _lifespan(receive: Any, send: Any) -> None:
+    for _ in range(2):
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+
+
+async def _websocket(path: str, receive: Any, send: Any) -> None:
+    """Echoes until its peer goes, unless the path says otherwise."""
+    await receive()
+    if path.startswith("/wsno"):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    if path.startswith("/wsearly"):
         raise RuntimeError
+    await send({"type": "websocket.accept"})
+    if path.startswith("/wsbye"):
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while (message := await receive())["type"] == "websocket.receive":
+        if path.startswith("/wscrash"):
+            raise RuntimeError
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
+async def _asgi(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    if scope["type"] == "websocket":
+        await _websocket(scope["path"], receive, send)
+        return
     path = scope["path"]
     if path.startswith("/crash"):
         raise RuntimeError

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from ringwall._boundary import Boundary
 from ringwall._exchange import ClientDisconnected, Decision, Exchange, Outcome
@@ -230,6 +232,12 @@ def test_a_close_code_that_is_no_integer_is_left_out(code: Any) -> None:
         (Outcome(None, ClientDisconnected()), "aborted"),
         (Outcome(200, asyncio.CancelledError()), "aborted"),
         (Outcome(101, close_code=1000), "success"),
+        # Frameworks leave a handler whose client has gone by raising.
+        (Outcome(101, error=WebSocketDisconnect(), close_code=1000), "success"),
+        (Outcome(101, error=WebSocketDisconnect(), close_code=1006), "aborted"),
+        (Outcome(101, error=WebSocketDisconnect()), "aborted"),
+        (Outcome(200, error=ClientDisconnect()), "aborted"),
+        (Outcome(101, error=RuntimeError(), close_code=1000), "error"),
         (Outcome(101, close_code=1005), "success"),
         (Outcome(101, close_code=1006), "aborted"),
         (Outcome(101, close_code=1008), "failure"),

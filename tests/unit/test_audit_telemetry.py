@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.websockets import WebSocketDisconnect
 
 from audit_support import (
     ASGIApp,
@@ -235,6 +236,26 @@ class TestFailure:
 
         call_asgi(recorder.audit().asgi(app))
         assert attributes(recorder.only)["error.type"] == "no_response"
+
+    @pytest.mark.parametrize(("code", "error"), [(1000, None), (1011, "1011")])
+    def test_a_handler_that_leaves_by_raising_when_its_client_has_gone_failed_not(
+        self, recorder: Recorder, code: int, error: str | None
+    ) -> None:
+        """As those of Starlette and FastAPI do."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            raise WebSocketDisconnect(code)
+
+        given = scope(type="websocket", scheme="wss")
+        messages = {"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": code}
+        with pytest.raises(WebSocketDisconnect):
+            call_asgi(recorder.audit().asgi(app), given, *messages)
+        told = attributes(recorder.only)
+        assert told["ringwall.websocket.close_code"] == code
+        assert told.get("error.type") == error
 
     @pytest.mark.parametrize(("code", "error"), [(1000, None), (1011, "1011")])
     def test_a_websocket_tells_its_close_code(

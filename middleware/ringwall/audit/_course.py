@@ -10,8 +10,8 @@ from asyncio import CancelledError
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .._exchange import ClientDisconnected, Decision, Exchange, Outcome
-from .record import VERSION, error_type, quote
+from .._exchange import Decision, Exchange, Outcome
+from .record import VERSION, error_type, is_gone, quote
 
 # Methods of the conventions; whatever else clients send must not become a name or a series.
 METHODS = frozenset(
@@ -83,7 +83,9 @@ def outcome_of(
     if denied:
         return "denied"
     if error is not None:
-        return "aborted" if isinstance(error, (ClientDisconnected, CancelledError)) else "error"
+        if is_gone(error) and code is not None:
+            return _CLOSE_OUTCOMES.get(code, "success")  # the app was told, and left by raising
+        return "aborted" if is_gone(error) or isinstance(error, CancelledError) else "error"
     if status is None or status >= 500:
         return "error"
     if status >= 400:
@@ -92,7 +94,7 @@ def outcome_of(
 
 
 def _failure(status: int | None, code: int | None, error: BaseException | None) -> str | None:
-    if error is not None:
+    if error is not None and (code is None or not is_gone(error)):
         return error_type(error)
     if status is None:
         return "no_response"

@@ -13,6 +13,7 @@ from json.encoder import encode_basestring
 VERSION = 2
 
 _LONGEST_NAME = 256
+_GONE = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 
 quote_clean = encode_basestring
 """Text that was cleaned, as a JSON string: `json.dumps` without its choices."""
@@ -53,6 +54,12 @@ def error_type(error: BaseException) -> str:
     if kind.__module__ == "builtins":
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether an exception says that the client went away. Frameworks and servers have their own,
+    known by name alone: Starlette's `WebSocketDisconnect`, uvicorn's `ClientDisconnected`."""
+    return type(error).__name__ in _GONE
 
 
 @lru_cache(maxsize=2)
