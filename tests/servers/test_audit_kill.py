@@ -109,7 +109,7 @@ def test_a_log_survives_kill_9_under_load(tmp_path: Path, mode: str) -> None:
             most = length + 5000 if mode == "queued" else 0
             wait_until(
                 lambda before=before, most=most: (
-                    answers(tmp_path) >= before + 30 and written(path) >= most
+                    answers(tmp_path) >= before + 60 and written(path) >= most
                 )
             )
             pause(order)
@@ -129,7 +129,7 @@ def test_a_log_survives_kill_9_under_load(tmp_path: Path, mode: str) -> None:
         answered |= {line for line in file.read_text().splitlines(True) if line.endswith("\n")}
     lost = {one.strip() for one in answered} - ids.keys()
     tell(mode, records, answered, lost)
-    assert len(answered) >= 30 * KILLS
+    assert len(answered) >= 60 * KILLS
     if mode == "queued":
         assert len(lost) < len(answered)
     else:
@@ -197,7 +197,7 @@ def test_a_log_survives_kill_9_of_a_server_and_its_workers(tmp_path: Path, name:
             for client in clients:
                 client.start()
             try:
-                wait_until(lambda before=before: len(load.answered) >= before + 20)
+                wait_until(lambda before=before: len(load.answered) >= before + 50)
                 children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
                 if children.exists() and order.random() < 0.5:  # one dies, and the others go on
                     os.kill(int(order.choice(children.read_text().split())), signal.SIGKILL)

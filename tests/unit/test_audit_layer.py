@@ -411,6 +411,16 @@ class TestLife:
         assert start["id"].endswith("-0")
         assert stop["event"] == "stop"
 
+    def test_an_event_that_is_longer_than_a_line_may_be_is_refused(self) -> None:
+        """A reader takes no such line: the log would look damaged for ever."""
+        lines = Lines()
+        audit = Audit(lines)
+        with pytest.raises(ValueError, match="too long"):
+            audit.event("policy", numbers=[*range(200_000)])
+        assert lines.lines == []
+        audit.event("policy", numbers=[*range(20_000)])
+        assert len(lines.lines) == 1
+
     def test_an_event_of_the_application(self) -> None:
         lines = Lines()
         Audit(lines).event("configuration", policy="v2", by="root\n")

@@ -94,6 +94,36 @@ def test_a_change_is_found(tmp_path: Path, statement: str) -> None:
     assert not check(path).ok
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        # Without an end.
+        "CREATE VIEW records AS WITH RECURSIVE n(seq) AS (SELECT 0 UNION ALL SELECT seq + 1 FROM n)"
+        " SELECT seq, 'x' AS line FROM n;",
+        "CREATE TABLE other (seq, line);",
+    ],
+)
+def test_a_database_that_somebody_else_made_is_no_log(tmp_path: Path, script: str) -> None:
+    path = tmp_path / "audit.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    connection.close()
+    with pytest.raises(OSError, match="the database failed"):
+        check(path)
+
+
+def test_a_line_of_any_length_is_read_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    SQLiteSink(path, key=KEY).close()
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO records VALUES (0, ?)", ("x" * (3 << 20),))
+    connection.commit()
+    connection.close()
+    (line,) = database_lines(path)
+    assert len(line.data) == 1 << 20
+    assert not check(path).ok
+
+
 def test_what_is_missing_at_the_end_is_noticed_by_a_writer(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     sink = SQLiteSink(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from audit_support import Clock
 from ringwall._errors import ConfigurationError, MissingDependency
-from ringwall.audit import JSONLinesSink, SigningKey
+from ringwall.audit import JSONLinesSink, SigningKey, SQLiteSink, sqlite
 from ringwall.audit._segments import segments
 from ringwall.audit.canonical import canonical
 from ringwall.audit.chain import Chain, Damaged
@@ -21,7 +23,14 @@ from ringwall.audit.keys import key_id
 from ringwall.audit.merkle import leaf_hash
 from ringwall.audit.prove import check_proof, prove
 from ringwall.audit.rotate import rotate_key
-from ringwall.audit.verify import Line, read_lines, verify, witnessed
+from ringwall.audit.verify import (
+    Forked,
+    Line,
+    database_lines,
+    read_lines,
+    verify,
+    witnessed,
+)
 
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()
 
@@ -143,6 +152,35 @@ def test_a_chain_that_was_computed_anew_does_not_have_the_signatures(log: Path) 
     assert result.proven == []
 
 
+def test_a_chain_that_was_computed_anew_without_its_checkpoints_is_found(log: Path) -> None:
+    """They are left out, so that no signature can be wrong."""
+
+    def rewrite(lines: list[bytes]) -> list[bytes]:
+        chain = Chain.resume(lines[0].rstrip())
+        forged = []
+        for line in lines:
+            record = {key: v for key, v in json.loads(line).items() if not key.startswith("_")}
+            if record.get("event") != "checkpoint":
+                forged.append(chain.link(canonical({**record, "id": "forged"})) + b"\n")
+        return forged
+
+    edit(log, rewrite)
+    (found,) = check(log).findings
+    assert "nothing is signed by a trusted key" in found.problem
+    assert verify(read_lines([log])).ok  # without a key nobody knows
+
+
+def test_an_end_without_checkpoints_is_found_where_a_writer_would_have_signed(log: Path) -> None:
+    with contextlib.closing(JSONLinesSink(log)) as sink:
+        sink.write_many([b'{"n":1}'] * 20)
+    result = check(log)
+    assert result.ok
+    assert result.unsigned == 20
+    assert verify(read_lines([log]), [KEY.public], most_unsigned=20).ok
+    (found,) = verify(read_lines([log]), [KEY.public], most_unsigned=19).findings
+    assert "the last 20 records are not signed, more than 19" in found.problem
+
+
 def test_a_chain_signed_anew_by_another_key_is_not_trusted(log: Path) -> None:
     log.unlink()
     write(log, key=OTHER)
@@ -210,6 +248,87 @@ def test_a_witness_may_be_a_function_and_may_fail(
     assert witnessed(told, [KEY.public])
     with pytest.raises(ConfigurationError, match="need key="):
         JSONLinesSink(tmp_path / "a", witness=witness)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "db"])
+def test_a_witness_hears_nothing_of_a_checkpoint_that_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else a log whose disk was full for a moment would look rewritten for ever."""
+    path, told = tmp_path / f"audit.{kind}", list[bytes]()
+    make: Any = SQLiteSink if kind == "db" else JSONLinesSink
+    sink = make(path, key=KEY, checkpoint_every=3, clock=Clock(), witness=told.append)
+    sink.write(b'{"n":1}')
+
+    def full(*_: Any) -> None:
+        raise sqlite3.OperationalError if kind == "db" else OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        if kind == "db":
+            patched.setattr(sqlite, "_put", full)
+        else:
+            patched.setattr(os, "write", full)
+        with pytest.raises(OSError):
+            sink.write(b'{"n":2}')
+    assert told == []
+    sink.write(b'{"n":3}')
+    sink.write(b'{"n":4}')
+    sink.close()
+    assert len(told) == 2
+    lines = database_lines(path) if kind == "db" else read_lines([path])
+    assert verify(lines, [KEY.public], witnessed(told, [KEY.public])).ok
+
+
+def test_a_log_that_was_forked_is_told_by_the_witness_of_both(tmp_path: Path) -> None:
+    """Somebody has the key and shows one half to one, the other half to another."""
+    path = tmp_path / "audit.jsonl"
+    write(path, 2)
+    fork = path.with_name("fork")
+    fork.write_bytes(path.read_bytes())
+    write(path, 4)
+    write(fork, 5)
+    told = [
+        line
+        for file in (path, fork)
+        for line in file.read_bytes().splitlines()
+        if b'"event":"checkpoint"' in line
+    ]
+    assert check(path).ok
+    assert check(fork).ok
+    with pytest.raises(Forked, match="was forked"):
+        witnessed(told, [KEY.public])
+    half = [line for line in path.read_bytes().splitlines() if b'"event":"checkpoint"' in line]
+    assert "rewritten" in check(fork, heads=witnessed(half, [KEY.public])).findings[0].problem
+
+
+def test_a_clock_that_was_put_back_is_told(tmp_path: Path) -> None:
+    path, wall = tmp_path / "audit.jsonl", Clock(1_000_000.0)
+    sink = JSONLinesSink(path, key=KEY, checkpoint_every=1, clock=Clock(), wall_clock=wall)
+    sink.write(b'{"n":1}')
+    wall.now -= 0.5  # a clock that is set right, a little
+    sink.write(b'{"n":2}')
+    assert check(path).notes == []
+    wall.now -= 3600
+    sink.write(b'{"n":3}')
+    sink.close()
+    result = check(path)
+    assert result.ok
+    assert result.notes == ["record 6: the clock was put back by 3600 seconds"]
+
+
+@pytest.mark.parametrize("time", ["", "2026", "2026-01-01T00:00:00.xZ", 7, None, "9" * 400])
+def test_a_time_that_is_none_is_no_crash(time: Any) -> None:
+    chain = Chain.new()
+    lines = [chain.opened(0), chain.link(canonical({"event": "rotated", "time": time}))]
+    assert verify(Line("a", n, line) for n, line in enumerate(lines)).ok
+
+
+def test_notes_are_bounded() -> None:
+    chain = Chain.new()
+    lines = [chain.opened(0), *(chain.event("recovered", 0) for _ in range(3000))]
+    result = verify(Line("a", n, line) for n, line in enumerate(lines))
+    assert result.ok
+    assert len(result.notes) == 1000
 
 
 def test_the_end_of_a_log_that_is_not_signed_yet_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,9 @@ import pytest
 
 from audit_support import Clock, Gate, WSGIApp, call_wsgi, environ
 from ringwall import Audit, Stack
-from ringwall.audit import JSONLinesSink
+from ringwall.audit import JSONLinesSink, SigningKey
+from ringwall.audit.canonical import canonical
+from ringwall.audit.chain import Chain
 from ringwall.audit.statistics import Statistics
 from ringwall.cli import main
 from ringwall.cli.audit import reading
@@ -219,6 +224,62 @@ def test_a_log_with_anything_in_it_is_shown_without_harm(log: Path, capsys: Any)
         status, out = run(capsys, words[0], log, *words[1:])
         assert status == 0
         assert not set(out) & {"\x1b", "\u202e", "\r"}
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\x9b", "\u2028", "\x7f"])
+def test_lines_as_they_are_turn_no_text_around(log: Path, capsys: Any, mark: str) -> None:
+    """JSON need not escape them; our own lines hold none."""
+    given = {"a": mark, "event": "\u00e9"}
+    with log.open("ab") as file:
+        file.write(canonical(given) + b"\n")
+    status, out = run(capsys, "show", log, "--json", "--event", "\u00e9")
+    assert status == 0
+    assert out.strip().isprintable()
+    assert json.loads(out) == given
+    assert "\u00e9" in out
+    status, out = run(capsys, "show", log, "--json", "--event", "exchange")
+    assert out.encode() == b"".join(
+        line + b"\n" for line in log.read_bytes().splitlines() if b'"event":"exchange"' in line
+    )
+
+
+def test_verify_tells_a_log_that_was_forked(log: Path, capsys: Any) -> None:
+    chain = Chain.new()
+    key = SigningKey.load(log.parent / "audit.key")
+    chain.opened(0)
+    other = chain.copy()
+    witness = log.parent / "witness"
+    witness.write_bytes(b"\n".join([chain.checkpoint(key, 0), other.checkpoint(key, 9)]))
+    status, out = run(capsys, "verify", log, "--key", key.public, "--witness", witness)
+    assert status == 1
+    assert "BAD witness: it holds two records 1" in out
+    assert "NOT INTACT" in out
+
+
+def test_verify_without_a_key_says_no_more_than_it_knows(log: Path, capsys: Any) -> None:
+    status, out = run(capsys, "verify", log)
+    assert status == 0
+    assert "the log is intact" not in out
+    assert "who wrote it is not known" in out
+
+
+def test_verify_bounds_what_may_be_unsigned(log: Path, capsys: Any) -> None:
+    public = SigningKey.load(log.parent / "audit.key").public
+    with closing(JSONLinesSink(log)) as sink:
+        sink.write_many([b'{"n":1}'] * 20)
+    assert run(capsys, "verify", log, "--key", public)[0] == 0
+    assert run(capsys, "verify", log, "--key", public, "--unsigned", "19")[0] == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_crash(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    with os.fdopen(writing_end, "w", buffering=1) as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(["audit", "show", str(log)]) == 141
+        out.write("what is written at exit goes nowhere\n")
 
 
 def test_names_that_clients_choose_do_not_fill_the_memory() -> None:

@@ -49,6 +49,7 @@ class Checkpoints:
         self._clock = clock
         self.due_at: float = clock() + interval if key is not None else inf
         self._tell = _witness(witness)
+        self._made: list[bytes] = []
         self._untold: list[bytes] = []
 
     @property
@@ -63,14 +64,13 @@ class Checkpoints:
         return chain.unsigned >= self.every or self._clock() >= self.due_at
 
     def lines(self, chain: Chain, now: float) -> list[bytes]:
-        """The checkpoint, if one is due."""
+        """The checkpoint, if one is due. Once it is written, `witness` tells it."""
+        self._made = []
         if self._key is None or not self.is_due(chain):
             return []
         self.due_at = self._clock() + self._interval
-        line = chain.checkpoint(self._key, now)
-        if self._tell is not None:
-            self._untold = [*self._untold[1 - _MOST_UNTOLD :], line]
-        return [line]
+        self._made = [chain.checkpoint(self._key, now)]
+        return self._made
 
     def event(self, chain: Chain, event: str, now: float, **fields: Any) -> bytes:
         """The line of an event that nobody but the holder of the key may claim."""
@@ -79,9 +79,14 @@ class Checkpoints:
         return chain.signed(event, self._key, now, log=chain.log, **fields)
 
     def witness(self) -> None:
-        """Tell the witness what was signed. One that cannot be told is told later."""
+        """What was made last is written: tell the witness. One that cannot be told is told later;
+        a checkpoint that was not written must not be, for the log would look rewritten."""
+        made, self._made = self._made, []
+        if self._tell is None:
+            return
+        self._untold = [*self._untold, *made][-_MOST_UNTOLD:]
         try:
-            while self._tell is not None and self._untold:
+            while self._untold:
                 self._tell(self._untold[0])
                 self._untold.pop(0)
         except Exception as error:  # noqa: BLE001  a witness never breaks the log

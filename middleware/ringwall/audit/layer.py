@@ -249,7 +249,7 @@ class Audit(Layer):
             name: what happened, such as "configuration". fields: strings, integers, booleans.
 
         Raises:
-            ValueError: a field is no JSON.
+            ValueError: a field is no JSON, or all are longer than a line may be.
         """
         self._recorder.event(
             name,

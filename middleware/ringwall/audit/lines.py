@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .chain import OPENED
+from .sqlite import LONGEST_LINE as LONGEST_LINE
 from .sqlite import read_database
-
-LONGEST_LINE = 1 << 20
 
 
 class Line(NamedTuple):

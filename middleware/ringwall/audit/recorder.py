@@ -21,6 +21,7 @@ from .sink import Sink
 logger: logging.Logger = logging.getLogger("ringwall.audit")
 
 _IDS_AT_ONCE = 128
+_LONGEST_RECORD = 1 << 19  # a reader takes no line of more than twice as much
 
 
 class Recorder:
@@ -105,8 +106,15 @@ class Recorder:
             self._copy(record)
 
     def event(self, name: str, fields: dict[str, Any]) -> None:
-        """Keep the record of something that is no exchange."""
-        self.keep(self._event(name, fields))
+        """Keep the record of something that is no exchange.
+
+        Raises:
+            ValueError: a field is no JSON, or the record is longer than a line may be.
+        """
+        record = self._event(name, fields)
+        if len(record) > _LONGEST_RECORD:
+            raise ValueError("the record is too long")
+        self.keep(record)
 
     def configure(self, configuration: dict[str, Any]) -> None:
         """Tell a stack's configuration: with the record "start", or after it in one of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from .readable import _text
 from .statistics import Statistics
 
 # Beyond so many minutes, hours are counted; beyond so many hours, days.
@@ -39,7 +40,7 @@ class Report(Statistics):
         if record.get("event") != "exchange":
             return
         kind = _KINDS.get(str(record.get("outcome")), "failed")
-        bucket = str(record.get("time"))[: _WIDTHS[self._width]]
+        bucket = _text(record.get("time"))[: _WIDTHS[self._width]]
         self.timeline.setdefault(bucket, Counter())[kind] += 1
         while len(self.timeline) > _MOST_BUCKETS and self._width + 1 < len(_WIDTHS):
             self._widen()
@@ -54,7 +55,7 @@ class Report(Statistics):
             self._add_decision(decision)
 
     def _add_decision(self, decision: Any) -> None:
-        name = str(decision.get("layer")) if isinstance(decision, dict) else ""
+        name = _text(decision.get("layer")) if isinstance(decision, dict) else ""
         if name and (name in self.layers or len(self.layers) < 50):
             outcome = str(decision.get("outcome"))
             known = outcome if outcome in ("allow", "deny") else "error"
@@ -64,7 +65,8 @@ class Report(Statistics):
         if not isinstance(timings, dict):
             return
         self.timed += 1
-        for name, micros in timings.items():
+        for given, micros in timings.items():
+            name = _text(given)
             known = name in self.spent or len(self.spent) < 50
             if known and isinstance(micros, int) and 0 <= micros < _LONGEST_TIME:
                 self.spent[name] += micros

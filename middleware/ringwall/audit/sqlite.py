@@ -34,6 +34,13 @@ CREATE VIEW IF NOT EXISTS exchanges AS SELECT seq,
 FROM records WHERE json_extract(line, '$.event') = 'exchange';
 """
 _OPEN_EVERY = 100_000
+LONGEST_LINE = 1 << 20
+"""Longer lines are none of ours; a reader takes no more of them."""
+_IS_TABLE = (
+    "SELECT 1 FROM sqlite_master WHERE name = 'records' AND type = 'table'"
+    " AND sql LIKE 'CREATE TABLE%'"
+)
+_LINES = "SELECT substr(line, 1, ?) FROM records ORDER BY seq"
 
 
 class SQLiteSink(SerialSink):
@@ -249,7 +256,10 @@ def read_database(path: Path) -> Iterator[bytes]:
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            for (text,) in connection.execute("SELECT line FROM records ORDER BY seq"):
+            connection.execute("PRAGMA trusted_schema=OFF")
+            if connection.execute(_IS_TABLE).fetchone() is None:
+                raise sqlite3.DatabaseError  # a view may go on for ever
+            for (text,) in connection.execute(_LINES, (LONGEST_LINE,)):
                 yield str(text).encode()
         finally:
             connection.close()

@@ -13,11 +13,19 @@ from .lines import LONGEST_LINE
 from .lines import Line as Line
 from .lines import database_lines as database_lines
 from .lines import read_lines as read_lines
+from .mapping import unix_nanos
 from .merkle import Frontier, leaf_hash
 from .record import clean
 
 _MOST_FINDINGS = 100
-_MOST_CONFIGURATIONS = 100
+_MOST_NOTES = 1000
+_MOST_UNSIGNED = 10_000
+_BACKWARDS = 1.0
+_OF_THE_LOG = ("opened", "checkpoint", "key-rotated", "pruned", "recovered", "rotated")
+
+
+class Forked(ValueError):
+    """The same key signed two logs of one name."""
 
 
 class Verifier:
@@ -26,9 +34,16 @@ class Verifier:
     Parameters:
         keys: public keys that are trusted, in hexadecimal; none: signatures are not checked.
         heads: what is known from elsewhere, such as a witness: leaf hashes by record number.
+        most_unsigned: how many records may follow the last signature. A writer signs every
+            `checkpoint_every` records: more are a writer without its key, or somebody else.
     """
 
-    def __init__(self, keys: Iterable[str] = (), heads: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[str] = (),
+        heads: Mapping[int, str] | None = None,
+        most_unsigned: int = _MOST_UNSIGNED,
+    ) -> None:
         self.result: Verification = Verification()
         self._keys = {key_id(key): key for key in keys}
         self._checks = bool(self._keys)
@@ -42,6 +57,8 @@ class Verifier:
         self._file: str | None = None
         self._configurations: set[str] = set()
         self._layers: set[str] = set()
+        self._most_unsigned = most_unsigned
+        self._time = 0.0
 
     def line(self, line: Line) -> None:
         """Check the next line."""
@@ -49,7 +66,7 @@ class Verifier:
         begins = line.file != self._file
         self._file = line.file
         if not line.ended and len(line.data) < LONGEST_LINE:
-            result.notes.append(f"{line.file}: the last line is unfinished, and is no record")
+            self._note(f"{line.file}: the last line is unfinished, and is no record")
             return
         result.records += 1
         leaf = leaf_hash(line.data).hex()
@@ -90,23 +107,36 @@ class Verifier:
                     " or replaced by an older one",
                 )  # fmt: skip
             elif seq < first:
-                result.notes.append(f"record {seq}, seen elsewhere, is no longer here")
+                self._note(f"record {seq}, seen elsewhere, is no longer here")
         if first:
             said = "which a record tells" if self._pruned >= first - 1 else "and no record tells"
             what = f"records 0 to {first - 1} are not here, {said}"
             if self._pruned >= first - 1:
-                result.notes.append(what)
+                self._note(what)
             else:
                 self._find(Line(self._file or "", 0, b""), first, what)
         result.unsigned = last - (result.proven[-1][1] if result.proven else first - 1)
-        if not self._checks:
-            result.notes.append("no public key was given: signatures were not checked")
-        elif result.unsigned:
-            result.notes.append(
-                f"the last {result.unsigned} records are chained but not signed: whoever can write"
-                " the file can change them"
-            )
+        self._judge_unsigned(result.unsigned, last)
         return result
+
+    def _judge_unsigned(self, unsigned: int, last: int) -> None:
+        """Whoever can write the file can leave the checkpoints out, and chain anew what remains."""
+        here = Line(self._file or "", 0, b"")
+        if not self._checks:
+            self._note("no public key was given: signatures were not checked")
+        elif not self.result.checkpoints and self.result.ok:
+            self._find(here, last, "nothing is signed by a trusted key: anybody may have written")
+        elif unsigned > self._most_unsigned:
+            self._find(
+                here, last,
+                f"the last {unsigned} records are not signed, more than {self._most_unsigned}: the"
+                " writer lost its key, or somebody else wrote them",
+            )  # fmt: skip
+        elif unsigned:
+            self._note(
+                f"the last {unsigned} records are chained but not signed: whoever can write the"
+                " file can change them"
+            )
 
     def _check_link(self, line: Line, prev: str, seq: int) -> None:
         if self.result.first is None:
@@ -126,6 +156,8 @@ class Verifier:
 
     def _check_event(self, line: Line, record: dict[str, Any], seq: int) -> None:
         event = record.get("event")
+        if event in _OF_THE_LOG:
+            self._check_time(record, seq)
         if event == "opened":
             self._check_opened(line, record, seq)
         elif event == "checkpoint" and self._check_signature(line, record, seq):
@@ -142,7 +174,7 @@ class Verifier:
         elif event in ("start", "configuration"):
             self._note_configuration(record, seq)
         elif event == "recovered":
-            self.result.notes.append(f"record {seq}: a crash had left an unfinished line")
+            self._note(f"record {seq}: a crash had left an unfinished line")
 
     def _note_configuration(self, record: dict[str, Any], seq: int) -> None:
         """A stack that was configured otherwise is nothing wrong, but to be known."""
@@ -150,13 +182,24 @@ class Verifier:
         if told in self._configurations or not isinstance(layers, list):
             return
         names = {str(layer) for layer in layers}
-        if self._configurations and len(self._configurations) < _MOST_CONFIGURATIONS:
+        if self._configurations:
             new = sorted({clean(name.split(" ")[0], 64) for name in names - self._layers})
-            self.result.notes.append(
+            self._note(
                 f"record {seq}: another configuration than before: {', '.join(new) or 'the order'}"
             )
-        self._configurations.add(told)
+        if len(self._configurations) < _MOST_NOTES:
+            self._configurations.add(told)
         self._layers = names
+
+    def _check_time(self, record: dict[str, Any], seq: int) -> None:
+        """The log's own lines bear the time when they were written: it does not go back."""
+        try:
+            time = unix_nanos(record["time"]) / 1e9
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return  # what is not ours is found by its signature, or by the chain
+        if time < self._time - _BACKWARDS:
+            self._note(f"record {seq}: the clock was put back by {self._time - time:.0f} seconds")
+        self._time = time
 
     def _check_opened(self, line: Line, record: dict[str, Any], seq: int) -> None:
         try:
@@ -206,16 +249,23 @@ class Verifier:
         self._run = seq
         self._tree = None
 
+    def _note(self, text: str) -> None:
+        if len(self.result.notes) < _MOST_NOTES:
+            self.result.notes.append(text)
+
     def _find(self, line: Line, seq: int | None, problem: str) -> None:
         if len(self.result.findings) < _MOST_FINDINGS:
             self.result.findings.append(Finding(line.file, line.number, seq, problem))
 
 
 def verify(
-    lines: Iterable[Line], keys: Iterable[str] = (), heads: Mapping[int, str] | None = None
+    lines: Iterable[Line],
+    keys: Iterable[str] = (),
+    heads: Mapping[int, str] | None = None,
+    most_unsigned: int = _MOST_UNSIGNED,
 ) -> Verification:
     """Check a log from its first line to its last. See `Verifier`."""
-    verifier = Verifier(keys, heads)
+    verifier = Verifier(keys, heads, most_unsigned)
     for line in lines:
         verifier.line(line)
     return verifier.end()
@@ -225,7 +275,8 @@ def witnessed(lines: Iterable[bytes], keys: Iterable[str]) -> dict[int, str]:
     """What copies of checkpoints prove: leaf hashes by record number.
 
     Raises:
-        ValueError: one is no checkpoint, or no trusted key signed it.
+        ValueError: one is no checkpoint, or no trusted key signed it. Forked: two of them
+            contradict each other; each half would look well with its own log.
     """
     trusted = {key_id(key): key for key in keys}
     heads: dict[int, str] = {}
@@ -234,6 +285,8 @@ def witnessed(lines: Iterable[bytes], keys: Iterable[str]) -> dict[int, str]:
         public = trusted.get(str(record.get("key")))
         if public is None or not has_signed(public, record):
             raise ValueError("no trusted key signed this checkpoint")
-        heads[record["_seq"]] = leaf_hash(line).hex()
-        heads[record["_seq"] - 1] = record["_prev"]
+        seq: int = record["_seq"]
+        for number, leaf in ((seq, leaf_hash(line).hex()), (seq - 1, record["_prev"])):
+            if heads.setdefault(number, leaf) != leaf:
+                raise Forked(f"it holds two records {number}: the log was forked or rewritten")
     return heads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .demo import run
 
         return run(tour=options.tour, port=options.port, preset=options.preset)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except ConfigurationError as error:  # a missing extra, say: one line, no traceback
         print(f"ringwall: {error}", file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections import deque
@@ -122,4 +123,13 @@ def _report(options: argparse.Namespace) -> int:
 def _print(record: dict[str, Any], data: bytes, options: argparse.Namespace) -> None:
     from ...audit.readable import readable
 
-    print(data.decode("utf-8") if options.json else readable(record))
+    print(_as_json(data) if options.json else readable(record))
+
+
+def _as_json(data: bytes) -> str:
+    """A line as it is; what no log of ours holds, such as marks that turn text around, in escapes
+    of JSON."""
+    text = data.decode("utf-8")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -26,6 +26,11 @@ def add(actions: Any) -> None:
         help="copies of checkpoints that were kept elsewhere: they tell a log that was cut off or"
         " replaced by an older one",
     )  # fmt: skip
+    parser.add_argument(
+        "--unsigned", type=int, default=10_000, metavar="COUNT",
+        help="how many records may follow the last signature (10000); more than a writer's"
+        " checkpoint_every are a writer without its key, or somebody else",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -33,10 +38,16 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; returns the exit status."""
     from ...audit.keys import public_key
     from ...audit.record import clean
-    from ...audit.verify import verify
+    from ...audit.verify import Forked, verify
 
     keys = [public_key(given) for given in options.key]
-    result = verify(lines_of(options.log), keys, _heads(options.witness, keys))
+    try:
+        heads = _heads(options.witness, keys)
+    except Forked as error:
+        print(f"BAD {clean(options.witness.name, 256)}: {error}")
+        print("THE LOG IS NOT INTACT")
+        return 1
+    result = verify(lines_of(options.log), keys, heads, options.unsigned)
     print(
         f"{result.records} records, numbers {result.first} to {result.last},"
         f" {result.checkpoints} valid signatures"
@@ -50,12 +61,15 @@ def run(options: argparse.Namespace) -> int:
         print(f"proven: records {first} to {last}")
     if result.head is not None:
         print(f"head: {result.last} {result.head}")
-    print("the log is intact" if result.ok else "THE LOG IS NOT INTACT")
+    if not result.ok:
+        print("THE LOG IS NOT INTACT")
+    else:
+        print("the log is intact" if keys else "the chain is intact; who wrote it is not known")
     return 0 if result.ok else 1
 
 
 def _heads(witness: Path | None, keys: list[str]) -> dict[int, str]:
-    from ...audit.verify import witnessed
+    from ...audit.verify import Forked, witnessed
 
     if witness is None:
         return {}
@@ -65,5 +79,7 @@ def _heads(witness: Path | None, keys: list[str]) -> dict[int, str]:
         return witnessed(witness.read_bytes().splitlines(), keys)
     except OSError as error:
         raise ConfigurationError(f"cannot read {str(witness)!r} ({error.strerror})") from None
+    except Forked:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{str(witness)!r} is no witness: {error}") from None
