@@ -21,6 +21,8 @@ from ._template_partial import Partial
 _LITERAL = re.compile(r"[^/{}*?#%;\\\x00-\x20\x7f-\x9f]+\Z")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z", re.ASCII)
+# Signs, underscores and every script's digits.
+_SPELT_INT = re.compile(r"[+-]?\d+(?:_\d+)*\Z")
 _LARGEST = 2**63 - 1
 
 
@@ -51,18 +53,15 @@ def _read_int(segment: str) -> int | None:
 
 
 def _int_alias(segment: str) -> bool:
+    # What int() takes, however long: that one refuses long numbers, or takes its time for them.
     text = segment.strip()
-    if text.isdecimal():  # before int(), which refuses very long numbers
+    if _SPELT_INT.match(text):
         return True
     try:
-        int(text)  # takes signs, underscores and every script's digits
+        number = float(text)  # validators take 7.0 and 7e0 for 7
     except ValueError:
-        try:
-            number = float(text)  # validators take 7.0 and 7e0 for 7
-        except ValueError:
-            return False
-        return math.isfinite(number) and number.is_integer()
-    return True
+        return False
+    return math.isfinite(number) and number.is_integer()
 
 
 def _json_int(value: Any) -> int | None:

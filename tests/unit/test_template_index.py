@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import sys
 from uuid import UUID
 
 import pytest
@@ -259,11 +261,21 @@ def test_a_template_that_could_never_match_or_mean_two_things_is_refused(text, h
     [
         "07", "+7", "-7", " 7", "7 ", "7\n", "\t7", "7.0", "7e0", "0_7", "٧", "７", "-0", "00",
         "9223372036854775808", "9" * 5000, "1_000", "\u00a07", "7\x1f",
+        "+" + "9" * 5000, "1" + "_1" * 50_000, "-" + "٧" * 9000,
     ],
 )  # fmt: skip
 def test_every_other_spelling_of_an_int_is_an_alias(spelling):
     assert KINDS["int"].read(spelling) is None
     assert KINDS["int"].alias(spelling)
+
+
+@given(st.text(alphabet="07٧²_+- .e", max_size=8))
+def test_whatever_int_takes_is_one_spelling_or_another(text):
+    try:
+        int(text)
+    except ValueError:
+        return
+    assert KINDS["int"].read(text) is not None or KINDS["int"].alias(text)
 
 
 @pytest.mark.parametrize("word", ["", "x", "7x", "0x7", "seven", "inf", "nan", "7.5", "²", "1e999"])
@@ -415,3 +427,56 @@ def test_a_long_segment_is_split_in_linear_time():
     index = index_of("/{a}.{b}.{c}.{d}:x")
     assert index.find("/" + "." * 100_000 + ":x") == ("/{a}.{b}.{c}.{d}:x", None)
     assert index.find("/" + "." * 100_000) is None
+
+
+# --- paths that an attacker chooses --------------------------------------------------------------
+
+
+def calls(function, *arguments):
+    """How many functions are called, and of those that were written in C, too."""
+    made = []
+    gc.disable()  # what hears of a collection would count
+    sys.setprofile(lambda frame, event, argument: made.append(event))
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return sum("call" in event for event in made)
+
+
+LEVELS = ("7", "{%s:int}", "{%s}", "{%s}.x")
+BRANCHING = [
+    "/" + "/".join(part.replace("%s", "abcd"[at]) for at, part in enumerate(parts))
+    for parts in itertools.product(LEVELS, repeat=4)
+]
+
+
+@pytest.mark.parametrize("kind", [TemplateIndex, Overlay])
+@pytest.mark.parametrize("last", ["/end", "", "/**"])
+def test_no_path_costs_more_than_a_look_at_each_node(kind, last):
+    """However templates branch, no place in the tree is come to twice."""
+    index = kind()
+    for text in BRANCHING:
+        index.put(parse_template(text + last), text)
+    nodes = sum(4**depth for depth in range(6))
+    for path in ("/7/7/7/7", "/7/7/7/7/end", "/7/7/7/7/x", "/07/07/07/07/y", "/7.x/7.x/7.x/7.x/z"):
+        assert calls(index.find, path) < 25 * nodes
+        # What is too long for every template costs no more, and neither do rules elsewhere.
+        long = calls(index.find, path + "/7" * 1000)
+        assert long <= calls(index.find, path + "/7") + 1
+    before = [calls(index.find, path) for path in ("/7/7/7/7/x", "/7/7/7/7/end")]
+    for number in range(500):
+        index.put(parse_template(f"/elsewhere{number}/{{a:int}}/{{b}}/end"), number)
+    assert [calls(index.find, path) for path in ("/7/7/7/7/x", "/7/7/7/7/end")] == before
+
+
+@pytest.mark.parametrize("size", [1000, 2000])
+def test_ten_thousand_rules_cost_what_ten_cost(size):
+    few, many = TemplateIndex(), TemplateIndex()
+    for index, count in ((few, 10), (many, size)):
+        for number in range(count):
+            index.put(parse_template(f"/v1/r{number}/{{id:int}}"), number)
+            index.put(parse_template(f"/v1/r{number}/{{id}}/items"), number)
+    for path in ("/v1/r7/1", "/v1/r7/01", "/v1/r7/x", "/v1/r7/1/items", "/v1/rx/1/items", "/" * 99):
+        assert calls(few.find, path) == calls(many.find, path)
