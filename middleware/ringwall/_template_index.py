@@ -152,10 +152,10 @@ class TemplateIndex(Generic[T]):
         entry = self._plain.get(path)
         if entry is not None:
             return entry, {}
-        if path[:1] != "/":
-            return None
         head, _, segment = path.rpartition("/")
         last = self._heads.get(head)
+        if not head and path[:1] != "/":
+            return None
         while last is not None:
             read, kind, name, entry, last = last
             value = read(segment)
@@ -163,6 +163,8 @@ class TemplateIndex(Generic[T]):
                 return entry, {name: value}
             if kind.alias(segment):
                 return entry, None
+        if path[:1] != "/":
+            return None
         found = _find(self._root, path.split("/"), 1, ())
         return None if found is None else with_params(*found)
 

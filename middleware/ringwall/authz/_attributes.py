@@ -90,21 +90,6 @@ def look_up(holder: Any, parts: tuple[str, ...]) -> Any:
     return holder
 
 
-def reader(parts: tuple[str, ...]) -> Callable[[Any], Any]:
-    """`look_up` for these names: at once where a dict holds the only one."""
-    if len(parts) != 1:
-        return lambda holder: look_up(holder, parts)
-    name = parts[0]
-
-    def read(holder: Any) -> Any:
-        if type(holder) is dict:
-            found = holder.get(name)
-            return ABSENT if found is None else found
-        return look_up(holder, parts)
-
-    return read
-
-
 class OnObject(Condition):
     """A judgement on an object that is loaded, or on facts alone where it needs none."""
 

@@ -122,7 +122,7 @@ def _by_one_id(load: Load, names: tuple[str, ...]) -> Callable[[Facts], Any]:
     """The usual case: one id, in the path, and nothing to await. What `objects` does, without what
     only other cases need."""
     (name,), identity = names, load.loader.identity
-    fetch = load.loader.by_one(name)
+    fetch, refuse = load.loader.by_one(name), load.loader.refuse
 
     def one(facts: Facts) -> Any:
         objects = facts.objects
@@ -133,6 +133,8 @@ def _by_one_id(load: Load, names: tuple[str, ...]) -> Callable[[Facts], Any]:
         key = identity, names, value
         try:
             thing = fetch(value)
+            if hasattr(thing, "__await__"):
+                refuse(thing)
             if thing is None:
                 facts.provide(key, None)
             else:

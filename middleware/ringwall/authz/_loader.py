@@ -95,24 +95,20 @@ class Loader(Configured):
         return self.aio is None
 
     def by_one(self, name: str) -> Callable[[Any], Any]:
-        """`fetch`, for a loader that takes one id. An argument by name costs three times as much as
-        one by position."""
-        function = self.sync
-        if function is None or not _takes_first(function, name):
-            return lambda value: self.fetch({name: value})
-
-        def fetch(value: Any) -> Any:
-            found = function(value)
-            return self._refuse(found) if hasattr(found, "__await__") else found
-
-        return fetch
+        """Calls the sync form with one id: by position, where that is sure to be the same, as an
+        argument by name costs three times as much. An awaitable is for the caller to refuse."""
+        function: Callable[..., Any] = self.sync or self.fetch
+        if _takes_first(function, name):
+            return function
+        return lambda value: function(**{name: value})
 
     def fetch(self, arguments: Mapping[str, Any]) -> Any:
         """Call the sync form."""
         found = None if self.sync is None else self.sync(**arguments)
-        return self._refuse(found) if hasattr(found, "__await__") else found
+        return self.refuse(found) if hasattr(found, "__await__") else found
 
-    def _refuse(self, found: Any) -> NoReturn:
+    def refuse(self, found: Any) -> NoReturn:
+        """Raises TypeError: a sync form that returns an awaitable."""
         if inspect.iscoroutine(found):
             found.close()
         raise TypeError(f"{self!r} returned an awaitable; define it with async def")

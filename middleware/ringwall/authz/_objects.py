@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._attributes import Attribute, OnObject, reader
+from ._attributes import Attribute, OnObject, look_up
 from ._condition import Condition, ask, check_predicate, name_of
 from ._expectation import identical
 from ._facts import Facts
@@ -38,15 +38,25 @@ def owner(load: Loader | Callable[..., Any], attribute: str = "owner", **ids: So
     owner(load_order)
     """
     spec = LoadSpec(load, ids)
-    read = reader(Attribute(f"resource.{attribute}").parts)
+    return OnObject(f"owner({spec!r})", spec, _owned(Attribute(f"resource.{attribute}").parts))
+
+
+def _owned(parts: tuple[str, ...]) -> Callable[[Facts, Any], bool | None]:
+    # The usual case takes a shorter way than `look_up`. No dict has the key of the others.
+    name: object = parts[0] if len(parts) == 1 else object()
 
     def judge(facts: Facts, resource: Any) -> bool | None:
         principal = facts.principal
         if principal is None:
             return False
-        return identical(read(resource), principal.subject)
+        subject = principal.subject
+        if type(resource) is dict:
+            found = resource.get(name)
+            if type(found) is str and type(subject) is str and found and subject:
+                return found == subject
+        return identical(look_up(resource, parts), subject)
 
-    return OnObject(f"owner({spec!r})", spec, judge)
+    return judge
 
 
 def when(
