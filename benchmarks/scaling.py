@@ -1,7 +1,8 @@
 """How the cost grows: with layers, rules, keys, clients and the size of the body.
 
 Each request asks for another rule, key or client than the one before, at random: what a cache of
-the processor cannot hold is paid for. The same requests to the app alone are taken off.
+the processor cannot hold is paid for. The same requests to the app alone are taken off, and what a
+server would have at hand (the credential that it just read) is at hand.
 
 Run: python -m benchmarks.scaling [--full]
 """

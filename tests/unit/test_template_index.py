@@ -407,6 +407,11 @@ def test_what_a_partial_segment_does_not_match(path):
     assert index_of("/users/{id}:activate").find(path) is None
 
 
+@pytest.mark.parametrize("path", ["/files/a.", "/files/.a", "/files/.", "/files/a"])
+def test_no_parameter_of_a_partial_segment_is_empty(path):
+    assert index_of("/files/{name}.{ext}").find(path) is None
+
+
 def test_a_partial_segment_is_narrower_than_a_parameter_in_any_order():
     texts = ["/u/{id}", "/u/{id}:on", "/u/{n:int}", "/u/{a}.{b}", "/u/{a}.{b}:on", "/u/x:on"]
     asked = ["/u/7", "/u/7:on", "/u/a.b", "/u/a.b:on", "/u/x:on", "/u/x", "/u/7.0"]
