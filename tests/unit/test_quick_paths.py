@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import UserDict
 from typing import Any
 
 import pytest
 
 from ringwall import Exchange, Layer, Stack
 from ringwall._boundary import Boundary
+from ringwall._exchange import KEY
 from ringwall.testing import Request, SampleApp, drive
 
 LINES = ((b"x-first", b"ours"), (b"x-second", b"ours"))
@@ -160,6 +162,63 @@ def test_constant_headers_yield_to_the_app_s_own(own: Any, expected: Any) -> Non
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     asyncio.run(Stack(Constant()).asgi(asgi_app)(scope, None, send))  # type: ignore[arg-type]
     assert sent[0]["headers"] == [(name.encode(), value.encode()) for name, value in wanted]
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+def test_mappings_of_any_kind_are_copied_and_left_as_they_were(kind: Any) -> None:
+    """ASGI has dicts; a middleware of somebody else may make others. And apps need no headers."""
+    start = kind({"type": "http.response.start", "status": 204})
+    scope = kind({"type": "http", "method": "GET", "path": "/", "headers": []})
+    given: list[Any] = []
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        given.append(scope)
+        await send(start)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    before = [dict(start), dict(scope)]
+    asyncio.run(Stack(Constant()).asgi(app)(scope, None, send))  # type: ignore[arg-type]
+    assert sent == [{**start, "headers": [*LINES]}]
+    assert [dict(start), dict(scope)] == before
+    assert given[0].keys() == {*scope, KEY}
+
+
+class Headers(Layer):
+    """Asks for headers in on_request, perhaps nearly always, perhaps for none but the Host."""
+
+    name = "headers"
+    tolerant = True
+
+    def __init__(self, eager: bool, wants: frozenset[bytes]) -> None:
+        self.reads_headers, self.wants = eager, wants
+        self.seen: list[dict[bytes, bytes]] = []
+
+    def on_request(self, exchange: Exchange) -> None:
+        self.seen.append(dict(exchange.headers))
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("wants", [frozenset[bytes](), frozenset({b"x-want"})])
+def test_headers_are_the_same_whenever_they_are_derived(
+    interface: Any, eager: bool, wants: frozenset[bytes]
+) -> None:
+    layer, app = Headers(eager, wants), SampleApp()
+    wrapped = getattr(Stack(layer), interface)(getattr(app, interface))
+    host = b"api.example.com"
+    for hosts, status in (([host], 200), ([host, b"evil.example"], 400), ([host, host], 400)):
+        for _ in range(2):  # a host that is known takes a quicker way
+            lines = (*((b"host", each) for each in hosts), (b"x-want", b"1"), (b"x-want", b"2"))
+            before = len(app.seen)
+            assert drive(interface, wrapped, Request(headers=lines)).status == status
+            assert len(app.seen) - before == (status == 200)
+            asked = layer.seen.pop()
+            assert asked.pop(b"host").replace(b" ", b"") == b",".join(hosts)
+            assert asked == ({b"x-want": asked[b"x-want"]} if wants else {})
+            assert asked.get(b"x-want", b"1, 2").replace(b" ", b"") == b"1,2"
 
 
 def test_an_error_after_the_start_is_told_on() -> None:
