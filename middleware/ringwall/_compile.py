@@ -58,6 +58,8 @@ def compile_plan(
         chain=chain,
         boundary=boundary,
         wants=boundary.wants.union(*(layer.wants for layer in layers)),
+        reads_headers=any(layer.reads_headers for layer in layers),
+        keeps_state=any(layer.keeps_state for layer in layers),
         wants_tls=any(layer.wants_tls for layer in layers),
         wants_route=any(layer.wants_route for layer in layers),
         wants_client=any(layer.wants_client for layer in layers),

@@ -105,6 +105,8 @@ class Layer(Configured):
         wants: request headers it reads (lower-case); the adapters scan for the union once.
         reads_headers: True: it reads some in nearly every request, so that they are collected at
             once.
+        keeps_state: False: it keeps nothing in `exchange.state`, which is then made for those that
+            ask for it.
         wants_tls: True: it reads `exchange.tls`.
         wants_route: True: `on_complete` reads `exchange.route`, that of the app's router where no
             layer knew one.
@@ -140,6 +142,7 @@ class Layer(Configured):
     name: str = "layer"
     wants: frozenset[bytes] = frozenset()
     reads_headers: bool = False
+    keeps_state: bool = True
     wants_tls: bool = False
     wants_route: bool = False
     wants_client: bool = False

@@ -53,7 +53,8 @@ def unnamed(steps: tuple[Step, ...]) -> tuple[tuple[RequestHook, int, int], ...]
 class Plan(NamedTuple):
     """A compiled stack.
 
-    wants: request headers to collect. wants_tls, wants_client: whether some layer reads
+    wants: request headers to collect. reads_headers: at once. keeps_state: whether some layer does.
+    wants_tls, wants_client: whether some layer reads
         `exchange.tls`, and whether most requests are judged by `exchange.client`.
     wants_route: whether some layer reads the route of the app's own router.
     wants_sizes: whether some layer reads the sizes of bodies.
@@ -71,6 +72,8 @@ class Plan(NamedTuple):
     chain: tuple[Layer, ...]
     boundary: Boundary
     wants: frozenset[bytes]
+    reads_headers: bool
+    keeps_state: bool
     wants_tls: bool
     wants_route: bool
     wants_client: bool

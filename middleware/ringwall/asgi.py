@@ -61,8 +61,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts, derive = boundary.known_hosts, boundary.derive
     proxied = boundary.proxies is not None
-    eager = proxied or reading or any(layer.reads_headers for layer in plan.layers)
-    more = plan.wants != {b"host"}
+    # The Origin is no variable of its own here, and who asks for it asks in every request.
+    eager = plan.reads_headers or proxied or reading or b"origin" in plan.wants
+    more, keeping = plan.wants != {b"host"}, plan.keeps_state
     known_paths = boundary.known_paths
     routing = plan.wants_route
     if routing:
@@ -89,7 +90,11 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         exchange = _make_exchange()
         told_host = None
         if eager:
-            exchange.headers = headers = collected(lines, wants)
+            headers: dict[bytes, bytes] = {}
+            for name, value in lines:
+                if name in wants:
+                    headers[name] = value if name not in headers else headers[name] + b", " + value
+            exchange.headers = headers
             told_host = headers.get(b"host")
         else:
             for name, value in lines:  # all that most requests need
@@ -106,6 +111,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         exchange.scope = scope
         exchange.boundary = boundary
         exchange.decisions = []
+        if keeping:
+            exchange.state = {}
         # Now: it may be a list, which apps can change.
         exchange.peer = peer = peer[0] if peer else None
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"

@@ -61,7 +61,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     starts = starters(plan)
     app_starts = starts[everyone]
     keys = environ_keys(plan.wants)
-    eager = any(layer.reads_headers for layer in plan.layers)
+    eager, keeping = plan.reads_headers, plan.keeps_state
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = _make_exchange()
@@ -71,6 +71,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if eager:
             exchange.headers = headers_of(environ, keys)
         exchange.decisions = []
+        if keeping:
+            exchange.state = {}
         exchange.to_tell = proxied
         exchange.method = method = environ["REQUEST_METHOD"]
         exchange.scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"

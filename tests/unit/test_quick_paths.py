@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections import UserDict
 from typing import Any
@@ -219,6 +220,33 @@ def test_headers_are_the_same_whenever_they_are_derived(
             assert asked.pop(b"host").replace(b" ", b"") == b",".join(hosts)
             assert asked == ({b"x-want": asked[b"x-want"]} if wants else {})
             assert asked.get(b"x-want", b"1, 2").replace(b" ", b"") == b"1,2"
+
+
+class Keeper(Layer):
+    """Keeps something, whatever it says of that."""
+
+    name = "keeper"
+
+    def __init__(self, keeps: bool) -> None:
+        self.keeps_state = keeps
+        self.kept: list[Any] = []
+
+    def on_request(self, exchange: Exchange) -> None:
+        exchange.state[self] = 1
+
+    def on_response(self, exchange: Exchange, head: Any) -> None:
+        self.kept.append(exchange.state)
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_the_state_is_that_of_one_request_whenever_it_is_made(interface: Any) -> None:
+    for first, second in itertools.product((False, True), repeat=2):
+        layers = Keeper(first), Keeper(second)
+        wrapped = getattr(Stack(*layers), interface)(getattr(SampleApp(), interface))
+        for _ in range(2):
+            drive(interface, wrapped, Request())
+        assert [*layers[0].kept, *layers[1].kept] == [dict.fromkeys(layers, 1)] * 4
+        assert layers[0].kept[0] is not layers[0].kept[1]
 
 
 def test_an_error_after_the_start_is_told_on() -> None:

@@ -77,7 +77,6 @@ class CORS(Layer):
     """
 
     name = "cors"
-    reads_headers = True
     wants: frozenset[bytes] = ASKED | {b"origin", b"upgrade"}
     inside: frozenset[str] = frozenset({"https"})
 

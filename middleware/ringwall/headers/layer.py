@@ -160,6 +160,7 @@ class SecurityHeaders(Layer):
             self._touched |= {b"set-cookie"}
         self.sets: frozenset[bytes] = self._touched
 
+        self.keeps_state: bool = bool(self._policies)
         # The compiler takes hooks from the instance: what is not configured costs nothing.
         if self._policies:
             self.__dict__["on_request"] = self._make_nonce

@@ -79,6 +79,7 @@ class HTTPS(Layer):
     """
 
     name = "https"
+    keeps_state = False
 
     def __init__(
         self,

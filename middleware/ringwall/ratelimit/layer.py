@@ -123,6 +123,8 @@ class RateLimit(Layer):
             self.inside: frozenset[str] = frozenset({"authentication"})
 
         self._after = After(self)
+        is_quick = serves(self.store, everything) and not shadow
+        self.keeps_state: bool = not (is_quick and judge.adds)
         lists = Lists(exempt, deny, self.name, shadow=shadow)
 
         def select(rules: Sequence[Rule], policy: str) -> Hook:
