@@ -25,7 +25,8 @@ class ASGIExchange(Exchange):
         __init__ = object.__init__  # the adapter sets what every request needs
     interface = "asgi"
     scope: Scope
-    # What the wrapper around the server's `send` sends with.
+    # What the wrapper around the server's `send` sends with. It knows the scope as the server made
+    # it, in which no exchange of ours lies.
     send: Send
     # Until headers are asked for they lie in one of these: the Host where nothing else is wanted,
     # or the lines as they were before the app, with what is wanted of them.

@@ -35,8 +35,6 @@ class WSGIExchange(Exchange):
         __init__ = object.__init__  # the adapter sets what every request needs
     interface = "wsgi"
     environ: Environ
-    # What the wrapper around the server's `start_response` calls.
-    start_response: StartResponse
     keys: tuple[tuple[bytes, str], ...]
 
     @lazy
@@ -86,7 +84,7 @@ class WSGIExchange(Exchange):
         return self.environ.get("REMOTE_ADDR") or None
 
 
-lay_out(WSGIExchange, ["environ", "keys", "start_response", "replaced", *USUAL])
+lay_out(WSGIExchange, ["environ", "keys", "replaced", *USUAL])
 
 
 def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[bytes, bytes]:

@@ -18,12 +18,16 @@ from .problem import Response, reason_phrase
 WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+# An exchange, and what it calls: not on the exchange, which the server's knows by the environ.
+Way: TypeAlias = tuple[WSGIExchange, StartResponse]
+
+
 class Start(Protocol):
-    """What stands around `start_response`, before it is bound to an exchange."""
+    """What stands around `start_response`, before it is bound."""
 
     def __call__(
         self,
-        exchange: WSGIExchange,
+        way: Way,
         status: str,
         headers: list[tuple[str, str]],
         exc_info: ExcInfo = ...,
@@ -33,7 +37,7 @@ class Start(Protocol):
 
 def starters(plan: Plan) -> tuple[Start, ...]:
     """By depth, what stands around `start_response`: it edits heads, and notes the status. The
-    adapter binds it to an exchange, as a method: that costs half of what a closure does."""
+    adapter binds it to a `Way`, as a method: that costs half of what a closure does."""
     return tuple(_starter(plan, depth) for depth in range(len(plan.unwinds)))
 
 
@@ -46,14 +50,14 @@ def _starter(plan: Plan, depth: int) -> Start:
     edit, new = editor(plan, depth), object.__new__
 
     def start(
-        exchange: WSGIExchange,
+        way: Way,
         status: str,
         headers: list[tuple[str, str]],
         exc_info: ExcInfo = None,
         /,
     ) -> Write:
+        exchange, start_response = way
         exchange.started = True
-        start_response = exchange.start_response
         looked_at = every
         if watching:
             for line in headers:

@@ -159,6 +159,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             body = exchange.reader = Body(lines, exchange.headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
+        served: Send | None = None
         depth = completes = everyone
         try:
             try:
@@ -205,6 +206,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             if completing and kind == "websocket":
                 receive = watch_disconnect(receive, exchange.outcome)
             if listening and kind == "websocket":
+                served = send
                 receive, send = listen(exchange, listening, receive, send)
             exchange.send = send
             app_send = MethodType(app_out, exchange)
@@ -227,6 +229,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 await answer_error(exchange, app_send)
             raise
         finally:
+            if served is not None:
+                exchange.send = served  # what listens knows the exchange: no cycle may outlive this
             if note_route and SCOPE_KEY in scope:
                 note_scope(exchange, scope)
             if completing and completes_of[completes]:

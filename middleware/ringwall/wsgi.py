@@ -133,8 +133,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     exchange.reader = None  # it knows the exchange: no cycle may outlive it
             if verdict is not None:
                 withdraw(plan, depth, exchange)
-                exchange.start_response = start_response
-                out = MethodType(starts[depth], exchange)
+                out = MethodType(starts[depth], (exchange, start_response))
                 result = refuse(exchange, cast("Response", verdict), out)
             else:
                 completes = everyone
@@ -142,8 +141,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     hand_over(exchange, environ)
                 if transparent:
                     return app(environ, start_response)
-                exchange.start_response = start_response
-                app_start = MethodType(app_starts, exchange)
+                app_start = MethodType(app_starts, (exchange, start_response))
                 result = app(environ, app_start)
                 if routing and ENVIRON_KEY in environ:
                     note_environ(exchange, environ)
