@@ -612,6 +612,11 @@ def _forms() -> Iterator[Attack]:
         "part in a part": part(b"t", b"--x\r\n\r\n") + END,
         "no disposition": b"--x\r\n\r\na\r\n" + END,
         "two dispositions": part(b"title", b"a", lines=_SECOND) + END,
+        # A second part for Werkzeug, and for Django.
+        "boundary behind a feed": part(b"title", b"a\n" + part(b"is_admin", b"1")[:-2]) + END,
+        "boundary behind a sign": part(b"title", b"a" + part(b"is_admin", b"1")[:-2]) + END,
+        "end behind a feed": part(b"title", b"a\n--x--\n") + picture(b"a.png") + END,
+        "white space around a name": part(b" title", b"a") + END,
     }.items():  # fmt: skip
         yield Attack(36, name, *bad, body, **upload)  # type: ignore[arg-type]
     nested = part(b"title", b"a", lines=b"Content-Type: multipart/mixed; boundary=y\r\n") + END
