@@ -220,6 +220,19 @@ def test_it_may_stand_beside_other_words() -> None:
     assert not passes(plain, {"x": {"x": 1}})
 
 
+def test_what_a_part_with_a_name_of_its_own_extends_is_hidden_all_the_same() -> None:
+    """What `required` beside the part asks for is only to be read: nobody can send it."""
+    only_read = {"$dynamicAnchor": "x", "properties": {"id": {"readOnly": True}}}
+    part = {"$id": "urn:part", "$ref": "urn:base", "$defs": {"x": only_read}}
+    schemas = {
+        "Base": {"$id": "urn:base", "$dynamicRef": "#x", "$defs": {"x": {"$dynamicAnchor": "x"}}},
+        "Whole": {"allOf": [part], "required": ["id"]},
+    }
+    layer = layer_of(component("Whole"), schemas=schemas)
+    assert passes(layer, {})
+    assert not passes(layer, {"id": 1})
+
+
 def test_a_parameter_may_have_one() -> None:
     given = {"name": "p", "in": "query", "schema": component("Numbers")}
     layer = layer_of(parameters=[given], schemas=GENERIC)

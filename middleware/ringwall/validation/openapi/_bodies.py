@@ -23,9 +23,10 @@ from ..handlers import (
     rewriter_of,
     text_handler,
 )
-from ._bundle import Bundle, Direction
+from ._bundle import Bundle
 from ._document import Document
 from ._errors import child, mistake
+from ._properties import Direction
 
 logger = logging.getLogger("ringwall")
 _RANGE = re.compile(r"(?:\*/|[a-z0-9!#$&^_.+-]+/)\*\Z")

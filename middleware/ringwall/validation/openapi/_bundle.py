@@ -6,8 +6,7 @@ that is part of an `allOf` must not refuse what its siblings declare.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from .._schema import JSONSchema
 from ._dialect30 import from_30
@@ -15,14 +14,9 @@ from ._discriminator import conditions
 from ._document import Document
 from ._dynamic import Scope
 from ._errors import child, mistake
+from ._properties import IN_PLACE, Direction, Properties
 
-Direction = Literal["request", "response"]
-# The keyword that forbids a property in each direction (OpenAPI 3.1 section 4.8.24).
-_HIDING = {"request": "readOnly", "response": "writeOnly"}
-Seen = frozenset[tuple[str, Scope]]
-
-_IN_PLACE = ("allOf", "anyOf", "oneOf")
-_TOGETHER = ("$ref", "if", "dependentSchemas", *_IN_PLACE)
+_TOGETHER = ("$ref", "if", "dependentSchemas", *IN_PLACE)
 _ONE = (
     *("additionalItems", "additionalProperties", "contains", "items", "propertyNames"),
     *("unevaluatedItems", "unevaluatedProperties"),
@@ -63,8 +57,7 @@ class Bundle:
     def __init__(self, document: Document, direction: Direction, closed: bool = False) -> None:
         self._closed = closed
         self.document = document
-        self._keyword = _HIDING[direction]
-        self._referring = ("$ref",) if document.is_30 else ("$ref", "$dynamicRef")
+        self._properties = Properties(document, direction)
         self._named: dict[tuple[str, Way], str] = {}
         self._pending: list[tuple[str, str, Way, JSONSchema]] = []
         self._done: dict[str, JSONSchema] = {}
@@ -90,7 +83,7 @@ class Bundle:
 
     def refer(self, reference: str, place: str, way: Way, keyword: str = "$ref") -> str:
         """The new reference to what an old one names."""
-        target, at = self._find(keyword, reference, place, way.scope)
+        target, at = self._properties.find(keyword, reference, place, way.scope)
         if not isinstance(target, (dict, bool)):
             raise mistake(place, f"{reference!r} leads to no schema")
         way = way._replace(scope=self.document.dynamic.enter(way.scope, at))
@@ -114,8 +107,8 @@ class Bundle:
             way = way._replace(scope=scope)
         hidden = way.hidden
         if hidden is not None:
-            hidden |= frozenset(self._hidden_by(schema, at, scope))
-        for keyword in self._referring:
+            hidden |= frozenset(self._properties.hidden(schema, at, scope))
+        for keyword in self._properties.referring:
             if keyword in schema:
                 return self._follow(keyword, schema, at, way._replace(hidden=hidden))
         self._check_dialect(schema, at)
@@ -124,7 +117,7 @@ class Bundle:
             made.pop(keyword, None)
         inner = Way(hidden, True, scope=scope)
         test = Way(None, True, scope=scope)
-        for keyword in _IN_PLACE:
+        for keyword in IN_PLACE:
             if isinstance(made.get(keyword), list):
                 part_way = inner if keyword == "allOf" else Way(hidden, way.chosen, scope=scope)
                 made[keyword] = [
@@ -184,43 +177,12 @@ class Bundle:
             self._close(made, schema, at, way)
         return made
 
-    def _find(self, keyword: str, reference: str, place: str, scope: Scope) -> tuple[Any, str]:
-        if keyword == "$dynamicRef":
-            return self.document.dynamic.find(reference, place, scope)
-        return self.document.find(reference, place)
-
-    def _targets(
-        self, schema: dict[str, Any], at: str, scope: Scope
-    ) -> Iterator[tuple[Any, str, Scope]]:
-        """What a schema refers to, as it is meant there."""
-        for keyword in self._referring:
-            reference = schema.get(keyword)
-            if isinstance(reference, str):
-                target, place = self._find(keyword, reference, child(at, keyword), scope)
-                yield target, place, self.document.dynamic.enter(scope, place)
-
     def _close(self, made: dict[str, Any], schema: dict[str, Any], at: str, way: Way) -> None:
-        if self._closed and way.whole and self._names(schema, at, way.scope):
+        if self._closed and way.whole and self._properties.named(schema, at, way.scope):
             # It sees what the parts have named; the other one is quicker, and sees its own alone.
             together = any(keyword in made for keyword in _TOGETHER)
             word = "unevaluatedProperties" if together else "additionalProperties"
             made.setdefault(word, False)
-
-    def _names(self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()) -> bool:
-        """Does a schema, or a part of it, name properties?"""
-        if not isinstance(schema, dict) or (at, scope) in seen:
-            return False
-        seen |= {(at, scope)}
-        if "properties" in schema:
-            return True
-        if any(self._names(*target, seen) for target in self._targets(schema, at, scope)):
-            return True
-        return any(
-            self._names(part, child(at, keyword, index), scope, seen)
-            for keyword in _IN_PLACE
-            if isinstance(schema.get(keyword), list)
-            for index, part in enumerate(schema[keyword])
-        )
 
     def _check_dialect(self, schema: dict[str, Any], at: str) -> None:
         if "$recursiveRef" in schema:
@@ -232,35 +194,6 @@ class Bundle:
                 raise mistake(
                     at, f"unknown dialect of JSON Schema; leave it out for {_DIALECTS[0]!r}"
                 )
-
-    def _hidden_by(
-        self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()
-    ) -> Iterator[str]:
-        """The properties that a schema and the parts of it forbid in this direction."""
-        if not isinstance(schema, dict) or (at, scope) in seen:
-            return
-        seen |= {(at, scope)}
-        for target in self._targets(schema, at, scope):
-            yield from self._hidden_by(*target, seen)
-        if self.document.is_30 and "$ref" in schema:
-            return
-        properties = schema.get("properties")
-        if isinstance(properties, dict):
-            for name, part in properties.items():
-                if self._is_hidden(part, child(at, "properties", name), scope):
-                    yield name
-        parts = schema.get("allOf")
-        if isinstance(parts, list):
-            for index, part in enumerate(parts):
-                yield from self._hidden_by(part, child(at, "allOf", index), scope, seen)
-
-    def _is_hidden(self, schema: Any, at: str, scope: Scope, seen: Seen = frozenset()) -> bool:
-        if not isinstance(schema, dict) or (at, scope) in seen:
-            return False
-        seen |= {(at, scope)}
-        if schema.get(self._keyword) is True and not (self.document.is_30 and "$ref" in schema):
-            return True
-        return any(self._is_hidden(*target, seen) for target in self._targets(schema, at, scope))
 
 
 def _hide(made: dict[str, Any], hidden: frozenset[str]) -> None:
