@@ -270,6 +270,24 @@ def test_a_change_that_somebody_else_wrote_stops_nobody_from_signing(
     assert result.unsigned == 0
 
 
+@KINDS
+def test_a_key_that_is_not_the_logs_own_is_refused(tmp_path: Path, kind: str, capsys: Any) -> None:
+    path, _ = begun(tmp_path, kind)
+    SigningKey.generate().save(tmp_path / "other")
+    other = open_sink(path, None)
+    for junk in (
+        b'{"event":"checkpoint",',
+        b'{"event":"key-rotated","key":"a","new":7}',
+        b'{"a":1}',
+    ):
+        other.write(junk)
+    other.close()
+    assert main(["audit", "rotate-key", str(path), str(tmp_path / "other")]) == 2
+    told = capsys.readouterr().err
+    assert KEY.id in told.partition("is signed by key")[2].partition("and not by")[0]
+    assert sum(b"key-rotated" in line.data for line in lines(path)) == 1
+
+
 def test_a_line_that_is_no_json_changes_no_key(tmp_path: Path) -> None:
     path, key_file = begun(tmp_path, "jsonl")
     sink = JSONLinesSink(path, key=key_file)

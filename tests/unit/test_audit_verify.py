@@ -26,6 +26,7 @@ from ringwall.audit.rotate import rotate_key
 from ringwall.audit.verify import (
     Forked,
     Line,
+    Verifier,
     database_lines,
     read_lines,
     verify,
@@ -329,6 +330,18 @@ def test_notes_are_bounded() -> None:
     result = verify(Line("a", n, line) for n, line in enumerate(lines))
     assert result.ok
     assert len(result.notes) == 1000
+
+
+def test_configurations_are_bounded() -> None:
+    chain = Chain.new()
+    starts = [
+        {"event": "start", "configuration": f"{n}", "layers": [f"a {n}"]} for n in range(1100)
+    ]
+    lines = [chain.opened(0), *(chain.link(canonical(start)) for start in starts)]
+    verifier = Verifier()
+    for n, line in enumerate(lines):
+        verifier.line(Line("a", n, line))
+    assert len(verifier._configurations) == 1000
 
 
 def test_the_end_of_a_log_that_is_not_signed_yet_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from audit_support import Clock, Gate, WSGIApp, call_wsgi, environ
 from ringwall import Audit, Stack
-from ringwall.audit import JSONLinesSink, SigningKey
+from ringwall.audit import JSONLinesSink, SigningKey, SQLiteSink
 from ringwall.audit.canonical import canonical
 from ringwall.audit.chain import Chain
 from ringwall.audit.statistics import Statistics
@@ -188,6 +188,58 @@ def test_tail_follows_also_through_a_rotation(log: Path, capsys: Any, monkeypatc
     status, out = run(capsys, "tail", log, "-n", 0, "-f")
     assert status == 0
     assert [line.split()[1] for line in out.splitlines()] == ["more", "part", "opened", "more"]
+
+
+def test_tail_takes_no_line_without_end(log: Path, capsys: Any, monkeypatch: Any) -> None:
+    """Nor does it take the end of one for a record."""
+
+    def more(_: float) -> None:
+        if written:
+            with log.open("ab") as file:
+                file.write(written.pop())
+            return
+        raise KeyboardInterrupt
+
+    good = canonical({"event": "good", "id": "x"}) + b"\n"
+    written = [good, b"x" * (1 << 20) + good, b"x" * (3 << 20)]
+    monkeypatch.setattr(reading.time, "sleep", more)
+    status, out = run(capsys, "tail", log, "-n", "0", "-f")
+    assert status == 0
+    assert out.split() == ["-", "good", "id=x"]
+
+
+def test_tail_follows_no_database(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "audit.db"
+    SQLiteSink(path).close()
+    status, out = run(capsys, "tail", path, "-f")
+    assert status == 2
+    assert "asked again" in out
+
+
+def test_tail_waits_for_a_file_that_is_gone(log: Path, capsys: Any, monkeypatch: Any) -> None:
+    def more(_: float) -> None:
+        if log.exists():
+            log.unlink()
+            return
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading.time, "sleep", more)
+    assert run(capsys, "tail", log, "-n", "0", "-f") == (0, "")
+
+
+def test_a_report_follows_no_link(log: Path, capsys: Any) -> None:
+    """Whoever may write beside the log lays one to a file that only its reader may write."""
+    victim, output = log.parent / "victim", log.parent / "audit.html"
+    victim.write_text("precious")
+    output.symlink_to(victim)
+    assert run(capsys, "report", log, "-o", output)[0] == 0
+    assert victim.read_text() == "precious"
+    assert not output.is_symlink()
+    assert output.stat().st_mode & 0o777 == 0o600
+    assert [*log.parent.glob(".*")] == []
+    status, out = run(capsys, "report", log, "-o", log.parent / "none" / "audit.html")
+    assert status == 2
+    assert "cannot write" in out
 
 
 def test_stats_count_what_an_auditor_asks_first(log: Path, capsys: Any) -> None:

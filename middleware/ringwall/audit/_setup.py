@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,13 +65,15 @@ def telemetry(
             )
     trusted = _networks(trust_traceparent)
     try:
-        from .telemetry import OpenTelemetry
+        from .telemetry import OpenTelemetry, OtherPropagators, other_claims
     except ModuleNotFoundError:
         if tracer_provider is None and meter_provider is None:
             return NoTelemetry()
         argument = "meter_provider=" if tracer_provider is None else "tracer_provider="
         raise MissingDependency("opentelemetry-api", "otel", f"Audit({argument})") from None
-    return OpenTelemetry(
+    others = other_claims()
+    make = partial(OtherPropagators, others=others) if others and trusted is not True else None
+    return (make or OpenTelemetry)(
         tracer_provider,
         meter_provider,
         trusted=trusted,

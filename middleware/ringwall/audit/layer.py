@@ -66,7 +66,8 @@ class Audit(Layer):
             request comes through a gateway of yours that sets the header: else any client joins
             your traces or switches them off. Networks, such as ["10.0.0.0/8"]: only if the socket's
             other end is in one. False: a new trace, linked to the named one. What is not trusted of
-            `traceparent`, `tracestate` and `baggage` does not reach the app.
+            `traceparent`, `tracestate` and `baggage` does not reach the app, nor of the headers
+            that the global propagators believe as they are set up now, such as `b3`.
         request_id_header: the response header that tells the id in the record, in place of one
             that the app sets; None, or where there is no sink: no header.
         traceresponse: tell clients the trace in a header `traceresponse`.

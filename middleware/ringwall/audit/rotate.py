@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from ._keyfile import KeyFile
 from ._logfile import LogFile
 from ._retention import Rotation
 from ._segments import segments
+from .canonical import parse
+from .chain import CHECKPOINT, KEY_ROTATED
+from .keys import key_id
 from .lines import database_lines, read_lines
 from .sqlite import SQLiteSink, is_database
 
@@ -38,6 +42,7 @@ def rotate_key(
         raise ConfigurationError(f"there is no audit log at {str(log)!r}")
     try:
         told = _told(log, file)
+        _check_key(log, told or file.load().id)
         if is_database(log):
             sink = SQLiteSink(log, fsync="always", key=file.path, wall_clock=wall_clock)
             try:
@@ -72,3 +77,19 @@ def _told(log: Path, file: KeyFile) -> str | None:
     lines = database_lines(log) if is_database(log) else read_lines(segments(log))
     public = waiting.public.encode()
     return waiting.id if any(public in line.data for line in lines) else None
+
+
+def _check_key(log: Path, key: str) -> None:
+    """A change that another key tells introduces nobody, and makes the log look forged."""
+    signers: set[str] = set()
+    for line in database_lines(log) if is_database(log) else read_lines([log]):
+        if CHECKPOINT in line.data or KEY_ROTATED in line.data:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # `verify` tells those
+                record = parse(line.data)
+                signers.add(str(record["key"]))
+                signers.add(key_id(record["new"]))
+    if signers and key not in signers:
+        raise ConfigurationError(
+            f"the log is signed by key {', '.join(sorted(signers)[:3])}, and not by {key}: name the"
+            " file of its own key"
+        )

@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, get_current
+from opentelemetry.propagate import get_global_textmap
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -34,7 +35,11 @@ _SERVER = SpanKind.SERVER
 _ROOT = Context()
 _PROPAGATOR = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
-_CLAIMS = Concealment(headers=frozenset({b"traceparent", b"tracestate", b"baggage"}))
+_CLAIMS = frozenset({b"traceparent", b"tracestate", b"baggage"})
+# Propagators name what they write; those of B3 read all of these.
+_B3 = frozenset({
+    b"b3", b"x-b3-flags", b"x-b3-parentspanid", b"x-b3-sampled", b"x-b3-spanid", b"x-b3-traceid",
+})  # fmt: skip
 _LONGEST_TRACE_HEADER = 512
 _LONGEST_BAGGAGE = 8192
 
@@ -140,6 +145,7 @@ class OpenTelemetry:
         self._trusted = trusted
         self._attributes = StartForm(redaction)
         self._doubts = trusted is not True
+        self._claims = Concealment(headers=_CLAIMS)
         self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
         if trusted:
             self.wants |= {b"tracestate"}
@@ -202,7 +208,7 @@ class OpenTelemetry:
 
     def _withhold(self, exchange: Exchange) -> None:
         if not self._trusts(exchange.peer):
-            exchange.conceal(_CLAIMS)
+            exchange.conceal(self._claims)
 
     def _trusts(self, peer: str | None) -> bool:
         if isinstance(self._trusted, bool):
@@ -212,3 +218,26 @@ class OpenTelemetry:
         except ValueError:
             return False
         return any(address in network for network in self._trusted)
+
+
+class OtherPropagators(OpenTelemetry):
+    """Where the app's propagators believe further headers, those of B3, Jaeger or X-Ray: they are
+    withheld as `traceparent` is. An app whose propagators do not believe them keeps them."""
+
+    def __init__(self, *args: Any, others: frozenset[bytes], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._others = others
+        self._claims = Concealment(headers=_CLAIMS | others)
+        self.wants |= others
+
+    def start(self, exchange: Exchange) -> Trace | None:
+        if not self._others.isdisjoint(exchange.headers):
+            self._withhold(exchange)
+        return super().start(exchange)
+
+
+def other_claims() -> frozenset[bytes]:
+    """The headers that the global propagators believe, as they are set up now, beside W3C's."""
+    fields = get_global_textmap().fields
+    names = frozenset(name.lower().encode() for name in fields if name.isascii())
+    return (names | _B3 if names & _B3 else names) - _CLAIMS

@@ -9,8 +9,9 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from ..._errors import ConfigurationError
 from ._filters import add_filters, matching
 from ._log import add_log, lines_of
 
@@ -72,26 +73,38 @@ def _tail(options: argparse.Namespace) -> int:
 
 def _follow(path: Path) -> Iterator[Any]:
     """Lines as they are written, also after a rotation."""
-    from ...audit.verify import Line
+    from ...audit.lines import LONGEST_LINE, Line
+    from ...audit.sqlite import is_database
 
+    if is_database(path):
+        raise ConfigurationError("--follow is for files; a database is asked again")
     file = path.open("rb")
     try:
         file.seek(0, 2)
         rest = b""
         while True:
-            data = file.readline()
+            moved = _is_another(path, file)  # before the last look at this one
+            data = file.readline(LONGEST_LINE)
             if data:
                 rest += data
                 if rest.endswith(b"\n"):
                     yield Line(path.name, 0, rest[:-1])
                     rest = b""
-            elif path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                rest = rest[-LONGEST_LINE:]  # what is longer is no record, whatever it ends with
+            elif moved:
                 file.close()
                 file, rest = path.open("rb"), b""
             else:
                 time.sleep(0.2)
     finally:
         file.close()
+
+
+def _is_another(path: Path, file: BinaryIO) -> bool:
+    try:
+        return path.stat().st_ino != os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _stats(options: argparse.Namespace) -> int:
@@ -113,9 +126,16 @@ def _report(options: argparse.Namespace) -> int:
     for record, _ in matching(lines_of(options.log), options):
         report.add(record)
     text = page(report, f"Audit of {options.log[-1].name}")
-    descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    # Another file takes its place: whoever may write there could have laid a link to any other.
+    fresh = options.output.with_name(f".{options.output.name}.{os.urandom(8).hex()}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        fresh.replace(options.output)
+    except OSError as error:
+        reason = error.strerror
+        raise ConfigurationError(f"cannot write {str(options.output)!r} ({reason})") from None
     print(f"written: {options.output}")
     return 0
 
