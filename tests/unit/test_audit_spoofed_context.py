@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from audit_support import Lines, call_asgi, call_wsgi, environ, scope
 from ringwall import Audit, Stack
+from ringwall._errors import ConfigurationError
 
 CLAIMS = {
     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -240,3 +242,10 @@ def test_headers_that_no_propagator_believes_are_the_apps(interface: str) -> Non
     claims = dict.fromkeys((name for _, name in EACH), "1")
     traced.ask(interface, claims)
     assert traced.headers.items() >= claims.items()
+
+
+def test_a_propagator_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PROPAGATORS", "tracecontext,none-such")
+    monkeypatch.delitem(sys.modules, "opentelemetry.propagate")
+    with pytest.raises(ConfigurationError, match=r"OTEL_PROPAGATORS: .*none-such"):
+        Audit(Lines())

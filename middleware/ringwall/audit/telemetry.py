@@ -15,13 +15,13 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.propagate import get_global_textmap
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from .._conceal import Concealment
+from .._errors import ConfigurationError
 from .._exchange import Exchange, Outcome
 from .._version import __version__
 from ._course import METHODS, Course
@@ -237,7 +237,15 @@ class OtherPropagators(OpenTelemetry):
 
 
 def other_claims() -> frozenset[bytes]:
-    """The headers that the global propagators believe, as they are set up now, beside W3C's."""
+    """The headers that the global propagators believe, as they are set up now, beside W3C's.
+
+    Raises:
+        ConfigurationError: OTEL_PROPAGATORS names one that is not there.
+    """
+    try:
+        from opentelemetry.propagate import get_global_textmap  # it loads what the variable names
+    except ValueError as error:
+        raise ConfigurationError(f"OTEL_PROPAGATORS: {error}") from None
     fields = get_global_textmap().fields
     names = frozenset(name.lower().encode() for name in fields if name.isascii())
     return (names | _B3 if names & _B3 else names) - _CLAIMS
