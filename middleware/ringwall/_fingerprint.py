@@ -24,15 +24,15 @@ _DEEPEST = 50
 
 
 class Configured:
-    """Remembers what it was constructed with."""
+    """Remembers what it was constructed with, by name, but for its secrets."""
 
-    _given: tuple[tuple[Any, ...], dict[str, Any]]
+    _given: dict[str, Any]
 
     if not TYPE_CHECKING:  # its signature is that of `__init__`
 
         def __new__(cls, *args: Any, **kwargs: Any) -> Any:
             self = super().__new__(cls)
-            self._given = args, kwargs
+            self._given = _arguments(self, args, kwargs)
             return self
 
 
@@ -66,7 +66,7 @@ def _spell(value: Any, around: frozenset[int]) -> str:
 
 def _spell_object(value: Any, around: frozenset[int]) -> str:
     if isinstance(value, Configured):
-        return f"{_name(type(value))}{_spell(_arguments(value), around)}"
+        return f"{_name(type(value))}{_spell(value._given, around)}"
     if isinstance(value, partial):
         return f"partial{_spell((value.func, value.args, value.keywords), around)}"
     code = getattr(value, "__code__", None)  # also that of a bound method
@@ -91,11 +91,18 @@ def _public(text: str) -> str:
     return _SECRET_QUERY.sub(r"\1", _USERINFO.sub("://", text))
 
 
-def _arguments(value: Configured) -> dict[str, Any]:
-    """What it was given, by name: so that secrets are known by theirs."""
-    args, kwargs = value._given
-    _, *given = signature(type(value).__init__).bind(value, *args, **kwargs).arguments.items()
-    return dict(given)
+def _arguments(made: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _, *bound = signature(type(made).__init__).bind(made, *args, **kwargs).arguments.items()
+    except TypeError:  # the constructor will say so
+        return {}
+    return {name: _kept(name, value) for name, value in bound}
+
+
+def _kept(name: str, value: object) -> object:
+    if _is_secret(name):
+        return None
+    return _public(value) if isinstance(value, str) else value
 
 
 def _closure(function: Any, around: frozenset[int]) -> str:

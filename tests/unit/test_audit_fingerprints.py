@@ -283,3 +283,16 @@ def test_the_log_tells_that_the_rule_of_a_limit_was_changed() -> None:
 
     assert told[0] == told[1]
     assert [name.split(" ")[0] for name in told[2] - told[1]] == ["ratelimit"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Introspection("https://id.example/i", client_secret="hunter2", **INTROSPECTION),
+        RedisStore("redis://:hunter2@host"),
+        RedisStore("redis://host/0?password=hunter2"),
+    ],
+)
+def test_what_is_remembered_for_it_holds_no_secret(made: Any) -> None:
+    assert made._given
+    assert "hunter2" not in repr(made._given)
