@@ -52,9 +52,8 @@ class WSGIExchange(Exchange):
         return int(port) if port.isascii() and port.isdigit() and 0 < len(port) < 6 else None
 
     @property
-    def origin(self) -> bytes | None:
-        value: str | None = self.environ.get("HTTP_ORIGIN")
-        return None if value is None else value.encode("latin-1")
+    def origin(self) -> str | None:
+        return self.environ.get("HTTP_ORIGIN")
 
     @property
     def upgrade(self) -> bytes | None:

@@ -124,7 +124,7 @@ class CORS(Layer):
         self._preflights = Preflights(methods, headers, max_age, private_network, may_read)
         self._foreign: _Verdict = (FOREIGN, Addition(self, vary))
         # Chosen once: the request path does not ask what was configured.
-        self._find: Callable[[bytes | None], _Verdict | None]
+        self._find: Callable[[bytes | str | None], _Verdict | None]
         if everyone:
             self._preflights.prepare([b"*"])
             public = self._grant(b"*")
@@ -132,10 +132,11 @@ class CORS(Layer):
             self._find = lambda origin: anonymous if origin is None else public
         else:
             self._preflights.prepare(self._origins.exact)
-            self._verdicts: dict[bytes | None, _Verdict] = {
-                origin: self._grant(origin) for origin in self._origins.exact
+            self._verdicts: dict[bytes | str | None, _Verdict] = {
+                None: (NO_ORIGIN, self._foreign[1])
             }
-            self._verdicts[None] = (NO_ORIGIN, self._foreign[1])
+            for exact in self._origins.exact:  # as each interface has it
+                self._verdicts[exact] = self._verdicts[exact.decode()] = self._grant(exact)
             self._find = self._find_any if self._origins.patterns else self._verdicts.get
         self._opens = self._websocket_check(websockets)
 
@@ -167,14 +168,14 @@ class CORS(Layer):
         head.extend(lines)
 
     def _judge(
-        self, exchange: Exchange, origin: bytes | None, verdict: _Verdict | None
+        self, exchange: Exchange, origin: bytes | str | None, verdict: _Verdict | None
     ) -> Response | None:
         """Judge what is more than an actual request of an allowed origin, or may be."""
         decision, addition = verdict or self._foreign
         if origin is None:
             pass  # no browser's page asks for anything
         elif exchange.kind == "websocket" or _is_bare_handshake(exchange):
-            if not self._opens(origin):
+            if not self._opens(_as_bytes(origin)):
                 return _refuse(exchange, FOREIGN_WEBSOCKET)
             decision = WEBSOCKET
         elif exchange.method == "OPTIONS" and METHOD in exchange.headers:
@@ -188,10 +189,12 @@ class CORS(Layer):
         exchange.additions.append(addition)
         return None
 
-    def _find_any(self, origin: bytes | None) -> _Verdict | None:
+    def _find_any(self, origin: bytes | str | None) -> _Verdict | None:
         verdict = self._verdicts.get(origin)
-        if verdict is None and origin is not None and self._origins.is_subdomain(origin):
-            return self._grant(origin)  # not kept: there is one for every label one can think of
+        if verdict is None and origin is not None:
+            origin = _as_bytes(origin)
+            if self._origins.is_subdomain(origin):
+                return self._grant(origin)  # not kept: one for every label one can think of
         return verdict
 
     def _grant(self, origin: bytes) -> _Verdict:
@@ -206,6 +209,10 @@ class CORS(Layer):
         if entries == ["*"]:
             return _is_not_null
         return Origins(entries, "websockets").__contains__
+
+
+def _as_bytes(origin: bytes | str) -> bytes:
+    return origin if isinstance(origin, bytes) else origin.encode("latin-1")
 
 
 def _is_not_null(origin: bytes) -> bool:
