@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._boundary import TrustedProxies, warn_of_rewriting
 from ._exchange import HTTP_VERSIONS, USUAL, Exchange, Outcome
 from ._lazy import lay_out, lazy
 from .principal import ANONYMOUS
@@ -98,20 +97,6 @@ def hand_over(exchange: ASGIExchange, scope: Scope) -> None:
         scope["user"] = scope["auth"] = exchange.principal or ANONYMOUS
     if exchange.concealed is not None:
         exchange.concealed.of_scope(scope)
-    proxies = exchange.boundary.proxies
-    if proxies is not None:
-        if _is_rewritten(exchange):
-            warn_of_rewriting()
-        _hand_over_headers(exchange, scope, proxies)
-        secure = exchange.scheme == "https"
-        if exchange.kind == "websocket":
-            scope["scheme"] = "wss" if secure else "ws"
-        else:
-            scope["scheme"] = exchange.scheme
-        if exchange.client is not None and exchange.client != exchange.peer:
-            # The port is the proxy's, unless the peer is the client, in another spelling.
-            forwarded = exchange.client != exchange.boundary.canonical_address(exchange.peer)
-            scope["client"] = (exchange.client, 0 if forwarded else scope["client"][1])
 
 
 def forbid_response(scope: Scope) -> None:
@@ -119,27 +104,6 @@ def forbid_response(scope: Scope) -> None:
     extensions = dict(scope.get("extensions") or ())
     extensions.pop("websocket.http.response", None)
     scope["extensions"] = extensions
-
-
-def _hand_over_headers(exchange: Exchange, scope: Scope, proxies: TrustedProxies) -> None:
-    lines = scope.get("headers") or ()
-    withheld = proxies.withheld(exchange.peer)
-    kept = [line for line in lines if withheld(line[0]) is None]
-    if len(kept) != len(lines):
-        scope["headers"] = kept
-    if proxies.tells_host and b"host" in exchange.headers:
-        host = (b"host", exchange.headers[b"host"])
-        if host not in kept:
-            scope["headers"] = [host, *(line for line in kept if line[0] != b"host")]
-
-
-def _is_rewritten(exchange: ASGIExchange) -> bool:
-    """No TCP connection comes from port 0: servers put it beside an address that was forwarded.
-    Where only the scheme was, nothing shows."""
-    peer = exchange.scope.get("client")
-    if not peer or peer[1] != 0 or exchange.parent is not None:
-        return False
-    return exchange.boundary.canonical_address(peer[0]) is not None
 
 
 def watch_disconnect(receive: Receive, outcome: Outcome) -> Receive:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ._boundary import TrustedProxies, warn_of_rewriting
 from ._exchange import HTTP_VERSIONS, USUAL, Exchange
 from ._lazy import lay_out, lazy
 
@@ -139,36 +138,3 @@ def hand_over(exchange: Exchange, environ: Environ) -> None:
             environ["AUTH_TYPE"] = principal.scheme
     if exchange.concealed is not None:
         exchange.concealed.of_environ(environ)
-    proxies = exchange.boundary.proxies
-    if proxies is not None:
-        if _is_rewritten(environ):
-            warn_of_rewriting()
-        _hand_over_headers(exchange, environ, proxies)
-        environ["wsgi.url_scheme"] = exchange.scheme
-        if exchange.client is not None:
-            environ["REMOTE_ADDR"] = exchange.client
-            if exchange.client != exchange.boundary.canonical_address(exchange.peer):
-                for of_the_proxy in ("REMOTE_PORT", "REMOTE_HOST"):
-                    environ.pop(of_the_proxy, None)
-
-
-def _hand_over_headers(exchange: Exchange, environ: Environ, proxies: TrustedProxies) -> None:
-    withheld = proxies.withheld(exchange.peer)
-    said = [
-        key for key in environ if key[:5] == "HTTP_" and ("FORWARDED" in key or "CLIENT" in key)
-    ]
-    for key in said:
-        name = key[5:].replace("_", "-")
-        if withheld(name.encode("latin-1", "replace")) is not None:
-            del environ[key]
-    if proxies.tells_host and b"host" in exchange.headers:
-        environ["HTTP_HOST"] = exchange.headers[b"host"].decode("latin-1")
-
-
-def _is_rewritten(environ: Environ) -> bool:
-    """Whether gunicorn calls a socket without TLS https, or werkzeug's ProxyFix was here. Other
-    servers leave no trace."""
-    connection = environ.get("gunicorn.socket")
-    if connection is not None and environ["wsgi.url_scheme"] == "https":
-        return not hasattr(connection, "getpeercert")
-    return "werkzeug.proxy_fix.orig" in environ

@@ -9,6 +9,7 @@ from typing import Any, cast
 from ._app_hooks import watch_routes
 from ._app_route import SCOPE_KEY, note_scope
 from ._asgi_body import Body
+from ._asgi_proxied import deriving, tell
 from ._asgi_request import (
     ASGIExchange,
     Message,
@@ -59,8 +60,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     app_out = outs[everyone]
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_clients = boundary.known_clients if plan.wants_client else None
-    known_hosts, derive = boundary.known_hosts, boundary.derive
-    proxied = boundary.proxies is not None
+    known_hosts, proxies = boundary.known_hosts, boundary.proxies
+    derive, proxied = boundary.derive, proxies is not None
+    if proxies is not None:
+        derive = deriving(boundary, proxies)
     # The Origin is no variable of its own here, and who asks for it asks in every request.
     eager = plan.reads_headers or proxied or reading or b"origin" in plan.wants
     more, keeping = plan.wants != {b"host"}, plan.keeps_state
@@ -107,7 +110,6 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             exchange.told_host = told_host
             if more:
                 exchange.untold = lines[:], wants
-        exchange.to_tell = proxied
         exchange.scope = scope
         exchange.boundary = boundary
         exchange.decisions = []
@@ -128,6 +130,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         if completing:
             exchange.outcome = _new(Outcome)
         note_route = routing
+        provenance = None
         try:
             host = known_hosts[told_host]
         except KeyError:
@@ -148,7 +151,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             if KEY in scope:
                 exchange.join(scope[KEY])
                 note_route = True  # for those outside, which do not see this copy of the scope
-            derive(exchange)
+            provenance = derive(exchange)
             steps = plain_steps if exchange.malformed is None else all_steps
         scope = scope.copy() if type(scope) is dict else {**scope}
         scope[KEY] = exchange
@@ -199,6 +202,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 hand_over(exchange, scope)
                 if exchange.subprotocol is not None:
                     send = choosing(send, exchange.subprotocol)
+            if provenance is not None:
+                tell(provenance, exchange, scope)
             if body is not None and body.was_read:
                 receive = body.replay
             if transparent:

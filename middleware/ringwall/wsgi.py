@@ -20,6 +20,7 @@ from ._plan import Plan, unnamed
 from ._tls_of import tls_of
 from ._unwind import withdraw
 from ._wsgi_body import Input
+from ._wsgi_proxied import deriving, tell
 from ._wsgi_request import (
     Environ,
     StartResponse,
@@ -45,7 +46,10 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     boundary, wants_tls = plan.boundary, plan.wants_tls
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts: dict[str | None, Host] = {}
-    derive, proxied = boundary.derive, boundary.proxies is not None
+    proxies = boundary.proxies
+    derive, proxied = boundary.derive, proxies is not None
+    if proxies is not None:
+        derive = deriving(boundary, proxies)
     known_paths = boundary.known_paths
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
@@ -73,7 +77,6 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         exchange.decisions = []
         if keeping:
             exchange.state = {}
-        exchange.to_tell = proxied
         exchange.method = method = environ["REQUEST_METHOD"]
         exchange.scheme = "https" if environ["wsgi.url_scheme"] == "https" else "http"
         if adding:
@@ -82,6 +85,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             exchange.tls = tls_of(environ)
         if completing:
             exchange.outcome = _new(Outcome)
+        provenance = None
         host = known_hosts.get(environ.get("HTTP_HOST"))
         if host is not None and not proxied and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
@@ -101,11 +105,12 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         else:
             if KEY in environ:
                 exchange.join(environ[KEY])
-            derive(exchange)
+            provenance = derive(exchange)
             steps = plain_steps if exchange.malformed is None else all_steps
-            known = boundary.known_hosts.get(exchange.headers.get(b"host"))
-            if known is not None and not proxied:
-                known_hosts[environ["HTTP_HOST"]] = known
+            if not proxied:
+                known = boundary.known_hosts.get(exchange.headers.get(b"host"))
+                if known is not None:
+                    known_hosts[environ["HTTP_HOST"]] = known
         environ[KEY] = exchange
 
         verdict: Verdict = None
@@ -139,6 +144,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 completes = everyone
                 if exchange.to_tell:
                     hand_over(exchange, environ)
+                if provenance is not None:
+                    tell(provenance, exchange, environ)
                 if transparent:
                     return app(environ, start_response)
                 app_start = MethodType(app_starts, (exchange, start_response))

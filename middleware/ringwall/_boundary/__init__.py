@@ -16,13 +16,14 @@ from ..problem import Response, problem
 from .address import canonical_address
 from .host import Host, parse_host
 from .path import PathCheck
-from .proxies import Malformed, TrustedProxies
+from .provenance import Provenance
+from .proxies import Forwarding, Malformed, TrustedProxies
 from .rewriting import warn_of_rewriting
 
 if TYPE_CHECKING:
     from .._layer import Layer
 
-__all__ = ["Boundary", "Host", "TrustedProxies", "parse_host", "warn_of_rewriting"]
+__all__ = ["Boundary", "Host", "Provenance", "TrustedProxies", "parse_host", "warn_of_rewriting"]
 
 COMMON_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
@@ -32,6 +33,7 @@ _MOST_KNOWN_CLIENTS = 1024
 _MOST_KNOWN_PATHS = 1024
 _LONGEST_KNOWN_PATH = 128
 UNKNOWN = object()
+_NOTHING_SAID = Forwarding(None, None, None)
 # Methods are case-sensitive (RFC 9110 section 9.1), but some frameworks upper-case them: a rule
 # for "GET" must not be passed by "get".
 _METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}\Z")
@@ -97,8 +99,11 @@ class Boundary:
             self.known_clients[peer] = client
         return client
 
-    def derive(self, exchange: Exchange) -> None:
-        """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`."""
+    def derive(self, exchange: Exchange) -> Provenance | None:
+        """Fill in `host`, and behind a trusted peer `scheme` and `client`; or `malformed`.
+
+        Returns what it found where this stack knows of proxies.
+        """
         if exchange.method not in COMMON_METHODS and not _is_method(exchange):
             exchange.malformed = BAD_METHOD
         value = exchange.headers.get(b"host")
@@ -116,22 +121,30 @@ class Boundary:
             exchange.malformed = parent.malformed or exchange.malformed
             if value == parent.headers.get(b"host"):
                 exchange.host = parent.host
-        elif self.proxies is not None and self.proxies.trusts(exchange.peer):
-            self._derive_forwarded(exchange, self.proxies)
+        return None if self.proxies is None else self._provenance(exchange, self.proxies)
 
-    def _derive_forwarded(self, exchange: Exchange, proxies: TrustedProxies) -> None:
-        try:
-            said = proxies.read(exchange.headers)
-        except Malformed:
-            exchange.malformed = BAD_PROXY_HEADERS
-            return
-        if said.client is not None:
-            exchange.client = said.client
-        if said.scheme is not None:
-            exchange.scheme = said.scheme
+    def _provenance(self, exchange: Exchange, proxies: TrustedProxies) -> Provenance:
+        said, trusted = _NOTHING_SAID, proxies.trusts(exchange.peer)
+        if trusted:
+            try:
+                said = proxies.read(exchange.headers)
+            except Malformed:
+                exchange.malformed = BAD_PROXY_HEADERS
+        peer = canonical_address(exchange.peer)
+        exchange.client = peer if said.client is None else said.client
+        exchange.scheme = said.scheme or exchange.scheme
+        authority = None
         if said.host is not None:
-            exchange.host = said.host
-            exchange.headers[b"host"] = said.host.authority.encode("ascii")
+            exchange.host, authority = said.host, said.host.authority
+            exchange.headers[b"host"] = authority.encode("ascii")
+        return Provenance(
+            exchange.host,
+            said.scheme,
+            exchange.client,
+            exchange.client != peer,
+            authority,
+            proxies.withheld(trusted),
+        )
 
     def judge_target(self, exchange: Exchange) -> Response | None:
         """Refuse a request whose host, method or proxy headers are malformed."""

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple
 
 from .._errors import ConfigurationError, did_you_mean
 from .._fingerprint import Configured
 from .address import Network, parse_address
-from .host import Host, parse_host
-from .withheld import withheld
+from .forwarded import Hop, Malformed, forwarded, x_forwarded
+from .host import Host
+from .withheld import Withheld, withheld
 
-T = TypeVar("T")
+__all__ = ["Malformed", "TrustedProxies"]
+
+_READ: dict[str, Callable[[Mapping[bytes, bytes]], list[Hop]]] = {
+    "x-forwarded": x_forwarded,
+    "forwarded": forwarded,
+}
+
 Family = Literal["x-forwarded", "forwarded"]
 
 _WANTS: dict[str, frozenset[bytes]] = {
     "x-forwarded": frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}),
     "forwarded": frozenset({b"forwarded"}),
 }
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# Bare IPv6 literals are not tokens, but proxies send them.
-_PAIR = re.compile(
-    rb"[ \t]*(" + _TOKEN + rb')=(?:"((?:[^"\\]|\\.)*)"|([!#$%&\'*+\-.^_`|~0-9A-Za-z:\[\]]*))[ \t]*'
-)
 _MOST_HOPS = 32
-_NODE = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::[0-9]{1,5}|:_[A-Za-z0-9._-]+)?\Z")
-
-
-class Malformed(Exception):
-    """The proxy headers contradict each other or break their grammar."""
-
-
-class Hop(NamedTuple):
-    """One element of the chain: the address (None: unknown or obfuscated), scheme, and host."""
-
-    address: str | None
-    scheme: str | None
-    host: Host | None
 
 
 class Forwarding(NamedTuple):
@@ -86,9 +74,9 @@ class TrustedProxies(Configured):
         names = list(networks)
         self._unix = "unix" in names
         self._networks = tuple(_network(name) for name in names if name != "unix")
-        self._read = self._x_forwarded if headers == "x-forwarded" else self._forwarded
+        self._read = _READ[headers]
         self.tells_host = host
-        self._withheld = withheld(headers, host)
+        self._from_strangers, self._from_proxies = withheld(headers, host)
         self.wants: frozenset[bytes] = (
             _WANTS[headers] if host else _WANTS[headers] - {b"x-forwarded-host"}
         )
@@ -103,12 +91,11 @@ class TrustedProxies(Configured):
         address = parse_address(peer)
         return address is not None and any(address in network for network in self._networks)
 
-    def withheld(self, peer: str | None) -> Callable[[bytes], object]:
-        """What tells of a header's name whether the app shall not see it in a request of this peer:
-        by a result other than None."""
-        return self._withheld.from_proxies if self.trusts(peer) else self._withheld.from_strangers
+    def withheld(self, trusted: bool) -> Withheld:
+        """The headers that the app shall not see in a request of a proxy, or of a stranger."""
+        return self._from_proxies if trusted else self._from_strangers
 
-    def read(self, headers: dict[bytes, bytes]) -> Forwarding:
+    def read(self, headers: Mapping[bytes, bytes]) -> Forwarding:
         """Derive client, scheme and host from the headers of a trusted peer.
 
         Raises:
@@ -130,20 +117,6 @@ class TrustedProxies(Configured):
                 break
         return Forwarding(client, scheme, host)
 
-    def _x_forwarded(self, headers: dict[bytes, bytes]) -> list[Hop]:
-        addresses = [_node(item) for item in _items(headers.get(b"x-forwarded-for"))]
-        size = max(len(addresses), 1)
-        schemes = _align([_scheme(v) for v in _items(headers.get(b"x-forwarded-proto"))], size)
-        hosts = _align([_host(v) for v in _items(headers.get(b"x-forwarded-host"))], size)
-        return [
-            Hop(address, scheme, host)
-            for address, scheme, host in zip(addresses or [None], schemes, hosts, strict=True)
-        ]
-
-    def _forwarded(self, headers: dict[bytes, bytes]) -> list[Hop]:
-        value = headers.get(b"forwarded", b"")
-        return [_forwarded_hop(pairs) for pairs in _forwarded_elements(value)]
-
 
 def _network(name: str) -> Network:
     try:
@@ -161,78 +134,3 @@ def _network(name: str) -> Network:
     if network.prefixlen == 0:
         raise ConfigurationError(f"{name!r} trusts every client; name your proxies' networks")
     return network
-
-
-def _items(value: bytes | None) -> list[bytes]:
-    return [] if value is None else [item.strip(b" \t") for item in value.split(b",")]
-
-
-def _align(values: Sequence[T], size: int) -> list[T | None]:
-    """Spread single values over all hops; a list of another length must agree with itself."""
-    if len(values) == size:
-        return list(values)
-    if len(set(values)) > 1:
-        raise Malformed
-    return [values[0] if values else None] * size
-
-
-def _node(item: bytes) -> str | None:
-    text = item.decode("latin-1")
-    if text.lower() == "unknown" or text.startswith("_"):
-        return None
-    address = parse_address(text)
-    if address is None:
-        match = _NODE.match(text)
-        address = parse_address(match[1] or match[2]) if match else None
-    if address is None or address.is_unspecified:
-        raise Malformed
-    return address.compressed
-
-
-def _scheme(item: bytes) -> str:
-    scheme = item.lower()
-    if scheme not in (b"http", b"https", b"ws", b"wss"):
-        raise Malformed
-    return {b"ws": "http", b"wss": "https"}.get(scheme) or scheme.decode("ascii")
-
-
-def _host(item: bytes) -> Host:
-    host = parse_host(item)
-    if host is None:
-        raise Malformed
-    return host
-
-
-def _forwarded_elements(value: bytes) -> list[dict[bytes, bytes]]:
-    elements: list[dict[bytes, bytes]] = []
-    position = 0
-    while position < len(value):
-        pairs: dict[bytes, bytes] = {}
-        while True:
-            match = _PAIR.match(value, position)
-            if match is None:
-                raise Malformed
-            name = match[1].lower()
-            if name in pairs:
-                raise Malformed
-            quoted, plain = match[2], match[3]
-            pairs[name] = plain if quoted is None else re.sub(rb"\\(.)", rb"\1", quoted)
-            position = match.end()
-            if position == len(value) or value[position] != ord(";"):
-                break
-            position += 1
-        elements.append(pairs)
-        if position < len(value):
-            if value[position] != ord(",") or position + 1 == len(value):
-                raise Malformed
-            position += 1
-    return elements
-
-
-def _forwarded_hop(pairs: dict[bytes, bytes]) -> Hop:
-    address, scheme, host = pairs.get(b"for"), pairs.get(b"proto"), pairs.get(b"host")
-    return Hop(
-        None if address is None else _node(address),
-        None if scheme is None else _scheme(scheme),
-        None if host is None else _host(host),
-    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from ..problem import Header
 
 # To an app that speaks CGI, `_` and `-` in a name are the same (HTTP_X_FORWARDED_FOR).
 _ALL = rb"(?:(?:x[-_])?forwarded|client[-_]cert|ssl[-_]client)(?:[-_]|\Z)"
@@ -21,26 +23,64 @@ _OF_PROXIES = {
 _HOST = rb"|x-forwarded-host\Z"
 
 
-class Withheld(NamedTuple):
-    """Each tells of a header's name whether the app shall not see it: by a result other than None.
+# Clients choose names: few are remembered, and none that is long.
+_MOST_OTHERS = 512
+_LONGEST_OTHER = 64
 
-    from_strangers: in a request of anybody. from_proxies: in one of a trusted proxy.
+
+class Withheld:
+    """The headers that the app shall not see in some requests.
+
+    Names that are none of them are remembered as the server spells them, so that most requests cost
+    one look-up a line.
     """
 
-    from_strangers: Callable[[bytes], object]
-    from_proxies: Callable[[bytes], object]
+    def __init__(self, pattern: bytes) -> None:
+        self._match = re.compile(pattern, re.IGNORECASE).match
+        self._others: set[bytes | str] = set()
+
+    def __contains__(self, name: bytes) -> bool:
+        return self._match(name) is not None or self._is_other(name)
+
+    def kept(self, lines: Sequence[Header]) -> Sequence[Header]:
+        """The lines without those of these headers: the same object where there are none."""
+        others = self._others
+        for line in lines:
+            if line[0] not in others and line[0] in self:
+                return [line for line in lines if line[0] in others or line[0] not in self]
+        return lines
+
+    def variables(self, environ: Mapping[str, object]) -> list[str]:
+        """The variables that hold these headers."""
+        if self._others.issuperset(environ):
+            return []
+        return [key for key in environ if key not in self._others and self._is_variable(key)]
+
+    def _is_variable(self, key: str) -> bool:
+        name = key[5:].replace("_", "-").encode("latin-1", "replace")
+        if key[:5] == "HTTP_" and self._match(name) is not None:
+            return True
+        return self._is_other(key)
+
+    def _is_other(self, name: bytes | str) -> Literal[False]:
+        if len(name) <= _LONGEST_OTHER:
+            if len(self._others) >= _MOST_OTHERS:
+                self._others.clear()
+            self._others.add(name)
+        return False
 
 
-def withheld(family: str, host: bool) -> Withheld:
-    """For a header family, and whether the proxies vouch for the host.
+def withheld(family: str, host: bool) -> tuple[Withheld, Withheld]:
+    """For a header family, and whether the proxies vouch for the host: what is withheld in a
+    request of anybody, and in one of a trusted proxy.
 
     >>> strangers, proxies = withheld("x-forwarded", host=False)
-    >>> [bool(proxies(name)) for name in (b"x-forwarded-for", b"x_forwarded_for", b"forwarded")]
+    >>> [name in proxies for name in (b"x-forwarded-for", b"x_forwarded_for", b"forwarded")]
     [False, True, True]
-    >>> bool(strangers(b"x-forwarded-for"))
+    >>> b"x-forwarded-for" in strangers
     True
     """
     pattern = _OF_PROXIES[family] + _TWINS
     if family == "x-forwarded" and not host:
         pattern += _HOST
-    return Withheld(re.compile(_ALL, re.I).match, re.compile(pattern, re.I).match)
+    return Withheld(_ALL), Withheld(pattern)
