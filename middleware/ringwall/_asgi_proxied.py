@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ._asgi_request import ASGIExchange, Scope
 from ._boundary import COMMON_METHODS, Boundary, Provenance, TrustedProxies, warn_of_rewriting
-from ._boundary.provenance import Key, remember
+from ._boundary.provenance import remember
 
 
 def deriving(
@@ -14,7 +14,7 @@ def deriving(
 ) -> Callable[[ASGIExchange], Provenance | None]:
     """`boundary.derive` with a memory of what the last few peers said."""
     names = sorted(proxies.wants | {b"host"})
-    known: dict[Key[bytes], Provenance] = {}
+    known = boundary.known_provenances
 
     def derive(exchange: ASGIExchange) -> Provenance | None:
         headers = exchange.headers
@@ -56,7 +56,7 @@ def tell(provenance: Provenance, exchange: ASGIExchange, scope: Scope) -> None:
     if provenance.forwarded:
         scope["client"] = (client, 0)  # the port is the proxy's
     elif client is not None and client != exchange.peer:
-        scope["client"] = (client, peer[1])  # its one spelling
+        scope["client"] = (client, scope["client"][1])  # its one spelling
 
 
 def _is_rewritten(exchange: ASGIExchange) -> bool:

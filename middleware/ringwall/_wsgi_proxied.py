@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._boundary import COMMON_METHODS, Boundary, Provenance, TrustedProxies, warn_of_rewriting
-from ._boundary.provenance import Key, remember
+from ._boundary.provenance import remember
 from ._wsgi_request import Environ, WSGIExchange, environ_keys
 
 
@@ -14,16 +14,16 @@ def deriving(
 ) -> Callable[[WSGIExchange], Provenance | None]:
     """`boundary.derive` with a memory of what the last few peers said."""
     names = ["REMOTE_ADDR", *(key for _, key in environ_keys(proxies.wants | {b"host"}))]
-    known: dict[Key[str], Provenance] = {}
+    known = boundary.known_provenances
 
     def derive(exchange: WSGIExchange) -> Provenance | None:
+        if exchange.parent is not None:  # the variables tell what that one has found out
+            return boundary.derive(exchange)
         key = (*map(exchange.environ.get, names),)
         found = known.get(key)
-        # Inside another stack the variables tell what that one has found out.
-        inside = exchange.parent is not None
-        if found is None or inside or exchange.method not in COMMON_METHODS:
+        if found is None or exchange.method not in COMMON_METHODS:
             made = boundary.derive(exchange)
-            if made is not None and exchange.malformed is None and not inside:
+            if made is not None and exchange.malformed is None:
                 remember(known, key, made)
             return made
         exchange.host, exchange.client = found.host, found.client

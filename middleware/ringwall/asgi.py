@@ -22,7 +22,7 @@ from ._asgi_request import (
     watch_disconnect,
 )
 from ._asgi_response import ASGIApp, ResponseReplaced, answer_error, refuse, senders
-from ._boundary import COMMON_METHODS, UNKNOWN
+from ._boundary import COMMON_METHODS, UNKNOWN, Provenance
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
 from ._layer import Verdict
@@ -61,7 +61,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     wants, wants_tls, boundary = plan.wants, plan.wants_tls, plan.boundary
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts, proxies = boundary.known_hosts, boundary.proxies
-    derive, proxied = boundary.derive, proxies is not None
+    derive: Callable[[ASGIExchange], Provenance | None] = boundary.derive
+    proxied = proxies is not None
     if proxies is not None:
         derive = deriving(boundary, proxies)
     # The Origin is no variable of its own here, and who asks for it asks in every request.

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ._app_hooks import watch_routes
 from ._app_route import ENVIRON_KEY, note_environ
-from ._boundary import COMMON_METHODS
+from ._boundary import COMMON_METHODS, Provenance
 from ._boundary.host import Host
 from ._exchange import KEY, Outcome
 from ._failure import FAILED, checked, fail_at, refusal_body
@@ -47,7 +47,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts: dict[str | None, Host] = {}
     proxies = boundary.proxies
-    derive, proxied = boundary.derive, proxies is not None
+    derive: Callable[[WSGIExchange], Provenance | None] = boundary.derive
+    proxied = proxies is not None
     if proxies is not None:
         derive = deriving(boundary, proxies)
     known_paths = boundary.known_paths

@@ -16,7 +16,7 @@ from ..problem import Response, problem
 from .address import canonical_address
 from .host import Host, parse_host
 from .path import PathCheck
-from .provenance import Provenance
+from .provenance import Key, Provenance
 from .proxies import Forwarding, Malformed, TrustedProxies
 from .rewriting import warn_of_rewriting
 
@@ -83,6 +83,8 @@ class Boundary:
         self.known_hosts: dict[bytes | None, Host] = {}
         # The same of addresses: the last few clients, in canonical form.
         self.known_clients: dict[str | None, str] = {}
+        # And of peers, with their Host and proxy headers.
+        self.known_provenances: dict[Key, Provenance] = {}
         self.wants: frozenset[bytes] = frozenset({b"host"}) | (
             proxies.wants if proxies else frozenset()
         )

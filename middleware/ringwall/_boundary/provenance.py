@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 from .host import Host
 from .withheld import Withheld
 
-T = TypeVar("T", bytes, str)
-Key: TypeAlias = tuple[T | str | None, ...]
+Key: TypeAlias = tuple[bytes | str | None, ...]
 
 _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 128
@@ -31,7 +30,7 @@ class Provenance(NamedTuple):
     withheld: Withheld
 
 
-def remember(known: dict[Key[T], Provenance], key: Key[T], provenance: Provenance) -> None:
+def remember(known: dict[Key, Provenance], key: Key, provenance: Provenance) -> None:
     """Keep what was derived for these values: a proxy sends the same ones again and again.
 
     Clients choose some of them: few are kept, and none that is long.
