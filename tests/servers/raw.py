@@ -66,10 +66,10 @@ def handshake(port: int, target: bytes, *headers: bytes) -> Answer:
     return parse(received.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
 
 
-def exchange(port: int, data: bytes, source: str = "127.0.0.1") -> Answer:
-    """Send bytes and parse what comes back."""
+def exchange(port: int, data: bytes, source: str = "127.0.0.1", timeout: float = 10) -> Answer:
+    """Send bytes and parse what comes back. timeout: seconds without a byte."""
     address = ("127.0.0.1", port)
-    with socket.create_connection(address, timeout=10, source_address=(source, 0)) as connection:
+    with socket.create_connection(address, timeout, source_address=(source, 0)) as connection:
         received = b""
         # A server that does not want the whole request may answer and hang up in the middle of it.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

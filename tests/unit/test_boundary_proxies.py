@@ -159,6 +159,8 @@ def test_a_peer_that_is_not_trusted_is_not_believed(interface):
         (b"192.0.2.7:51000", "192.0.2.7"),
         (b"[2001:db8:1::1]:443", "2001:db8:1::1"),
         (b"2A00::1", "2a00::1"),
+        (b"fe80::1%eth0.7, 10.1.1.1", "fe80::1"),
+        (b"[fe80::1%25eth0]:443", "fe80::1"),
         (b"::ffff:192.0.2.7", "192.0.2.7"),
         (b"unknown", "10.0.0.1"),
         (b"192.0.2.7, unknown", "10.0.0.1"),
@@ -199,7 +201,11 @@ def test_the_scheme_is_that_of_the_hop_whose_client_counts(interface, addresses,
 
 @INTERFACES
 @pytest.mark.parametrize(
-    "bad", [b"<script>", b"1.2.3", b"1.2.3.4, ,5.6.7.8", b"", b"[::1", b"1.2.3.4:999999"]
+    "bad",
+    [
+        *(b"<script>", b"1.2.3", b"1.2.3.4, ,5.6.7.8", b"", b"[::1", b"1.2.3.4:999999"),
+        *(b"1.2.3.4%eth0", b"1.2.3.4%", b"fe80::1%", b"fe80::1%25", b"fe80::1%a b", b"fe80::1%<"),
+    ],
 )
 def test_malformed_chains_from_a_proxy_are_refused(interface, bad):
     assert seen_by_app(interface, PRIVATE, asked(forwarded(bad))) is None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LONGEST = 64
+# The name of a network interface, as in `fe80::1%eth0`; in URIs `%25eth0` (RFC 6874).
+_ZONE = re.compile(r"[A-Za-z0-9._~:@+-]+\Z")
 
 
 def parse_address(text: str) -> Address | None:
@@ -22,8 +25,11 @@ def parse_address(text: str) -> Address | None:
 
 @lru_cache(maxsize=1024)  # a larger one is copied now and then, in one request
 def _parse(text: str) -> Address | None:
+    name, percent, zone = text.partition("%")
+    if percent and (":" not in name or not _ZONE.match(zone.removeprefix("25"))):
+        return None  # only IPv6 has zones (RFC 4007 section 11)
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(name)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
