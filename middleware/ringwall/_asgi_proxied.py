@@ -6,19 +6,20 @@ from collections.abc import Callable
 
 from ._asgi_request import ASGIExchange, Scope
 from ._boundary import COMMON_METHODS, Boundary, Provenance, TrustedProxies, warn_of_rewriting
-from ._boundary.provenance import remember
+from ._boundary.provenance import padded, remember
 
 
 def deriving(
     boundary: Boundary, proxies: TrustedProxies
 ) -> Callable[[ASGIExchange], Provenance | None]:
     """`boundary.derive` with a memory of what the last few peers said."""
-    names = sorted(proxies.wants | {b"host"})
+    first, second, third = padded(proxies.wants)
     known = boundary.known_provenances
 
     def derive(exchange: ASGIExchange) -> Provenance | None:
         headers = exchange.headers
-        key = (exchange.peer, *map(headers.get, names))
+        get = headers.get
+        key = (exchange.peer, get(b"host"), get(first), get(second), get(third))
         found = known.get(key)
         if found is None or exchange.method not in COMMON_METHODS:
             made = boundary.derive(exchange)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._boundary import COMMON_METHODS, Boundary, Provenance, TrustedProxies, warn_of_rewriting
-from ._boundary.provenance import remember
+from ._boundary.provenance import padded, remember
 from ._wsgi_request import Environ, WSGIExchange, environ_keys
 
 
@@ -13,13 +13,16 @@ def deriving(
     boundary: Boundary, proxies: TrustedProxies
 ) -> Callable[[WSGIExchange], Provenance | None]:
     """`boundary.derive` with a memory of what the last few peers said."""
-    names = ["REMOTE_ADDR", *(key for _, key in environ_keys(proxies.wants | {b"host"}))]
+    first, second, third = (
+        key for name in padded(proxies.wants) for _, key in environ_keys(frozenset({name}))
+    )
     known = boundary.known_provenances
 
     def derive(exchange: WSGIExchange) -> Provenance | None:
         if exchange.parent is not None:  # the variables tell what that one has found out
             return boundary.derive(exchange)
-        key = (*map(exchange.environ.get, names),)
+        get = exchange.environ.get
+        key = (get("REMOTE_ADDR"), get("HTTP_HOST"), get(first), get(second), get(third))
         found = known.get(key)
         if found is None or exchange.method not in COMMON_METHODS:
             made = boundary.derive(exchange)

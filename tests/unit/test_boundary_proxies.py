@@ -211,6 +211,26 @@ def test_malformed_chains_from_a_proxy_are_refused(interface, bad):
     assert seen_by_app(interface, PRIVATE, asked(forwarded(bad))) is None
 
 
+@pytest.mark.parametrize("host", [None, b"shop.example:8443", b" a/b"])
+@pytest.mark.parametrize("scheme", [b"https", b" HTTP\t", b"wss", b"", b"gopher"])
+@pytest.mark.parametrize(
+    "address", [b"192.0.2.7", b" 2001:DB8:1::1 ", b"[::1]:80", b"unknown", b"_x", b"0.0.0.0", b"x"]
+)
+def test_one_proxy_is_read_like_the_last_of_several(address, scheme, host):
+    proxies = TrustedProxies(["10.0.0.0/8"], host=True)
+
+    def read(*lines):
+        names = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+        given = {name: line for name, line in zip(names, lines, strict=True) if line is not None}
+        try:
+            return proxies.read(given)
+        except Malformed:
+            return None
+
+    several = read(b"6.6.6.6," + address, b"http," + scheme, host and b"evil.example," + host)
+    assert read(address, scheme, host) == several
+
+
 def test_a_chain_of_unlikely_length_is_refused_before_it_is_parsed():
     assert PRIVATE.read({b"x-forwarded-for": b", ".join([b"10.1.1.1"] * 32)}).client == "10.1.1.1"
     with pytest.raises(Malformed):

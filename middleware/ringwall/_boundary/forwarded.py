@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from .address import parse_address
+from .address import canonical_address
 from .host import Host, parse_host
 
 T = TypeVar("T")
@@ -17,6 +17,7 @@ _PAIR = re.compile(
     rb"[ \t]*(" + _TOKEN + rb')=(?:"((?:[^"\\]|\\.)*)"|([!#$%&\'*+\-.^_`|~0-9A-Za-z:\[\]]*))[ \t]*'
 )
 _NODE = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::[0-9]{1,5}|:_[A-Za-z0-9._-]+)?\Z")
+_UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104  nobody has these addresses
 
 
 class Malformed(Exception):
@@ -37,10 +38,19 @@ def x_forwarded(headers: Mapping[bytes, bytes]) -> list[Hop]:
     Raises:
         Malformed: it breaks the grammar, or its headers contradict each other.
     """
-    addresses = [_node(item) for item in _items(headers.get(b"x-forwarded-for"))]
+    chain, proto = headers.get(b"x-forwarded-for"), headers.get(b"x-forwarded-proto")
+    said_host = headers.get(b"x-forwarded-host")
+    if (
+        (chain is not None and b"," not in chain)
+        and (proto is not None and b"," not in proto)
+        and (said_host is None or b"," not in said_host)
+    ):  # one proxy, as nearly always
+        host = None if said_host is None else _host(said_host.strip(b" \t"))
+        return [Hop(_node(chain.strip(b" \t")), _scheme(proto.strip(b" \t")), host)]
+    addresses = [_node(item) for item in _items(chain)]
     size = max(len(addresses), 1)
-    schemes = _align([_scheme(v) for v in _items(headers.get(b"x-forwarded-proto"))], size)
-    hosts = _align([_host(v) for v in _items(headers.get(b"x-forwarded-host"))], size)
+    schemes = _align([_scheme(v) for v in _items(proto)], size)
+    hosts = _align([_host(v) for v in _items(said_host)], size)
     return [
         Hop(address, scheme, host)
         for address, scheme, host in zip(addresses or [None], schemes, hosts, strict=True)
@@ -68,15 +78,15 @@ def _align(values: Sequence[T], size: int) -> list[T | None]:
 
 def _node(item: bytes) -> str | None:
     text = item.decode("latin-1")
-    if text.lower() == "unknown" or text.startswith("_"):
-        return None
-    address = parse_address(text)
+    address = canonical_address(text)
     if address is None:
+        if text.lower() == "unknown" or text.startswith("_"):
+            return None
         match = _NODE.match(text)
-        address = parse_address(match[1] or match[2]) if match else None
-    if address is None or address.is_unspecified:
+        address = canonical_address(match[1] or match[2]) if match else None
+    if address is None or address in _UNSPECIFIED:
         raise Malformed
-    return address.compressed
+    return address
 
 
 def _scheme(item: bytes) -> str:

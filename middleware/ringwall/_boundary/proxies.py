@@ -89,7 +89,11 @@ class TrustedProxies(Configured):
         if peer is None or peer == "":
             return self._unix
         address = parse_address(peer)
-        return address is not None and any(address in network for network in self._networks)
+        if address is not None:
+            for network in self._networks:  # quicker than any()
+                if address in network:
+                    return True
+        return False
 
     def withheld(self, trusted: bool) -> Withheld:
         """The headers that the app shall not see in a request of a proxy, or of a stranger."""

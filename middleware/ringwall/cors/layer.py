@@ -33,6 +33,7 @@ _HEADERS = ("Authorization", "Content-Type")
 _FOREIGN_WRITES = {"pass": False, "refuse": True}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 section 9.2.1
 _MAY_ASK = frozenset({"OPTIONS", "WEBSOCKET"})
+_MOST_SUBDOMAINS = 256
 
 # The decision on an actual request, and what its response says: Vary last, where there is one.
 _Verdict: TypeAlias = tuple[Decision, Addition]
@@ -137,6 +138,8 @@ class CORS(Layer):
             }
             for exact in self._origins.exact:  # as each interface has it
                 self._verdicts[exact] = self._verdicts[exact.decode()] = self._grant(exact)
+            # There is a subdomain for every label one can think of: not all are kept.
+            self._most_verdicts = len(self._verdicts) + _MOST_SUBDOMAINS
             self._find = self._find_any if self._origins.patterns else self._verdicts.get
         self._opens = self._websocket_check(websockets)
 
@@ -192,9 +195,11 @@ class CORS(Layer):
     def _find_any(self, origin: bytes | str | None) -> _Verdict | None:
         verdict = self._verdicts.get(origin)
         if verdict is None and origin is not None:
-            origin = _as_bytes(origin)
-            if self._origins.is_subdomain(origin):
-                return self._grant(origin)  # not kept: one for every label one can think of
+            exact = _as_bytes(origin)
+            if self._origins.is_subdomain(exact):
+                verdict = self._grant(exact)
+                if len(self._verdicts) < self._most_verdicts:
+                    self._verdicts[origin] = verdict
         return verdict
 
     def _grant(self, origin: bytes) -> _Verdict:
