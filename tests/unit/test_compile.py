@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from core_support import LayerBug, Script, Scripted, layers_of
-from ringwall import Layer, Response, Stack
+from ringwall import Addition, Layer, Response, Stack
 from ringwall._pending import Call
 from ringwall.testing import Request, SampleApp, drive, run
 
@@ -254,3 +254,24 @@ def test_a_response_can_be_sent_many_times():
             result = run(interface, [Adds(), Refuses()], SampleApp(), Request()).result
             assert result.lines == {b"x-a": [b"1", b"2"]}
     assert response.headers == ((b"x-a", b"1"), (b"content-length", b"2"))
+
+
+def test_a_constant_header_does_not_yield_to_what_its_own_layer_adds():
+    class Outer(Layer):
+        constant_headers = ((b"x-a", b"1"),)
+        sets = adds = frozenset({b"x-a"})
+
+        def on_request(self, exchange):
+            exchange.additions.append(Addition(self, ((b"x-a", b"3"),)))
+
+    class Inner(Layer):
+        sets = adds = frozenset({b"x-a"})
+
+        def on_request(self, exchange):
+            if exchange.method == "POST":
+                exchange.additions.append(Addition(self, ((b"x-a", b"2"),)))
+
+    for interface in ("asgi", "wsgi"):
+        for method, values in (("GET", [b"1", b"3"]), ("POST", [b"2", b"3"])):
+            layers, request = [Outer(), Inner()], Request(method=method)
+            assert run(interface, layers, SampleApp(), request).result.lines[b"x-a"] == values
