@@ -11,6 +11,7 @@ import re
 import sys
 import zlib
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from unittest import mock
 
 import pytest
@@ -319,6 +320,37 @@ def test_expiry_and_not_before(kind):
     refused(send(wrap, header(key)), "api-key-expired")
     wrong = with_checksum(f"rw_{record.id}_{'A' * 43}")
     refused(send(wrap, header(wrong)), "invalid-api-key")  # only the owner learns of the expiry
+
+
+@KINDS
+def test_a_key_that_is_revoked_is_refused(kind):
+    ended = RECORD.replace(revoked=START - timedelta(days=1), expires=START - timedelta(hours=1))
+    for record in (RECORD.replace(revoked=START + timedelta(days=1)), ended):
+        wrap = layer(kind([record]))
+        refused(send(wrap, header(KEY)), "api-key-revoked")
+        refused(send(wrap, header(WRONG_SECRET)), "invalid-api-key")
+
+
+def test_in_a_store_a_revocation_counts_at_once():
+    store = InMemory([RECORD])
+    wrap = layer(store)
+    assert send(wrap, header(KEY)).status == 200
+    store.by_id[RECORD.id] = RECORD.replace(revoked=START)
+    refused(send(wrap, header(KEY)), "api-key-revoked")
+    del store.by_id[RECORD.id]
+    refused(send(wrap, header(KEY)), "invalid-api-key")
+
+
+@KINDS
+def test_what_is_too_long_for_a_key_is_not_hashed(monkeypatch, kind):
+    """Headers may have a hundred times the length of a key."""
+    sizes = []
+    monkeypatch.setattr(apikey, "sha256", lambda data: sizes.append(len(data)) or sha256(data))
+    wrap = layer(kind([RECORD]))
+    for _ in range(2):  # a remote record is asked for, and then remembered
+        refused(send(wrap, header("x" * 10_000 + KEY)), "invalid-api-key")
+        assert send(wrap, header(KEY)).status == 200
+    assert set(sizes) == {len(KEY)}
 
 
 def test_nothing_of_a_key_appears_anywhere(caplog):
