@@ -341,7 +341,8 @@ def test_no_secret_of_the_request_reaches_the_engine(interface, connect, pdp):
 @pytest.mark.parametrize("behave", pdp_server.MISBEHAVIOURS)
 def test_an_engine_that_misbehaves_grants_nothing(interface, connect, behave, pdp):
     pdp.behave = behave
-    layer = guarded(connect(pdp.url, timeout=0.1 if behave in ("slow", "drip") else 5))
+    # Long enough for a loaded machine to ask at all.
+    layer = guarded(connect(pdp.url, timeout=0.5 if behave in ("slow", "drip") else 5))
     answer = send(interface, layer, "/o/7")
     assert (answer.status, answer.code, answer.called) == (403, "forbidden", 0)
     assert answer.exchange.decisions[-1].reason == "engine-failed"
