@@ -675,9 +675,8 @@ class TestTrustedPeers:
         )
 
     def test_without_a_trace_there_is_none_to_tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ringwall.audit.layer.telemetry", lambda *_: NoTelemetry())
         audit = Audit(Lines(), traceresponse=True, body_sizes=True)
-        call_asgi(audit.asgi(ASGIApp()))
-        monkeypatch.setattr(audit, "_telemetry", NoTelemetry())
         sent = call_asgi(audit.asgi(ASGIApp()))
         assert b"traceresponse" not in dict(sent[0]["headers"])
 

@@ -7,14 +7,17 @@ from itertools import count
 
 from .._errors import ConfigurationError
 from .._exchange import Exchange
+from .._layer import Verdict
 from .._timing import Timings
 from .record import clean, quote_clean
 
 _LONGEST_NAME = 256
 
+Start = Callable[[Exchange], Verdict]
 
-def turns(share: float) -> Callable[[], bool]:
-    """Says of each exchange whether it is one of the share that is timed.
+
+def noting(share: float, clock: Callable[[], float]) -> Callable[[Start], Start]:
+    """What makes a hook for the start have the times of a share of the exchanges noted.
 
     Raises:
         ConfigurationError: it is no share.
@@ -22,9 +25,18 @@ def turns(share: float) -> Callable[[], bool]:
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
         raise ConfigurationError(f"timings={share!r}: write a share of the requests, such as 0.01")
     if not share:
-        return lambda: False
+        return lambda hook: hook
     counter, every = count(), round(1 / share)
-    return lambda: next(counter) % every == 0
+
+    def noted(hook: Start) -> Start:
+        def on_request(exchange: Exchange) -> Verdict:
+            if next(counter) % every == 0:
+                exchange.timings = Timings(clock)
+            return hook(exchange)
+
+        return on_request
+
+    return noted
 
 
 def told_timings(exchange: Exchange, duration: float) -> str:

@@ -1,0 +1,114 @@
+"""What is recorded of an exchange: when it starts, for each message, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from .._exchange import Addition, Decision, Exchange, Outcome
+from ..problem import Response, problem
+from ._course import UNTOLD, course_of
+from ._spans import Spans, Started
+from .exchange import ExchangeForm
+from .recorder import Recorder
+
+UNAVAILABLE = problem(
+    503,
+    "The request cannot be recorded at the moment, so it is not served.",
+    code="audit-unavailable",
+    headers=((b"retry-after", b"5"),),
+)
+_DENY = Decision("audit", "deny", "fail-closed", "audit-unavailable")
+_ALLOW = Decision("audit", "allow", "fail-closed", "recording")
+
+
+class Records:
+    """The record of each exchange, and its span.
+
+    Parameters:
+        audit: the layer, under which an exchange keeps what is known since its start.
+        told: the response header that tells the id of the request, in lower case; None: none.
+        clock: seconds, monotonic. wall_clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        audit: object,
+        spans: Spans,
+        form: ExchangeForm,
+        recorder: Recorder,
+        told: bytes | None,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._audit = audit
+        self._spans = spans
+        self._form = form
+        self._recorder = recorder
+        self._told = told
+        self._clock = clock
+        self._wall_clock = wall_clock
+
+    def on_request(self, exchange: Exchange) -> Response | None:
+        """Note the start, and let the request pass."""
+        clock, trace, audit = self._clock(), None, self._audit
+        try:
+            trace = self._spans.start(exchange)
+        except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
+            self._spans.failed(error)
+        request_id = self._recorder.request_id()
+        exchange.state[audit] = request_id, self._wall_clock(), clock, trace
+        if self._told is not None:
+            line = self._told, request_id.encode()  # hexadecimal digits need no check
+            exchange.additions.append(Addition(audit, (line,)))
+        return None
+
+    def on_request_fail_closed(self, exchange: Exchange) -> Response | None:
+        """The same, but refuse the request as long as records are lost."""
+        self.on_request(exchange)
+        if self._recorder.missing and not self._recorder.recover():
+            exchange.decisions.append(_DENY)
+            return UNAVAILABLE
+        exchange.decisions.append(_ALLOW)
+        return None
+
+    def on_message(self, exchange: Exchange, message: MutableMapping[str, Any]) -> None:
+        """Record a message of a websocket's client: its size, not its content."""
+        text, data = message.get("text"), message.get("bytes")
+        self._recorder.event(
+            "message",
+            {
+                "binary": text is None,
+                "octets": len(data or b"")
+                if text is None
+                else len(text.encode("utf-8", "replace")),
+                "request_id": exchange.state[self._audit][0],
+            },
+        )
+
+    def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Keep the record, and then end the span."""
+        started: Started = exchange.state[self._audit]
+        request_id, wall, clock, trace = started
+        duration = self._clock() - clock
+        course, recorder = UNTOLD, self._recorder
+        try:
+            course = course_of(exchange, outcome)
+            trace_id, span_id = (None, None) if trace is None else trace.ids()
+            record = self._form(
+                exchange,
+                outcome,
+                course,
+                record_id=recorder.next_id(),
+                request_id=request_id,
+                started=wall,
+                duration=duration,
+                trace_id=trace_id,
+                span_id=span_id,
+            )
+        except Exception as error:  # noqa: BLE001  an exchange that defies description is lost
+            recorder.lose(error)
+        else:
+            recorder.keep(record)
+        if trace is not None:
+            self._spans.ended(trace, exchange, outcome, course, duration)
