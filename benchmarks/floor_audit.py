@@ -33,7 +33,7 @@ _DECIDED = (
 
 
 @functools.cache
-def _decided(route: str | None) -> tuple[str, list[str]]:
+def _decided(route: str | None) -> tuple[str, str]:
     """What the layers decide about a request that passes by this route, as JSON and for the span;
     nothing where no layer is inside."""
     found = [*_DECIDED, ("authorization", "granted", route)] if route is not None else []
@@ -41,7 +41,8 @@ def _decided(route: str | None) -> tuple[str, list[str]]:
         f'{{"layer":"{layer}","outcome":"allow","reason":"{reason}","rule":"{rule}"}}'
         for layer, reason, rule in found
     )
-    return f"[{made}]", [f"{layer} allow {rule} {reason}" for layer, reason, rule in found]
+    told = [f"{layer} allow {rule} {reason}" for layer, reason, rule in found]
+    return f"[{made}]", "\n".join(told)
 
 
 def _actor(principal: dict[str, Any] | None) -> str:

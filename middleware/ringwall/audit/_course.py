@@ -164,6 +164,6 @@ def _decided(decisions: tuple[Decision, ...]) -> tuple[str, bool, dict[str, Any]
             attributes["ringwall.rule"] = rule
             attributes["ringwall.reason"] = reason
     if decisions:
-        # A list: that a tuple is a sequence is found out by slower code, each time it is asked.
-        attributes["ringwall.decisions"] = told
+        # One string: an exporter takes a fifth longer to encode a span with a sequence of five.
+        attributes["ringwall.decisions"] = "\n".join(told)
     return f"[{','.join(items)}]", denied, attributes

@@ -153,7 +153,7 @@ class Audit(Layer):
             start, end = noted(start), records.on_complete
             if messages:
                 self.on_message: MessageHook = records.on_message  # type: ignore[assignment]
-        self.on_request = start  # type: ignore[method-assign]
+        self.on_request = start  # type: ignore[assignment, method-assign]
         self.on_complete = end  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
