@@ -67,11 +67,20 @@ class Trail:
         self._prev, self._size, self._roots = "0" * 64, 0, list[bytes]()
         self._second, self._shown = 0, ""
 
-    def span(self, method: str, path: str, scheme: str, client: str, agent: str) -> Any:
+    def span(
+        self,
+        method: str,
+        path: str,
+        scheme: str,
+        client: str,
+        agent: str,
+        version: str,
+        port: int | None = None,
+    ) -> Any:
         """The span, current, with what is known at the start; and how to undo that."""
         if self._start_span is None:
             return None
-        attributes = {
+        attributes: dict[str, str | int] = {
             "http.request.method": method,
             "url.path": path,
             "url.scheme": scheme,
@@ -80,7 +89,10 @@ class Trail:
             "server.address": world.HOST,
             "server.port": 443,
             "user_agent.original": agent,
+            "network.protocol.version": version,
         }
+        if port is not None:
+            attributes["network.peer.port"] = port
         span = self._start_span(method, _ROOT, _SERVER, attributes)
         return span, attach(set_span_in_context(span, _ROOT))
 
@@ -170,12 +182,13 @@ def audit_asgi(app: App, trail: Trail) -> App:
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
         begin, request_id = time.time(), os.urandom(16).hex()
         method, path, scheme, status = scope["method"], scope["path"], scope["scheme"], 0
-        client, agent = scope["client"][0], b""
+        (client, port), agent = scope["client"], b""
         for name, value in scope["headers"]:
             if name == b"user-agent":
                 agent = value
                 break
-        span = trail.span(method, path, scheme, client, agent.decode("latin-1"))
+        version = scope["http_version"]
+        span = trail.span(method, path, scheme, client, agent.decode("latin-1"), version, port)
 
         def out(message: Any) -> Any:
             nonlocal status
@@ -199,7 +212,8 @@ def audit_wsgi(app: App, trail: Trail) -> App:
         begin, request_id = time.time(), os.urandom(16).hex()
         method, path, sent = environ["REQUEST_METHOD"], environ["PATH_INFO"], 0
         scheme, client = environ["wsgi.url_scheme"], environ["REMOTE_ADDR"]
-        span = trail.span(method, path, scheme, client, environ["HTTP_USER_AGENT"])
+        version = environ["SERVER_PROTOCOL"][5:]
+        span = trail.span(method, path, scheme, client, environ["HTTP_USER_AGENT"], version)
 
         def start(status: str, lines: Any, exc_info: Any = None) -> Any:
             nonlocal sent
