@@ -46,7 +46,7 @@ class ASGIExchange(Exchange):
     def path(self) -> str:
         # A router sees the path below its mount point. Servers and mounts put both into `path`.
         path: str = self.scope["path"]
-        root: str = self.scope.get("root_path") or ""
+        self.root = root = self.scope.get("root_path") or ""
         if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
             return path[len(root) :]
         return path

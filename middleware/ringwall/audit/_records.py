@@ -42,7 +42,7 @@ class Records:
         wall_clock: Callable[[], float],
     ) -> None:
         self._audit = audit
-        self._spans = spans
+        self._spans, self._start = spans, spans.start
         self._form = form
         self._recorder = recorder
         self._told = told
@@ -53,7 +53,7 @@ class Records:
         """Note the start, and let the request pass."""
         clock, trace, audit = self._clock(), None, self._audit
         try:
-            trace = self._spans.start(exchange)
+            trace = self._start(exchange)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
             self._spans.failed(error)
         request_id = self._recorder.request_id()

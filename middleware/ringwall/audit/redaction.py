@@ -107,7 +107,7 @@ class Redaction(Configured):
     def target(self, exchange: Exchange) -> str:
         """The path of an exchange as it may be told: templates are those of the app's router, below
         the mount point, or of the whole path."""
-        root, path = exchange.root, exchange.path
+        path, root = exchange.path, exchange.root
         if self._paths:
             below = self.path(path)
             return root + below if below != path else self.path(root + path)

@@ -9,11 +9,10 @@ from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from .._exchange import Exchange
-from ._course import Course
 from .record import clean
 from .redaction import Masked, Redaction, redact_query
 
-_ERROR = Status(StatusCode.ERROR)
+ERROR = Status(StatusCode.ERROR)
 _LONGEST_PATH = 512
 _LONGEST_VALUE = 256
 _LONGEST_METHOD = 32
@@ -123,16 +122,6 @@ def _addresses(masked: Masked) -> Callable[[str | None], str | None]:
         return None if told is None else clean(told, _LONGEST_VALUE)
 
     return address
-
-
-def finish(span: Span, course: Course) -> None:
-    """Tell a span what is known at the end, and end it."""
-    if course.name is not None:
-        span.update_name(course.name)
-    if course.error is not None:
-        span.set_status(_ERROR)
-    span.set_attributes(course.attributes)
-    span.end()
 
 
 def tell_sizes(span: Span, sizes: tuple[int | None, int | None]) -> None:

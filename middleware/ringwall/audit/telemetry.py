@@ -8,7 +8,8 @@ propagators would believe it: its spans find their parent in the current context
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -29,7 +30,7 @@ from ._providers import is_measured, nothing_is_set_up
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
 from .sizes import sizes
-from .span import LateAttributes, StartForm, finish, tell_sizes
+from .span import ERROR, LateAttributes, StartForm, tell_sizes
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
@@ -43,6 +44,7 @@ _B3 = frozenset({
 _LONGEST_TRACE_HEADER = 512
 _LONGEST_BAGGAGE = 8192
 
+Attributes = Callable[[Exchange, str, str], Mapping[str, AttributeValue]]
 Network = IPv4Network | IPv6Network
 
 
@@ -96,7 +98,12 @@ class Trace:
                     exchange, self._method, outcome, course.error, duration, self._context
                 )
             if span.is_recording():
-                finish(span, course)
+                if course.name is not None:
+                    span.update_name(course.name)
+                if course.error is not None:
+                    span.set_status(ERROR)
+                span.set_attributes(course.attributes)
+                span.end()
         finally:
             # Not by token: under WSGI the end may come in another thread, where a token cannot
             # be reset; there our context is not the current one, and nothing is to be undone.
@@ -143,7 +150,8 @@ class OpenTelemetry:
         self._trace = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
-        self._attributes = StartForm(redaction)
+        self._attributes: Attributes = StartForm(redaction)
+        self._late: Attributes = partial(LateAttributes, self._attributes)
         self._doubts = trusted is not True
         self._claims = Concealment(headers=_CLAIMS)
         self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
@@ -173,12 +181,9 @@ class OpenTelemetry:
         known = method if method in METHODS else "_OTHER"
         if measurements is not None:
             measurements.started(known, exchange.scheme)
+        # Made now only where it is wanted, most likely: see `LateAttributes`.
+        attributes = (self._attributes if self._recorded else self._late)(exchange, method, known)
         name = known if known != "_OTHER" else "HTTP"
-        attributes: Mapping[str, AttributeValue]
-        if self._recorded:
-            attributes = self._attributes(exchange, method, known)
-        else:
-            attributes = LateAttributes(self._attributes, exchange, method, known)
         span = self._start_span(name, context, _SERVER, attributes, links)
         self._recorded = span.is_recording()
         told = span.get_span_context()
