@@ -111,4 +111,7 @@ class Records:
         else:
             recorder.keep(record)
         if trace is not None:
-            self._spans.ended(trace, exchange, outcome, course, duration)
+            try:
+                trace.end(exchange, outcome, course, duration)
+            except Exception as error:  # noqa: BLE001  tracing never breaks a request
+                self._spans.failed(error)

@@ -20,7 +20,9 @@ from .sink import DeviceSink, Sink
 
 
 class Trace(Protocol):
-    """The tracing of one exchange."""
+    """The tracing of one exchange. silent: there is nothing to tell at its end."""
+
+    silent: bool
 
     def ids(self) -> tuple[str | None, str | None]: ...
     def response_header(self) -> bytes | None: ...

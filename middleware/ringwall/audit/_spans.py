@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from .._exchange import Exchange, Outcome
-from ._course import UNTOLD, Course, course_of
+from ._course import UNTOLD, course_of
 from ._setup import Telemetry, Trace
 
 logger: logging.Logger = logging.getLogger("ringwall.audit")
@@ -45,19 +45,14 @@ class Spans:
         """End it."""
         started: Started = exchange.state.get(self._audit, NOT_STARTED)
         _, _, clock, trace = started
-        if trace is not None:
-            duration = self._clock() - clock
-            try:
+        if trace is None:
+            return
+        duration, course = self._clock() - clock, UNTOLD
+        try:
+            if not trace.silent:
                 course = course_of(exchange, outcome)
-            except Exception as error:  # noqa: BLE001  an exchange that defies description
-                self.failed(error)
-                course = UNTOLD
-            self.ended(trace, exchange, outcome, course, duration)
-
-    def ended(
-        self, trace: Trace, exchange: Exchange, outcome: Outcome, course: Course, duration: float
-    ) -> None:
-        """End a span, whatever becomes of it."""
+        except Exception as error:  # noqa: BLE001  an exchange that defies description
+            self.failed(error)
         try:
             trace.end(exchange, outcome, course, duration)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, Mapping
 from functools import lru_cache
 
-from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from .._exchange import Exchange
 from .record import clean
 from .redaction import Masked, Redaction, redact_query
 
-ERROR = Status(StatusCode.ERROR)
 _LONGEST_PATH = 512
 _LONGEST_VALUE = 256
 _LONGEST_METHOD = 32
@@ -122,9 +120,3 @@ def _addresses(masked: Masked) -> Callable[[str | None], str | None]:
         return None if told is None else clean(told, _LONGEST_VALUE)
 
     return address
-
-
-def tell_sizes(span: Span, sizes: tuple[int | None, int | None]) -> None:
-    for name, size in zip(("request", "response"), sizes, strict=True):
-        if size is not None:
-            span.set_attribute(f"http.{name}.body.size", size)

@@ -16,21 +16,21 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind
+from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from .._conceal import Concealment
 from .._errors import ConfigurationError
-from .._exchange import Exchange, Outcome
+from .._exchange import Exchange
 from .._version import __version__
-from ._course import METHODS, Course
+from ._course import METHODS
 from ._providers import is_measured, nothing_is_set_up
+from ._trace import SizedTrace, Trace, Unrecorded
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
-from .sizes import sizes
-from .span import ERROR, LateAttributes, StartForm, tell_sizes
+from .span import LateAttributes, StartForm
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
@@ -50,76 +50,6 @@ Network = IPv4Network | IPv6Network
 
 def _always() -> bool:
     return True
-
-
-class Trace:
-    """The span of one exchange, the context it was made current in, and the one before."""
-
-    __slots__ = (
-        "_before", "_context", "_measurements", "_method", "_span", "_told",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        span: Span,
-        told: SpanContext,
-        context: Context,
-        before: Context,
-        method: str,
-        measurements: Measurements | None,
-    ) -> None:
-        self._span = span
-        self._told = told
-        self._context = context
-        self._before = before
-        self._method = method
-        self._measurements = measurements
-
-    def ids(self) -> tuple[str | None, str | None]:
-        """Trace and span id in hexadecimal, or None where nothing traces."""
-        told = self._told
-        if not told.is_valid:
-            return None, None
-        return f"{told.trace_id:032x}", f"{told.span_id:016x}"
-
-    def response_header(self) -> bytes | None:
-        """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""
-        trace_id, span_id = self.ids()
-        if trace_id is None:
-            return None
-        return f"00-{trace_id}-{span_id}-{self._told.trace_flags:02x}".encode()
-
-    def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
-        """Measure, end the span, and make the context before it current again."""
-        span, measurements = self._span, self._measurements
-        try:
-            if measurements is not None:
-                measurements.ended(
-                    exchange, self._method, outcome, course.error, duration, self._context
-                )
-            if span.is_recording():
-                if course.name is not None:
-                    span.update_name(course.name)
-                if course.error is not None:
-                    span.set_status(ERROR)
-                span.set_attributes(course.attributes)
-                span.end()
-        finally:
-            # Not by token: under WSGI the end may come in another thread, where a token cannot
-            # be reset; there our context is not the current one, and nothing is to be undone.
-            if self._context is not self._before and get_current() is self._context:
-                attach(self._before)
-
-
-class SizedTrace(Trace):
-    """It tells the sizes of bodies, too."""
-
-    __slots__ = ()
-
-    def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
-        if self._span.is_recording():
-            tell_sizes(self._span, sizes(exchange, outcome))
-        super().end(exchange, outcome, course, duration)
 
 
 class OpenTelemetry:
@@ -147,7 +77,7 @@ class OpenTelemetry:
         self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
         self._may_be_idle = tracer_provider is None and meter_provider is None
         self._is_measured = _always if meter_provider is not None else is_measured
-        self._trace = SizedTrace if body_sizes else Trace
+        self._trace: type[Trace] = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
         self._attributes: Attributes = StartForm(redaction)
@@ -158,7 +88,7 @@ class OpenTelemetry:
         if trusted:
             self.wants |= {b"tracestate"}
 
-    def start(self, exchange: Exchange) -> Trace | None:
+    def start(self, exchange: Exchange) -> Unrecorded | None:
         """Start the span and make it current, so that the app's spans are its children. None: no
         SDK is set up, so nothing is traced or measured."""
         headers = exchange.headers
@@ -185,13 +115,14 @@ class OpenTelemetry:
         attributes = (self._attributes if self._recorded else self._late)(exchange, method, known)
         name = known if known != "_OTHER" else "HTTP"
         span = self._start_span(name, context, _SERVER, attributes, links)
-        self._recorded = span.is_recording()
-        told = span.get_span_context()
-        if not told.is_valid:
-            return self._trace(span, told, before, before, known, measurements)
-        current = set_span_in_context(span, base)
-        attach(current)
-        return self._trace(span, told, current, before, known, measurements)
+        self._recorded = recorded = span.is_recording()
+        told, current = span.get_span_context(), before
+        if told.is_valid:
+            current = set_span_in_context(span, base)
+            attach(current)
+        if not recorded and measurements is None:
+            return Unrecorded(told, current, before)
+        return self._trace(told, current, before, span, known, measurements)
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
         carrier = {
