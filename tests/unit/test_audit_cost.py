@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import NoOpTracerProvider
@@ -67,6 +68,7 @@ class TestNothingIsMadeForNothing:
         """In a process of its own, for global providers are set once."""
         code = """
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from ringwall import Audit
 from ringwall.audit.telemetry import OpenTelemetry
 
@@ -154,6 +156,20 @@ def test_a_span_that_the_app_has_ended_is_left_alone(caplog: pytest.LogCaptureFi
     provider = TracerProvider(shutdown_on_exit=False)
     assert call_wsgi(Audit(None, tracer_provider=provider).wsgi(app))[0] == "200 OK"
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_span_that_is_dropped_is_current_and_leaves_no_context_behind(kept: bool) -> None:
+    inside: list[bool] = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        inside.append(trace.get_current_span().get_span_context().is_valid)
+        return WSGIApp()(environ, start_response)
+
+    provider, before = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False), get_current()
+    call_wsgi(Audit(Lines() if kept else None, tracer_provider=provider).wsgi(app))
+    assert inside == [True]
+    assert get_current() is before
 
 
 def test_without_a_sink_no_message_is_looked_at() -> None:
