@@ -42,20 +42,20 @@ _CLOSE_OUTCOMES = {
 class Course(NamedTuple):
     """What all exchanges of one course are told alike.
 
-    line: their record, with places for what differs; see `ExchangeForm`. shows_path: the template
-    does not tell the target. name: that of their spans; None: the one they began with.
-    attributes: what spans are told at their end. error: `error.type` of the conventions; a 4xx is
-    the client's failure and none of the server's.
+    pieces: their record; every other one is empty, and stands for what differs (`ExchangeForm`).
+    shows_path: the template does not tell the target. name: that of their spans; None: the one
+    they began with. attributes: what spans are told at their end. error: `error.type` of the
+    conventions; a 4xx is the client's failure and none of the server's.
     """
 
-    line: str
+    pieces: list[str]
     shows_path: bool
     name: str | None
     attributes: dict[str, Any]
     error: str | None
 
 
-UNTOLD = Course("", True, None, {}, None)
+UNTOLD = Course([], True, None, {}, None)
 """Of an exchange that defies description."""
 
 
@@ -125,20 +125,22 @@ def _course(
         attributes["ringwall.websocket.close_code"] = code
     if failure is not None:
         attributes["error.type"] = failure
-    # Its keys stand in sorted order (RFC 8785). Text is escaped first: "%" marks places.
+    # Its keys stand in sorted order (RFC 8785). No text holds a NUL, which marks a place: it is
+    # escaped.
     line = (
         f'{{"actor":\0\0,"client":\0,"close_code":{int(code) if isinstance(code, int) else "null"}'
         f',"decisions":{decided},"duration_us":\0'
         f',"error":{"null" if error is None else quote(error_type(error))},"event":"exchange"\0'
         f',"host":\0,"id":"\0","kind":"{kind}","method":{quote(method, _LONGEST_METHOD)}'
-        f',"observed":"\0.\1Z","outcome":"{outcome_of(denied, status, code, error)}"'
+        f',"observed":"\0Z","outcome":"{outcome_of(denied, status, code, error)}"'
         f',"params":\0,"path":\0,"peer":\0,"policy_version":\0\0,"request_id":"\0"\0'
         f',"route":{quote(route, _LONGEST_ROUTE)},"scheme":"{scheme}","span_id":\0'
         f',"status":{"null" if status is None else int(status)}'
-        f',"time":"\0.\1Z"\0,"trace_id":\0,"v":{VERSION}}}'
+        f',"time":"\0Z"\0,"trace_id":\0,"v":{VERSION}}}'
     )
-    line = line.replace("%", "%%").replace("\0", "%s").replace("\1", "%06d")
-    return Course(line, route is None or "*" in route, name, attributes, failure)
+    first, *others = line.split("\0")
+    pieces = [first, *(piece for other in others for piece in ("", other))]
+    return Course(pieces, route is None or "*" in route, name, attributes, failure)
 
 
 _kept = lru_cache(maxsize=1024)(_course)

@@ -141,40 +141,34 @@ class ExchangeForm:
         end = begin + spent
         # A wildcard, or the template of the app's own router, has no parameter to name the target.
         shows_path = params is None or course.shows_path
-        # One expression: each call saved counts, and the keys stand in their order.
-        return (
-            course.line
-            % (
-                _ANONYMOUS
-                if principal is None
-                else self._actor(
-                    principal.subject,
-                    principal.credential_id,
-                    principal.issuer,
-                    principal.scheme,
-                ),
-                self._body(exchange) if self._tells_body else "",
-                self._client(exchange.client),
-                spent,
-                self._chosen_headers(exchange) if self._headers else "",
-                "null" if host is None else _host(host.name),
-                record_id,
-                second(end // 1_000_000),
-                end % 1_000_000,
-                self._params(params) if params else "{}",
-                self._target(exchange) if shows_path else "null",
-                self._peer(exchange.peer),
-                self._version or self._asked_version(),
-                self._query(exchange) if self._tells_query else "",
-                request_id,
-                told_sizes(exchange, outcome) if self._tells_sizes else "",
-                "null" if span_id is None else f'"{span_id}"',
-                second(begin // 1_000_000),
-                begin % 1_000_000,
-                told_timings(exchange, duration) if self._tells_timings else "",
-                "null" if trace_id is None else f'"{trace_id}"',
-            )
-        ).encode()
+        pieces = course.pieces.copy()
+        # In one go, for each call saved counts; in the order of the keys.
+        pieces[1::2] = (
+            _ANONYMOUS
+            if principal is None
+            else self._actor(
+                principal.subject, principal.credential_id, principal.issuer, principal.scheme
+            ),
+            self._body(exchange) if self._tells_body else "",
+            self._client(exchange.client),
+            f"{spent}",
+            self._chosen_headers(exchange) if self._headers else "",
+            "null" if host is None else _host(host.name),
+            record_id,
+            f"{second(end // 1_000_000)}.{end % 1_000_000:06d}",
+            self._params(params) if params else "{}",
+            self._target(exchange) if shows_path else "null",
+            self._peer(exchange.peer),
+            self._version or self._asked_version(),
+            self._query(exchange) if self._tells_query else "",
+            request_id,
+            told_sizes(exchange, outcome) if self._tells_sizes else "",
+            "null" if span_id is None else f'"{span_id}"',
+            f"{second(begin // 1_000_000)}.{begin % 1_000_000:06d}",
+            told_timings(exchange, duration) if self._tells_timings else "",
+            "null" if trace_id is None else f'"{trace_id}"',
+        )
+        return "".join(pieces).encode()
 
     def _params(self, params: dict[str, Any]) -> str:
         """The parameters of the matched template, as strings: they name the target."""
