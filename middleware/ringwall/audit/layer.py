@@ -153,8 +153,8 @@ class Audit(Layer):
             start, end = noted(start), records.on_complete
             if messages:
                 self.on_message: MessageHook = records.on_message  # type: ignore[assignment]
-        self.on_request = start  # type: ignore[assignment, method-assign]
-        self.on_complete = end  # type: ignore[method-assign]
+        # The hooks of this configuration, called without a step between.
+        self.__dict__.update(on_request=start, on_complete=end)
 
     def __repr__(self) -> str:
         return f"<Audit {self._recorder.sink!r}>"
