@@ -31,9 +31,9 @@ class Unrecorded:
 
     def ids(self) -> tuple[str | None, str | None]:
         """Trace and span id in hexadecimal, or None where nothing traces."""
-        told = self._told
-        if not told.is_valid:
+        if self._context is self._before:  # what is not valid is not made current
             return None, None
+        told = self._told
         return f"{told.trace_id:032x}", f"{told.span_id:016x}"
 
     def response_header(self) -> bytes | None:

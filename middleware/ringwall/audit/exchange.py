@@ -13,7 +13,7 @@ from typing import Any
 from .._exchange import Exchange, Outcome
 from ._course import Course
 from .record import clean, quote, quote_clean, second
-from .redaction import PLAIN, Masked, Redaction
+from .redaction import PLAIN, Masked, Redaction, as_it_is
 from .sizes import told_sizes
 from .timings import told_timings
 
@@ -175,7 +175,8 @@ class ExchangeForm:
         told = []
         for key, name, masked in self._parameters(tuple(params)):
             value = params[key]
-            told.append(name + quote(masked(value if value.__class__ is str else _text(value))))
+            text = value if value.__class__ is str else _text(value)
+            told.append(name + quote(text if masked is as_it_is else masked(text)))
         return f"{{{','.join(told)}}}"
 
     def _target(self, exchange: Exchange) -> str:

@@ -93,7 +93,7 @@ class Redaction(Configured):
 
     def field(self, name: str) -> Masked:
         """How to record a field."""
-        return self._fields.get(name, _as_it_is)
+        return self._fields.get(name, as_it_is)
 
     def path(self, path: str) -> str:
         """A path without what its template says is secret."""
@@ -150,7 +150,8 @@ def redact_query(query: bytes, shown: frozenset[str] = frozenset()) -> str:
     return clean("&".join(parts), _LONGEST_QUERY)
 
 
-def _as_it_is(value: str) -> str:
+def as_it_is(value: str) -> str:
+    """Of a field that no rule is for."""
     return value
 
 
