@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from audit_support import Lines, call_asgi
+from audit_support import Lines, WSGIApp, call_asgi, call_wsgi
 from ringwall._boundary import Boundary
 from ringwall._exchange import Decision, Exchange, Outcome
 from ringwall.audit import Audit
@@ -87,3 +87,22 @@ def test_a_span_ends_whatever_the_app_calls_a_status(kept: bool) -> None:
     assert contexts[0] is contexts[1]
     assert audit.lost == kept
     assert [record["event"] for record in lines.records] == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_span_that_cannot_be_ended_breaks_nothing(
+    kept: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(SpanProcessor):
+        def on_end(self, span: Any) -> None:
+            raise RuntimeError("s3cret")
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Failing())
+    lines, before = Lines(), get_current()
+    audit = Audit(lines if kept else None, tracer_provider=provider)
+    for _ in range(2):
+        assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
+    assert get_current() is before
+    assert len(lines.records) == 2 * kept
+    assert caplog.messages == ["tracing failed with RuntimeError; this is told once"]
