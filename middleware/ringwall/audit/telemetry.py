@@ -166,7 +166,7 @@ class OtherPropagators(OpenTelemetry):
         self._claims = Concealment(headers=_CLAIMS | others)
         self.wants |= others
 
-    def start(self, exchange: Exchange) -> Trace | None:
+    def start(self, exchange: Exchange) -> Unrecorded | None:
         if not self._others.isdisjoint(exchange.headers):
             self._withhold(exchange)
         return super().start(exchange)
