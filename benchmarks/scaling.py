@@ -31,6 +31,7 @@ from ringwall import (
     generate_api_key,
     public,
 )
+from ringwall.ratelimit import MemoryStore
 
 from . import requests as r
 from . import world
@@ -158,7 +159,8 @@ def _api_keys(size: int) -> Requests:
 
 def _clients(size: int) -> Requests:
     # So slow a rate that no client is forgotten meanwhile, and so large that none is refused.
-    app = RateLimit("1000000/300 days").asgi(r.asgi_app)
+    store = MemoryStore(max_keys=max(size, 100_000))
+    app = RateLimit("1000000/300 days", store=store).asgi(r.asgi_app)
 
     def scope(number: int) -> dict[str, Any]:
         address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
