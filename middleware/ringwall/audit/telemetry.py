@@ -164,7 +164,7 @@ class OtherPropagators(OpenTelemetry):
         super().__init__(*args, **options)
         self._others = others
         self._claims = Concealment(headers=_CLAIMS | others)
-        self.wants |= others
+        self.wants: frozenset[bytes] = self.wants | others
 
     def start(self, exchange: Exchange) -> Unrecorded | None:
         if not self._others.isdisjoint(exchange.headers):
