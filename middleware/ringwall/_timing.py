@@ -13,12 +13,14 @@ from .problem import Response
 
 
 class Timings:
-    """Seconds by the name of the layer, for one exchange. clock: seconds, monotonic."""
+    """Seconds by the name of the layer, for one exchange. clock: seconds, monotonic. passing: the
+    last layer asked has let it pass."""
 
-    __slots__ = ("clock", "spent")
+    __slots__ = ("clock", "passing", "spent")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock: Callable[[], float] = clock
+        self.passing: bool = True
         self.spent: dict[str, float] = {}
 
     def add(self, name: str, since: float) -> None:
@@ -40,13 +42,16 @@ def _timed(name: str, hook: RequestHook) -> RequestHook:
         timings: Timings | None = exchange.timings
         if timings is None:
             return hook(exchange)
-        since = timings.clock()
+        since, timings.passing = timings.clock(), False
         verdict = None
         try:
             verdict = hook(exchange)
         finally:
             timings.add(name, since)
-        if verdict is None or isinstance(verdict, Response):
+        if verdict is None:
+            timings.passing = True
+            return None
+        if isinstance(verdict, Response):
             return verdict
         return _timed_pending(name, timings, verdict)
 
@@ -59,6 +64,8 @@ def _timed_pending(
     """Waiting counts, too: for a store, for the keys of an issuer, for the body of a client."""
     since = timings.clock()
     try:
-        return (yield from pending)
+        verdict = yield from pending
     finally:
         timings.add(name, since)
+    timings.passing = verdict is None
+    return verdict

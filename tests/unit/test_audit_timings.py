@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit_support import ASGIApp, Clock, Gate, Lines, WSGIApp, call_asgi, call_wsgi, scope
-from ringwall import Audit, Layer, Stack
+from ringwall import Audit, Authorization, Layer, Stack, public
 from ringwall._errors import ConfigurationError
 from ringwall._pending import Call
 from ringwall.audit.canonical import canonical, parse
@@ -76,7 +76,17 @@ def test_a_request_that_is_refused_has_the_times_so_far(path: str) -> None:
     call_asgi(stack(lines, clock).asgi(served), scope(path))
     assert served.calls == 0
     expected = {"/no": {"gate"}, "/late": {"gate", "one", "two"}}.get(path, {"gate", "one"})
-    assert lines.only["timings"].keys() - {"app"} == expected
+    assert lines.only["timings"].keys() == expected, "and the app has none"
+
+
+def test_what_the_boundary_refuses_is_no_time_of_the_app() -> None:
+    lines, clock = Lines(), Clock()
+    served = ASGIApp()
+    walled = Stack(Audit(lines, timings=1, clock=clock), Authorization(public("*", "/**")))
+    call_asgi(walled.asgi(served), scope("//a"))
+    assert served.calls == 0
+    assert lines.only["status"] == 400
+    assert lines.only["timings"] == {}
 
 
 def test_a_share_of_the_records_tells() -> None:

@@ -40,7 +40,7 @@ def noting(share: float, clock: Callable[[], float]) -> Callable[[Start], Start]
 
 
 def told_timings(exchange: Exchange, duration: float) -> str:
-    """The member of a record: microseconds by layer; the rest is the app's."""
+    """The member of a record: microseconds by layer; the rest is the app's, where it was called."""
     timings: Timings | None = exchange.timings
     if timings is None:
         return ""
@@ -48,7 +48,12 @@ def told_timings(exchange: Exchange, duration: float) -> str:
         clean(name, _LONGEST_NAME): max(0, int(spent * 1_000_000))
         for name, spent in timings.spent.items()
     }
-    rest = max(0, int(duration * 1_000_000) - sum(micros.values()))
-    micros["app"] = micros.get("app", 0) + rest
+    if timings.passing and not _stopped_at_the_boundary(exchange):
+        rest = max(0, int(duration * 1_000_000) - sum(micros.values()))
+        micros["app"] = micros.get("app", 0) + rest
     names = sorted(micros, key=lambda name: name.encode("utf-16-be"))  # RFC 8785 section 3.2.3
     return f',"timings":{{{",".join(f"{quote_clean(name)}:{micros[name]}" for name in names)}}}'
+
+
+def _stopped_at_the_boundary(exchange: Exchange) -> bool:
+    return bool(exchange.decisions) and exchange.decisions[-1].layer == "boundary"
