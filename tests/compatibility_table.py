@@ -22,8 +22,8 @@ HEAD = """# Compatibility
 
 What was tried, and whether it passed: the integrations, the examples on real servers, and tests of
 the layers that stand on a library, in an environment of its own for each column. `tox -m matrix`
-tries what the machine has; versions that were not tried are not listed. Columns that are named after
-one version of redis are for what stands on Redis alone.
+tries what the machine has; versions that were not tried are not listed. Columns that are named
+after a version of redis are for what stands on Redis alone.
 
 """
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -215,6 +216,22 @@ def test_clients_that_break_the_protocol_stop_nobody(tmp_path: Path) -> None:
                 assert answer in received
         friendly = demo_tour.Stop("friendly", "GET", "/healthz", 200, "app")
         assert demo_tour.send(friendly, session.wsgi_port, context) == 200
+
+
+def test_a_client_that_sends_on_and_on_is_left() -> None:
+    ours, theirs = socket.socketpair()
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            theirs.sendall(bytes(16 << 20))
+
+    with theirs:
+        thread = threading.Thread(target=send)
+        with ours:
+            thread.start()
+            demo_servers._linger(ours)
+            assert ours.recv(1), "there was more"
+        thread.join()
 
 
 def test_the_flood_ends_even_if_nothing_stops_it(

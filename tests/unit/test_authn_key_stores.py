@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -27,6 +28,7 @@ from ringwall.authn import RedisKeyStore, SQLKeyStore, rotate_api_key
 from ringwall.authn.apikeys import _writing
 from ringwall.authn.apikeys.file import FileStore
 from ringwall.authn.apikeys.open import open_store
+from ringwall.authn.apikeys.store import MemoryStore
 from ringwall.authn.apikeys.used import LastUsed
 
 START = datetime.fromtimestamp(NOW, timezone.utc)
@@ -628,6 +630,27 @@ def test_a_spoilt_file_is_not_overwritten(tmp_path, name):
 def test_a_url_is_a_store(tmp_path):
     assert APIKey(f"sqlite:///{tmp_path}/keys.db").colours == {"asgi", "wsgi"}
     assert APIKey("redis://localhost:1").colours == {"asgi", "wsgi"}
+
+
+def test_a_database_without_a_pool_has_no_wait_for_one(tmp_path, monkeypatch):
+    """As older SQLAlchemy has it for SQLite."""
+    url = f"sqlite:///{tmp_path}/keys.db"
+    dialect = sqlalchemy.make_url(url).get_dialect()
+    monkeypatch.setattr(dialect, "get_pool_class", lambda *_: sqlalchemy.NullPool)
+    with contextlib.closing(SQLKeyStore(url)) as store:
+        store.create()
+        _, record = made()
+        store.add(record)
+        assert store.find(record.id).owner == "alice"
+
+
+def test_records_in_memory_are_found_by_id_and_make_their_principal_once():
+    _, record = made()
+    store = MemoryStore([record])
+    assert store.find(record.id) is record
+    assert store.find("nobody") is None
+    assert record.principal is record.principal
+    assert record.principal.subject == "alice"
 
 
 def test_engines_of_ones_own(tmp_path):
