@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core_support import Script, Scripted
 from ringwall import Stack, TrustedProxies
+from ringwall._boundary.provenance import padded
 from ringwall._boundary.withheld import withheld
 from ringwall.testing import Request, SampleApp, drive
 
@@ -181,3 +182,9 @@ def test_a_name_that_was_let_through_vouches_for_no_other():
             assert names.kept(lines := lines[2:]) is lines
             environ = {"HTTP_X_A": "1", "HTTP_FORWARDED": "2", "FORWARDED": "3"}
             assert names.variables(environ) == ["HTTP_FORWARDED"]
+
+
+def test_no_header_that_counts_is_left_out_of_what_is_remembered():
+    assert set(padded(frozenset({b"a", b"b", b"c"}))) == {b"a", b"b", b"c"}
+    with pytest.raises(ValueError, match="too many"):
+        padded(frozenset({b"a", b"b", b"c", b"d"}))

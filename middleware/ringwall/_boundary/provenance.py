@@ -34,10 +34,13 @@ def padded(wants: frozenset[bytes]) -> tuple[bytes, bytes, bytes]:
     """The names of up to three headers, and of Host in place of those that lack: asked for one by
     one they cost half of what a list of them does.
 
+    Raises:
+        ValueError: there are more. One that is left out of a key would be believed unseen.
+
     >>> padded(frozenset({b"forwarded"}))
     (b'forwarded', b'host', b'host')
     """
-    first, second, third = [*sorted(wants), b"host", b"host"][:3]
+    first, second, third = *sorted(wants), *(b"host" for _ in range(3 - len(wants)))
     return first, second, third
 
 
