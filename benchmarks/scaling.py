@@ -159,7 +159,7 @@ def _api_keys(size: int) -> Requests:
 
 def _clients(size: int) -> Requests:
     # So slow a rate that no client is forgotten meanwhile, and so large that none is refused.
-    store = MemoryStore(max_keys=max(size, 100_000))
+    store = MemoryStore(max_keys=max(2 * size, 100_000))
     app = RateLimit("1000000/300 days", store=store).asgi(r.asgi_app)
 
     def scope(number: int) -> dict[str, Any]:
