@@ -338,6 +338,11 @@ def test_without_its_table_a_database_closes_the_door(tmp_path, caplog):
     store.close()
 
 
+# The driver's thread may answer when the event loop that gave it up is closed, as only tests do.
+@pytest.mark.filterwarnings(
+    "ignore:Exception in thread .*_connection_worker_thread"
+    ":pytest.PytestUnhandledThreadExceptionWarning"
+)
 def test_a_database_that_is_locked_closes_the_door_in_time(tmp_path, caplog):
     key, record = made()
     store = SQLKeyStore(f"sqlite:///{tmp_path}/keys.db", timeout=0.05)
