@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._attributes import Attribute, OnObject, look_up
 from ._condition import Condition, ask, check_predicate, name_of
 from ._expectation import identical
 from ._facts import Facts
 from ._loader import Loader
 from ._loading import LoadSpec
+from ._lookup import Attribute, look_up
+from ._on_object import OnObject
 from ._sources import Source
 
 
