@@ -221,6 +221,31 @@ def test_lapsed_entries_give_up_their_place_before_anybody_shares(kind):
     assert len(store) == 100
 
 
+@pytest.mark.parametrize("kind", ALGORITHMS)
+@pytest.mark.parametrize("ask", [MemoryStore.acquire, MemoryStore.peek])
+def test_a_key_that_says_nothing_may_lose_its_place_within_one_call(kind, ask):
+    store = MemoryStore(2, clock=Clock())
+    limit = kind("x", 3, 60 * SECOND)
+    checks = [Check(limit, key, 0) for key in "abca"]
+    quotas = ask(store, checks)
+    assert [(quota.allowed, quota.remaining, quota.wait) for quota in quotas] == [(True, 3, 0)] * 4
+    assert len(store) <= 2
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_a_refusal_brings_back_no_key_that_lost_its_place(kind):
+    """It would lie there for ever, where no search finds it: memory for everybody who asks."""
+    store = MemoryStore(4, clock=Clock())
+    limit = kind("x", 3, 60 * SECOND)
+    for i in range(50):
+        more_than_the_quota = [Check(limit, f"{i}-{key}", 4) for key in "abc"]
+        assert not any(quota.allowed for quota in store.acquire(more_than_the_quota))
+    [table] = store._tables.values()
+    for shard in table._shards:
+        assert sorted(shard.states) == sorted(shard.ring)
+    assert store.overflows == 0
+
+
 def test_new_keys_take_over_lapsed_places_before_the_table_is_full():
     clock = Clock()
     store = MemoryStore(1000, clock=clock)

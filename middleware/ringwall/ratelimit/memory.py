@@ -97,10 +97,11 @@ class MemoryStore(Configured):
                 before.append((states, slot, state, charged is not None))
             if not keep:
                 for states, slot, state, _ in reversed(before):
-                    states[slot] = state
+                    if slot in states:  # not where a later check took the place of a spent one
+                        states[slot] = state
             quotas: list[Quota] = []
             for (limit, _, cost), (states, slot, _, allowed) in zip(checks, before, strict=True):
-                state = states[slot]
+                state = states[slot] if slot in states else limit.at(0, now)
                 remaining, wait = limit.standing(state, now, cost or 1)
                 receipt = state if keep and slot is not OVERFLOW else 0
                 quotas.append(make_quota((allowed, remaining, wait, receipt)))
