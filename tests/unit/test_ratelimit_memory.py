@@ -298,6 +298,43 @@ def test_the_work_for_a_key_does_not_grow_with_the_number_of_keys():
         assert looked == 0, "a known key costs no search"
 
 
+def test_what_was_just_found_full_is_not_searched_thoroughly_at_once():
+    """A flood pays sixteen looks now and then, one each time; what has lapsed is found all the same
+    soon after. A clock that is set back does not put that off."""
+    looked = 0
+
+    class Counting(GCRA):
+        def is_spent(self, state, now):
+            nonlocal looked
+            looked += 1
+            return super().is_spent(state, now)
+
+    clock = Clock(1000)
+    store = MemoryStore(100, clock=clock)
+    charge = store.lane(Counting("x", 5, 3600 * SECOND))
+
+    def looks(key):
+        nonlocal looked
+        looked = 0
+        charge(key)
+        return looked
+
+    for i in range(100):
+        charge(f"old-{i}")
+    assert [looks(f"new-{i}") for i in range(4)] == [16, 1, 1, 1]
+    clock.forward(0.099)
+    assert looks("soon") == 1
+    clock.forward(0.002)
+    assert [looks("later"), looks("again")] == [16, 1]
+    clock.forward(-500)
+    assert looks("back") == 16
+    assert store.overflows == 8
+    clock.forward(500 + 3600)
+    assert [looks("free"), looks("freed")] == [1, 1]
+    assert store.overflows == 8
+    assert len(store) == 100
+
+
 def test_the_time_of_day_does_not_matter(monkeypatch):
     store = MemoryStore()
     limit = GCRA("x", 2, 3600 * SECOND)

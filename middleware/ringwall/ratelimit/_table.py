@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 
-from .engine import Limit
+from .engine import SECOND, Limit
 
 logger = logging.getLogger("ringwall")
 
 # The key of the bucket that all those share which came when there was no room.
 OVERFLOW = "\x00overflow"
 
-# Entries looked at for a new key, in search of one that has lapsed.
+# Entries looked at for a new key, in search of one that has lapsed. Where so many were searched in
+# vain, one is enough for a while: as many keys find a place as entries lapse, however they search.
 _PROBES = 4
 _PROBES_WHEN_FULL = 16
+_PROBES_AFTER_THAT = 1
+_LONGEST_PAUSE = SECOND // 10
+_PAUSES_IN_A_WINDOW = 64
 # A prime above every ring's size: stepping by it visits each entry once before any twice, and
 # spreads the visits, so that no run of long-lived entries can be laid in the way.
 _STRIDE = 2_147_483_647
@@ -22,15 +26,19 @@ _LARGEST_SHARD = 512
 
 
 class _Shard:
-    """Some of the keys: their states, and a ring of them to search for lapsed ones."""
+    """Some of the keys: their states, and a ring of them to search for lapsed ones.
 
-    __slots__ = ("cap", "hand", "ring", "states")
+    full_until: until then it is not searched thoroughly.
+    """
+
+    __slots__ = ("cap", "full_until", "hand", "ring", "states")
 
     def __init__(self, cap: int) -> None:
         self.cap = cap
         self.states: dict[str, int] = {}
         self.ring: list[str] = []
         self.hand = 0
+        self.full_until = 0
 
 
 class Table:
@@ -46,7 +54,7 @@ class Table:
         overflows: how often a key found no place.
     """
 
-    __slots__ = ("_shards", "limit", "maps", "mask", "max_keys", "overflows", "shared")
+    __slots__ = ("_pause", "_shards", "limit", "maps", "mask", "max_keys", "overflows", "shared")
 
     def __init__(self, limit: Limit, max_keys: int) -> None:
         count = 1
@@ -58,6 +66,7 @@ class Table:
         self._shards = tuple(_Shard((max_keys + i) // count) for i in range(count))
         self.maps = tuple(shard.states for shard in self._shards)
         self.shared = {OVERFLOW: 0}
+        self._pause = min(limit.window // _PAUSES_IN_A_WINDOW, _LONGEST_PAUSE)
         self.overflows = 0
 
     def __len__(self) -> int:
@@ -71,15 +80,23 @@ class Table:
             return states, key
         size = len(ring)
         full = size >= shard.cap
+        probes = _PROBES
+        if full:
+            # Not after a clock was set back.
+            known_full = now < shard.full_until <= now + self._pause
+            probes = _PROBES_AFTER_THAT if known_full else _PROBES_WHEN_FULL
         is_spent = self.limit.is_spent
-        for _ in range(min(size, _PROBES_WHEN_FULL if full else _PROBES)):
+        for _ in range(min(size, probes)):
             shard.hand = hand = (shard.hand + _STRIDE) % size
             if is_spent(states[ring[hand]], now):
                 del states[ring[hand]]
                 ring[hand] = key
+                shard.full_until = 0
                 break
         else:
             if full:
+                if probes > _PROBES_AFTER_THAT:
+                    shard.full_until = now + self._pause
                 return self._overflow()
             ring.append(key)
         states[key] = 0
