@@ -143,6 +143,25 @@ def test_an_environment_whose_making_failed_is_made_again(
             run.environment(tmp_path / "env", [], "nothing")
 
 
+@pytest.mark.parametrize(
+    ("ci", "given", "seed"), [("true", None, "1"), ("true", "7", "7"), ("", None, None)]
+)
+def test_a_gate_salts_hashes_the_same_each_time(
+    run: Any, monkeypatch: pytest.MonkeyPatch, ci: str, given: str | None, seed: str | None
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    if given is not None:
+        monkeypatch.setenv("PYTHONHASHSEED", given)
+    monkeypatch.setattr(run, "redis_server", lambda: None)
+    monkeypatch.setattr(run, "environment", lambda *needs: Path("python"))
+    called: dict[str, str] = {}
+    monkeypatch.setattr(run.subprocess, "call", lambda command, env: called.update(env) or 0)
+    assert run.main(["test"]) == 0
+    assert called["CI"] == ci
+    assert called.get("PYTHONHASHSEED") == seed
+
+
 @pytest.mark.parametrize("script", ["run", ".ci/run"])
 def test_the_scripts_can_be_executed(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)

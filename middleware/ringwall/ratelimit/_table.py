@@ -45,8 +45,9 @@ class Table:
     """The states of one limit, at most `max_keys` of them and one more.
 
     Only an entry that says nothing any more gives up its place. The others stay, whoever floods:
-    no denial is ever forgotten. A key that finds no place is counted in one bucket with all the
-    others that found none: stricter for them, never laxer.
+    no denial of theirs is forgotten. A key that finds no place is counted in one bucket with all
+    the others that found none: together they have what one key has, and whichever finds a place
+    later begins anew there.
 
     Attributes:
         maps: the shards' states, by the low bits of the key's hash. That hash is salted in each
