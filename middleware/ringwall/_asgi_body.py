@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from asyncio import _get_running_loop
 from collections.abc import Awaitable, Iterable
 from typing import TypeAlias
 
@@ -54,6 +55,8 @@ class Body:
         message = self._message
         if message is None:
             if self._begun is not None or self._disconnect is not None:
+                return None
+            if _get_running_loop() is None:  # trio times no awaitable that has been begun
                 return None
             found: list[Message] = []
             steps = into(found, self._receive())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -64,7 +65,7 @@ class Within(Generic[T]):
     """Awaits something for so many seconds at most, in the task it is awaited in.
 
     What does not have to wait (most bodies are there already) never starts a timer. There is none
-    outside of asyncio.
+    but those of asyncio and trio.
 
     Raises:
         asyncio.TimeoutError: the time is over.
@@ -77,13 +78,15 @@ class Within(Generic[T]):
         self._seconds = seconds
 
     def __await__(self) -> Generator[Any, Any, T]:
+        if asyncio._get_running_loop() is None:
+            return (yield from self._outside_asyncio())
         steps = self._start().__await__()
         try:
             waits_for = next(steps)
         except StopIteration as done:
             result: T = done.value
             return result
-        if self._seconds == math.inf or asyncio._get_running_loop() is None:
+        if self._seconds == math.inf:
             return (yield from _go_on(steps, waits_for))
         return (yield from self._timed(steps, waits_for))
 
@@ -107,6 +110,22 @@ class Within(Generic[T]):
             raise asyncio.TimeoutError from None
         finally:
             timer.cancel()
+
+    def _outside_asyncio(self) -> Generator[Any, Any, T]:
+        trio: Any = sys.modules.get("trio")  # where it runs, somebody has imported it
+        if trio is None or self._seconds == math.inf or not _runs(trio):
+            return (yield from self._start().__await__())
+        with trio.move_on_after(max(0.0, self._seconds)):
+            return (yield from self._start().__await__())
+        raise asyncio.TimeoutError
+
+
+def _runs(trio: Any) -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _go_on(steps: Generator[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:

@@ -23,7 +23,8 @@ from validation_attacks import ATTACKS, GOOD, SECRET, Attack
 
 # uvicorn over h11 is left out: hypercorn reads requests with h11, too.
 SERVERS = [
-    "uvicorn-httptools", "hypercorn", "granian-asgi", "granian-wsgi", "gunicorn", "waitress",
+    "uvicorn-httptools", "hypercorn", "hypercorn --worker-class trio", "granian-asgi",
+    "granian-wsgi", "gunicorn", "waitress",
 ]  # fmt: skip
 ROWS = {
     row: [attack for attack in attacks if "http" in attack.on]
@@ -43,8 +44,9 @@ class Server(NamedTuple):
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    name = request.param
+    name, *options = request.param.split()
     interface, arguments = harness.COMMANDS[name]
+    arguments = [*arguments, *options]
     port, log = harness.free_port(), tmp_path_factory.mktemp(name) / "log"
     words = [word.format(port=port).replace("app:", "validation_app:") for word in arguments]
     here = Path(__file__).parent

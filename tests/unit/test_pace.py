@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
 from ringwall import BodyValidation, ConfigurationError
 from ringwall._pace import UNHURRIED, Pace, Within
@@ -70,6 +73,41 @@ def messages(*bodies: bytes) -> Any:
 def test_a_body_that_stops_is_408(bodies: tuple[bytes, ...]) -> None:
     layer = BodyValidation(SCHEMA, timeout=0.01)
     assert asyncio.run(ask(layer, messages(*bodies))) == (408, False)
+
+
+@pytest.mark.parametrize("bodies", [(), (b"[1,",), (b"[", b"1", b",")])
+def test_a_body_that_stops_is_408_under_trio(bodies: tuple[bytes, ...]) -> None:
+    """Its clock jumps to whatever is waited for."""
+    waiting = [{"type": "http.request", "body": body, "more_body": True} for body in bodies]
+
+    async def receive() -> Any:
+        if not waiting:
+            await trio.sleep_forever()
+        return waiting.pop(0)
+
+    async def run() -> tuple[tuple[int, bool], float]:
+        begin = trio.current_time()
+        return await ask(BodyValidation(SCHEMA), receive), trio.current_time() - begin
+
+    answer, seconds = trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert answer == (408, False)
+    assert 9 < seconds < 10.1
+
+
+def test_a_result_in_time_and_a_cancellation_stay_what_they_are_under_trio() -> None:
+    async def later() -> str:
+        await trio.sleep(1)
+        return "done"
+
+    async def run() -> tuple[str, str, bool]:
+        in_time = await Within(later, 2)
+        no_hurry = await Within(later, math.inf)
+        with trio.move_on_after(1) as outer:
+            await Within(trio.sleep_forever, 60)
+        return in_time, no_hurry, outer.cancelled_caught
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    assert trio.run(run, clock=clock) == ("done", "done", True)
 
 
 def test_a_body_that_drips_is_408() -> None:
@@ -161,7 +199,11 @@ def drive(awaitable: Any) -> Any:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
-def test_without_a_loop_there_is_no_timer(steps: int) -> None:
+@pytest.mark.parametrize("loaded", [trio, None])
+def test_without_a_loop_there_is_no_timer(
+    steps: int, loaded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trio", loaded)
     assert drive(Within(lambda: Step(steps), 1.0)) == "done"
 
 
