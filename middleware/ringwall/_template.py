@@ -43,8 +43,8 @@ class Kind(NamedTuple):
 
 def _read_int(segment: str) -> int | None:
     # No sign, no leading zero, no other script's digits.
-    if not (segment.isascii() and segment.isdecimal()) or segment[0] == "0" != segment:
-        return None
+    if not (segment.isdecimal() and segment.isascii()) or segment < "1":
+        return 0 if segment == "0" else None
     if len(segment) < 19:
         return int(segment)
     # What fits a database's BIGINT: beyond, loaders would raise.

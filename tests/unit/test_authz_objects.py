@@ -336,7 +336,11 @@ def test_a_loader_that_raises_grants_nothing(interface, error):
         raise error("x")
 
     for loader in (load, Loader(load, aload)):
-        for condition in (owner(loader), ~owner(loader)):
+        conditions = (
+            *(owner(loader), ~owner(loader), owner(loader, "account.holder")),
+            *(when(loader, lambda who, order: True), attribute("resource.x", 1, load=loader)),
+        )
+        for condition in conditions:
             answer = send(interface, Authorization(allow("GET", ORDER, condition)), "/o/7")
             assert (answer.status, answer.called) == (403, 0)
             assert answer.exchange.decisions[-1][1:4] == ("error", f"GET {ORDER}", "load-failed")
@@ -351,6 +355,45 @@ def test_a_loader_of_two_ids_that_raises_grants_nothing(interface):
     answer = send(interface, layer, "/s/1/7")
     assert (answer.status, answer.called) == (403, 0)
     assert answer.exchange.decisions[-1].reason == "load-failed"
+
+
+@INTERFACES
+@pytest.mark.parametrize("negated", [False, True])
+def test_an_object_that_raises_when_looked_at_grants_nothing(interface, negated):
+    class Detached:
+        def __getattr__(self, name):
+            raise RuntimeError("x")
+
+    class Proxy:
+        @property
+        def owner(self):
+            raise RuntimeError("x")
+
+    for kind in (Detached, Proxy):
+
+        def load(order_id: int, kind=kind):
+            return kind()
+
+        for name in ("owner", "owner.id"):
+            condition = owner(load, name)
+            layer = Authorization(allow("GET", ORDER, ~condition if negated else condition))
+            answer = send(interface, layer, "/o/7")
+            assert (answer.status, answer.called) == (403, 0)
+
+
+@INTERFACES
+def test_an_object_is_read_once_whatever_is_decided_and_not_without_the_scope(interface, orders):
+    layer = Authorization(allow("GET", ORDER, scope("orders:read") & owner(orders.load)))
+    for path, who, called, read in (
+        ("/o/7", ALICE, 1, [7]),
+        ("/o/7", BOB, 0, [7]),
+        ("/o/404", ALICE, 0, [404]),
+        ("/o/7", person("alice", "orders:write"), 0, []),
+        ("/o/7", None, 0, []),
+    ):
+        orders.read.clear()
+        assert send(interface, layer, path, who=who).called == called
+        assert orders.read == read
 
 
 @INTERFACES

@@ -14,6 +14,7 @@ from ._facts import Facts
 from ._fields import FieldList
 from ._load import Load
 from ._loading import LoadSpec
+from ._parted import parted
 from ._roles import Roles
 from .decision import PolicyDecision, denied, granted, overlooked
 from .rules import EVERY, Rule
@@ -47,8 +48,9 @@ class Match:
 class CompiledRule:
     """One rule of one policy.
 
-    test: the condition, or None where there is none. loads: what it may load. only_object: what
-    loads the one object that it may hand over, if it is one. granted: the decision that allows;
+    test: the condition, or None where there is none; scope, rest: the same in two parts, see
+    `Parted`. loads: what it may load. hands_over: all of that are objects for the handler, from one
+    loader. granted: the decision that allows;
     record: the same for the audit. shadow: it never refuses. source: the rule as written. binding:
     what its condition was compiled with. reads, writes: the allow-lists of fields, or None; guards:
     there is one of them. version: the policy's.
@@ -56,8 +58,8 @@ class CompiledRule:
 
     __slots__ = (
         "_challenge", "_denials", "_hints", "_overlooked", "_refusal", "binding", "granted",
-        "guards", "loads", "methods", "name", "only_object", "public", "reads", "record", "shadow",
-        "source", "template", "test", "version", "writes",
+        "guards", "hands_over", "loads", "methods", "name", "public", "reads", "record", "rest",
+        "scope", "shadow", "source", "template", "test", "version", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +88,8 @@ class CompiledRule:
         self._denials: dict[Hint | str, PolicyDecision] | None = None
         self._overlooked: dict[PolicyDecision, PolicyDecision] | None = None
         self.loads: tuple[Load, ...] = ()
+        self.scope: str | None = None
+        self.rest: Test | None = None
         self.test: Test | None = None
         self._hints: tuple[tuple[Test, Hint], ...] = ()
         self.reads: FieldList | None = None
@@ -101,11 +105,11 @@ class CompiledRule:
             except ConfigurationError as error:
                 raise ConfigurationError(f"in the rule {rule.name!r}: {error}") from None
             self.loads = tuple(loads)
-        self.only_object: object = _only_object(self.loads)
+        self.hands_over: bool = _of_one_loader(self.loads)
 
     def _compile(self, rule: Rule, binding: Binding) -> None:
         if rule.condition is not None:
-            self.test = rule.condition.compile(binding)
+            self.scope, self.rest, self.test = parted(rule.condition, binding)
             if rule.effect == "allow":
                 self._hints = self._make_hints(rule.condition, binding)
         if rule.reads is not None:
@@ -178,11 +182,10 @@ def _only_load(rule: Rule) -> LoadSpec | None:
     return next(iter(specs.values())) if len(specs) == 1 else None
 
 
-def _only_object(loads: tuple[Load, ...]) -> object:
+def _of_one_loader(loads: tuple[Load, ...]) -> bool:
     if all(load.is_object and not load.many and load.loader.cache is None for load in loads):
-        found = {load.loader.identity for load in loads}
-        return found.pop() if len(found) == 1 else None
-    return None
+        return len({load.loader.identity for load in loads}) == 1
+    return False
 
 
 @lru_cache(256)

@@ -7,21 +7,19 @@ nothing and forbids, whichever way round it is written.
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
 from ._facts import Facts
-from ._log import report
+from ._predicate import Predicate, ask, check_predicate, name_of
 
 if TYPE_CHECKING:
     from ._binding import Binding
     from ._loading import LoadSpec
 
 Test: TypeAlias = Callable[[Facts], "bool | None"]
-Predicate: TypeAlias = Callable[[Facts], bool]
 
 
 class Hint(NamedTuple):
@@ -43,6 +41,8 @@ class Condition(ABC):
     __slots__ = ()
     __constant__ = True
     hint: Hint | None = None
+    # Of a condition that is a scope and nothing else, its name.
+    scope: str | None = None
 
     @abstractmethod
     def compile(self, binding: Binding) -> Test:
@@ -109,21 +109,7 @@ class All(Condition):
         return " & ".join(f"({p!r})" if isinstance(p, Either) else repr(p) for p in self._parts)
 
     def compile(self, binding: Binding) -> Test:
-        tests = [part.compile(binding) for part in _cheap_first(self._parts)]
-        if len(tests) == 2:
-            return _both(*tests)
-
-        def test(facts: Facts) -> bool | None:
-            answer: bool | None = True
-            for each in tests:
-                held = each(facts)
-                if held is not True:
-                    if held is False:
-                        return False
-                    answer = None
-            return answer
-
-        return test
+        return all_of([part.compile(binding) for part in cheap_first(self._parts)])
 
 
 class Either(Condition):
@@ -142,7 +128,7 @@ class Either(Condition):
         return " | ".join(map(repr, self._parts))
 
     def compile(self, binding: Binding) -> Test:
-        first, second = (part.compile(binding) for part in _cheap_first(self._parts))
+        first, second = (part.compile(binding) for part in cheap_first(self._parts))
 
         def test(facts: Facts) -> bool | None:
             held = first(facts)
@@ -197,8 +183,25 @@ class Custom(Condition):
         return lambda facts: ask(function, facts, facts)
 
 
-def _both(first: Test, second: Test) -> Test:
-    """The usual case of `All`, without a loop."""
+def all_of(tests: list[Test]) -> Test:
+    if len(tests) < 3:
+        return tests[0] if len(tests) == 1 else both(*tests)
+
+    def test(facts: Facts) -> bool | None:
+        answer: bool | None = True
+        for each in tests:
+            held = each(facts)
+            if held is not True:
+                if held is False:
+                    return False
+                answer = None
+        return answer
+
+    return test
+
+
+def both(first: Test, second: Test) -> Test:
+    """The usual case of `all_of`, without a loop."""
 
     def test(facts: Facts) -> bool | None:
         held = first(facts)
@@ -209,25 +212,9 @@ def _both(first: Test, second: Test) -> Test:
     return test
 
 
-def _cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:
+def cheap_first(parts: tuple[Condition, ...]) -> list[Condition]:
     """What needs no object comes first, so that nothing is loaded where it decides."""
     return sorted(parts, key=lambda part: part.needs_object)
-
-
-def ask(function: Callable[..., Any], facts: Facts, *arguments: Any) -> bool | None:
-    """A user's predicate's answer. Only True and False count: an awaitable, or a list that was
-    meant to be empty, would be true by accident."""
-    try:
-        answer = function(*arguments)
-        if answer is True or answer is False:
-            return answer
-        if inspect.iscoroutine(answer):
-            answer.close()
-        raise TypeError("a predicate must return True or False")
-    except Exception as error:  # noqa: BLE001  a predicate that fails decides nothing
-        facts.trouble = "predicate-failed"
-        report(f"authorization {name_of(function)}", error)
-        return None
 
 
 def as_condition(given: Condition | Predicate) -> Condition:
@@ -246,42 +233,6 @@ def as_condition(given: Condition | Predicate) -> Condition:
     if f"{getattr(given, '__module__', '')}.".startswith(f"{__package__}."):
         raise ConfigurationError(f"{name_of(given)} must be called: write {name_of(given)}(...)")
     return Custom(given)
-
-
-def check_predicate(function: Any, arguments: int, where: str) -> None:
-    """Refuse a function that cannot be called with so many arguments, or is asynchronous.
-
-    Raises:
-        ConfigurationError: it is no such function.
-    """
-    if not callable(function):
-        raise ConfigurationError(f"{where} takes a function, not {type(function).__name__!r}")
-    if is_async(function):
-        raise ConfigurationError(
-            f"{name_of(function)} is async: a predicate decides on what is loaded; put the I/O"
-            " into the loader of when(load, predicate)"
-        )
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return  # some built-ins do not tell theirs
-    try:
-        signature.bind(*range(arguments))
-    except TypeError:
-        raise ConfigurationError(
-            f"{name_of(function)} must take {arguments} argument{'s'[: arguments > 1]}"
-        ) from None
-
-
-def is_async(function: Any) -> bool:
-    """Whether calling it gives a coroutine."""
-    call = getattr(function, "__call__", None)  # noqa: B004  the bound method is wanted
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-
-
-def name_of(function: Any) -> str:
-    """What to call a function in a message."""
-    return getattr(function, "__qualname__", None) or type(function).__name__
 
 
 def conjuncts(condition: Condition) -> tuple[Condition, ...]:

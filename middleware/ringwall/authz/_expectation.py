@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from .._errors import ConfigurationError
-from ._condition import ask, check_predicate
 from ._facts import ABSENT, Facts
+from ._predicate import ask, check_predicate
 
 Expectation = Callable[[Facts, Any], "bool | None"]
 

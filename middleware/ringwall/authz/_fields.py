@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
 from ._binding import Binding
-from ._condition import Condition, Predicate, Test, as_condition
+from ._condition import Condition, Test, as_condition
 from ._facts import Facts, Sentinel
+from ._predicate import Predicate
 
 DROPPED = Sentinel("DROPPED")
 _MOST_GROUPS = 8

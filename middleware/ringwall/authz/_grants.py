@@ -15,17 +15,17 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")  # RFC 6749 section 3.3
 
 
 class _Scope(Condition):
-    __slots__ = ("_name", "hint")
+    __slots__ = ("hint", "scope")
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.scope: str | None = name
         self.hint = Hint("insufficient-scope", scope=name)
 
     def __repr__(self) -> str:
-        return f"scope({self._name!r})"
+        return f"scope({self.scope!r})"
 
     def compile(self, binding: Binding) -> Test:
-        name = self._name
+        name = self.scope
 
         def test(facts: Facts) -> bool:
             principal = facts.principal

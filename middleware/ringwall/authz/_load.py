@@ -17,11 +17,15 @@ class Load:
     """A loader and where its arguments come from.
 
     many: an id comes from an array. one: where none does, the object, or None as of `objects`.
+    one_id: the name of the only id in a tuple, where it lies in the path and there is nothing to
+    await.
     reads_body: an id comes from the body. is_object: what it gets is an object, to be handed to the
     handler.
     """
 
-    __slots__ = ("_names", "_path_names", "_sources", "loader", "many", "one", "reads_body")
+    __slots__ = (
+        *("_names", "_path_names", "_sources", "loader", "many", "one", "one_id", "reads_body"),
+    )
 
     is_object = True
 
@@ -36,8 +40,11 @@ class Load:
         self.many: bool = any(source.many for source in self._sources)
         self.reads_body: bool = any(source.reads_body for source in self._sources)
         quick = self._path_names is not None and loader.inline and loader.cache is None
+        self.one_id: tuple[str] | None = (
+            (self._names[0],) if quick and len(self._names) == 1 else None
+        )
         self.one: Callable[[Facts], Any] = (
-            _by_one_id(self, self._names) if quick and len(self._names) == 1 else self._only
+            self._only if self.one_id is None else _by_one_id(self, self.one_id)
         )
 
     def __repr__(self) -> str:
@@ -98,6 +105,21 @@ class Load:
             return self.failed(key, facts, error)
         return facts.provide(key, found)
 
+    def take(self, key: tuple[Any, ...], facts: Facts, thing: Any) -> Any:
+        """Add what a sync loader has just returned to the facts, which hold no object yet. None
+        where it is no object."""
+        try:
+            if hasattr(thing, "__await__"):
+                self.loader.refuse(thing)
+        except Exception as error:  # noqa: BLE001  an awaitable, or an object that raises
+            self.failed(key, facts, error)
+            return None
+        if thing is None:
+            facts.provide(key, None)
+        else:
+            facts.objects = {key: thing}
+        return thing
+
     def wait(self, key: tuple[Any, ...], facts: Facts) -> Pending[None]:
         """The same for any loader, in the colour of the driver."""
         if self.loader.inline:
@@ -118,11 +140,11 @@ class Load:
         return facts.provide(key, None, "load-failed")
 
 
-def _by_one_id(load: Load, names: tuple[str, ...]) -> Callable[[Facts], Any]:
+def _by_one_id(load: Load, names: tuple[str]) -> Callable[[Facts], Any]:
     """The usual case: one id, in the path, and nothing to await. What `objects` does, without what
     only other cases need."""
     (name,), identity = names, load.loader.identity
-    fetch, refuse = load.loader.by_one(name), load.loader.refuse
+    fetch, take = load.loader.by_one(name), load.take
 
     def one(facts: Facts) -> Any:
         objects = facts.objects
@@ -130,18 +152,11 @@ def _by_one_id(load: Load, names: tuple[str, ...]) -> Callable[[Facts], Any]:
             found = load.objects(facts)
             return None if found is None else found[0]
         value = facts.params[name]
-        key = identity, names, value
         try:
             thing = fetch(value)
-            if hasattr(thing, "__await__"):
-                refuse(thing)
-            if thing is None:
-                facts.provide(key, None)
-            else:
-                facts.objects = {key: thing}
         except Exception as error:  # noqa: BLE001  the user's loader may raise anything
-            load.failed(key, facts, error)
+            load.failed((identity, names, value), facts, error)
             return None
-        return thing
+        return take((identity, names, value), facts, thing)
 
     return one

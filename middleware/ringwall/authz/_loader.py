@@ -11,8 +11,8 @@ from .._errors import ConfigurationError
 from .._fingerprint import Configured
 from .._pending import Call, Pending
 from ._cache import ObjectCache
-from ._condition import is_async, name_of
 from ._facts import ABSENT
+from ._predicate import is_async, name_of
 
 
 class Loader(Configured):

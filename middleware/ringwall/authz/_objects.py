@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._condition import Condition, ask, check_predicate, name_of
-from ._expectation import identical
+from ._condition import Condition
 from ._facts import Facts
 from ._loader import Loader
 from ._loading import LoadSpec
-from ._lookup import Attribute, look_up
 from ._on_object import OnObject
+from ._owned import Owned
+from ._predicate import ask, check_predicate, name_of
 from ._sources import Source
 
 
@@ -38,26 +38,7 @@ def owner(load: Loader | Callable[..., Any], attribute: str = "owner", **ids: So
     >>> owner(load_order)
     owner(load_order)
     """
-    spec = LoadSpec(load, ids)
-    return OnObject(f"owner({spec!r})", spec, _owned(Attribute(f"resource.{attribute}").parts))
-
-
-def _owned(parts: tuple[str, ...]) -> Callable[[Facts, Any], bool | None]:
-    # The usual case takes a shorter way than `look_up`. No dict has the key of the others.
-    name: object = parts[0] if len(parts) == 1 else object()
-
-    def judge(facts: Facts, resource: Any) -> bool | None:
-        principal = facts.principal
-        if principal is None:
-            return False
-        subject = principal.subject
-        if type(resource) is dict:
-            found = resource.get(name)
-            if type(found) is str and type(subject) is str and found and subject:
-                return found == subject
-        return identical(look_up(resource, parts), subject)
-
-    return judge
+    return Owned(LoadSpec(load, ids), attribute)
 
 
 def when(

@@ -55,11 +55,15 @@ class OnObject(Condition):
                     f" the rule for {binding.template.text!r} loads one, or several do"
                 )
         if spec is None:
-            judge = _guarded(self._text, self._judge)
+            judge = judging(self._text, self._judge)
             return lambda facts: judge(facts, None)
         load = spec.bind(binding)
         if load.many:
-            return _on_all(_guarded(self._text, self._judge), load)
+            return _on_all(judging(self._text, self._judge), load)
+        return self.on_one(load)
+
+    def on_one(self, load: Load) -> Test:
+        """The test, where there is one object."""
         return _on_one(self._text, self._judge, load.one)
 
 
@@ -68,7 +72,7 @@ def _on_one(
     judge: Callable[[Facts, Any], bool | None],
     find: Callable[[Facts], Any],
 ) -> Test:
-    """`_guarded`, with the one object that `find` gives; written out, as it is the usual case."""
+    """`judging`, with the one object that `find` gives; written out, as it is the usual case."""
 
     def test(facts: Facts) -> bool | None:
         resource = find(facts)
@@ -105,10 +109,11 @@ def _on_all(judge: Callable[[Facts, Any], bool | None], load: Load) -> Test:
     return test
 
 
-def _guarded(
+def judging(
     text: str, judge: Callable[[Facts, Any], bool | None]
 ) -> Callable[[Facts, Any], bool | None]:
-    """An object's attribute may be code that does I/O and raises, as ORM objects have it."""
+    """A judgement that comes to an end: an object's attribute may be code that does I/O and raises,
+    as ORM objects have it."""
 
     def guarded(facts: Facts, resource: Any) -> bool | None:
         try:

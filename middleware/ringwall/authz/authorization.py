@@ -21,10 +21,14 @@ from ._filter import ERROR_FIELDS, Reads, ResponseFilter
 from ._log import report
 from .decision import LAYER, PolicyDecision
 from .policy import Policy, not_held
-from .resource import hand_over, hand_over_one
+from .resource import OBJECTS, hand_over
 from .rules import Rule
 
 _new = object.__new__
+
+
+def _nothing(path: str) -> None:
+    """What is found for a method without rules."""
 
 
 class Authorization(Layer):
@@ -175,35 +179,41 @@ class Authorization(Layer):
     def on_request(self, exchange: Exchange) -> Verdict:
         """What `_judge` does, written out for what most requests need: nothing forbids, and nothing
         has to be waited for. Whatever is not granted here goes the long way."""
+        find = self._finders.get(exchange.method, _nothing)
         # The root of a mounted app may be empty; routers read that as "/".
-        path = exchange.path or "/"
-        find = self._finders.get(exchange.method)
-        found = None if find is None else find(path)
+        found = find(exchange.path or "/")
         if found is None:
-            return self._judge(exchange, path)
+            return self._judge(exchange)
         rule, params = found
         principal = exchange.principal
         if params is None or rule.guards or (principal is None and not rule.public):
-            return self._judge(exchange, path)
-        exchange.found_route(rule.template, params)
-        test = rule.test
+            return self._judge(exchange)
+        exchange.route, exchange.params = rule.template, params
+        if exchange.parent is not None:
+            exchange.found_route(rule.template, params)
+        if rule.scope is not None and (principal is None or rule.scope not in principal.scopes):
+            return self._judge(exchange)
+        test = rule.rest
         if test is not None:
             facts = _new(RequestFacts)  # as its __init__ does, without the call
-            facts.principal, facts.params, facts.context = principal, params, exchange
+            facts.principal = principal
+            facts.params = params
+            facts.context = exchange
             held = test(facts)
             if held is not True:
                 match = Match(rule, params, rule.template)
                 return self._answer(exchange, match, facts, not_held(match, rule, facts, held))
-            if facts.objects is not NO_OBJECTS:
-                if rule.only_object is not None and len(facts.objects) == 1:
-                    hand_over_one(exchange, rule.only_object, facts)
+            objects = facts.objects
+            if objects is not NO_OBJECTS:
+                if rule.hands_over:
+                    exchange.state[OBJECTS] = objects
                 else:
                     hand_over(exchange, rule.loads, facts)
         exchange.decisions.append(rule.record)
         return None
 
-    def _judge(self, exchange: Exchange, path: str) -> Verdict:
-        match = self._match(exchange.method, path)
+    def _judge(self, exchange: Exchange) -> Verdict:
+        match = self._match(exchange.method, exchange.path or "/")
         if match.template is not None:
             exchange.found_route(match.template, match.params or {})
         facts = RequestFacts(exchange.principal, match.params, exchange)

@@ -11,14 +11,10 @@ from ._facts import NO_OBJECT, Facts, Sentinel
 from ._load import Load
 from ._loader import Loader
 
+# Where the state of an exchange holds them: sorted by their loaders, or as they were loaded, where
+# all are of one loader and for the handler. Few handlers ask, so what is left to do waits for them.
 _KEY = Sentinel("resources")
-
-
-def hand_over_one(exchange: Exchange, loader: object, facts: Facts) -> None:
-    """`hand_over`, where one object at most was loaded, by this one."""
-    (thing,) = facts.objects.values()
-    if thing is not NO_OBJECT:
-        exchange.state[_KEY] = {loader: thing}
+OBJECTS = Sentinel("objects")
 
 
 def hand_over(exchange: Exchange, loads: tuple[Load, ...], facts: Facts) -> None:
@@ -59,7 +55,7 @@ def resource_of(x: Any, load: Loader | Callable[..., Any] | None = None) -> Any:
     """
     exchange = exchange_of(x)
     while exchange is not None:
-        found: dict[Any, Any] = exchange.state.get(_KEY) or {}
+        found = _found(exchange.state)
         if load is None and len(found) > 1:
             raise LookupError("several objects were loaded: name the loader as second argument")
         resource = next(iter(found.values()), None) if load is None else found.get(load)
@@ -67,3 +63,13 @@ def resource_of(x: Any, load: Loader | Callable[..., Any] | None = None) -> Any:
             return resource
         exchange = exchange.parent
     return None
+
+
+def _found(state: dict[object, Any]) -> dict[Any, Any]:
+    """The objects, by their loader."""
+    objects = state.get(OBJECTS)
+    if objects is None:
+        return state.get(_KEY) or {}
+    things = [thing for thing in objects.values() if thing is not NO_OBJECT]
+    identity = next(iter(objects))[0]
+    return {identity: things[0] if len(things) == 1 else things} if things else {}

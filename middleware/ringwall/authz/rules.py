@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from .._errors import ConfigurationError, did_you_mean
 from .._template import Template, parse_template
-from ._condition import Condition, Predicate, as_condition
+from ._condition import Condition, as_condition
 from ._fields import Fields, Given, as_groups
+from ._predicate import Predicate
 
 # What `*` stands for. OPTIONS must be named, so that no preflight slips past; TRACE and CONNECT
 # are never let through.

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from ..._errors import ConfigurationError, MissingDependency
-from .._condition import check_predicate
+from .._predicate import check_predicate
 from ._engine import Engine, EngineFailed, Question
 
 

@@ -9,10 +9,11 @@ from ..._errors import ConfigurationError
 from ..._fingerprint import Configured
 from ..._pending import Pending
 from ...principal import Principal
-from .._condition import Condition, check_predicate
+from .._condition import Condition
 from .._facts import Context, Facts
 from .._loader import Loader
 from .._loading import LoadSpec
+from .._predicate import check_predicate
 from .._sources import Source
 
 if TYPE_CHECKING:
