@@ -11,29 +11,36 @@ from .metrics import Measurements
 from .sizes import sizes
 
 _ERROR = Status(StatusCode.ERROR)
+# Of so few attributes an SDK makes less than of a dictionary, whose type it asks for.
+_MOST_ONE_BY_ONE = 2
 
 
 class Unrecorded:
-    """Of a span that a sampler has dropped, or that nobody makes: the context it was made current
-    in, and the one before.
+    """Of a span that a sampler has dropped, or that nobody makes. Whoever starts it sets these:
+
+    told: the context of the span, for others. context: the one that it was made current in; before:
+    the one before. method: as spans and measurements tell it.
+    measurements: of the exchange; None: it is not measured.
 
     silent: there is nothing to tell at the end.
     """
 
-    __slots__ = ("_before", "_context", "_told")
+    __slots__ = ("before", "context", "measurements", "method", "span", "told")
+
+    told: SpanContext
+    context: Context
+    before: Context
+    span: Span
+    method: str
+    measurements: Measurements | None
 
     silent = True
 
-    def __init__(self, told: SpanContext, context: Context, before: Context) -> None:
-        self._told = told
-        self._context = context
-        self._before = before
-
     def ids(self) -> tuple[str | None, str | None]:
         """Trace and span id in hexadecimal, or None where nothing traces."""
-        if self._context is self._before:  # what is not valid is not made current
+        if self.context is self.before:  # what is not valid is not made current
             return None, None
-        told = self._told
+        told = self.told
         return f"{told.trace_id:032x}", f"{told.span_id:016x}"
 
     def response_header(self) -> bytes | None:
@@ -41,7 +48,7 @@ class Unrecorded:
         trace_id, span_id = self.ids()
         if trace_id is None:
             return None
-        return f"00-{trace_id}-{span_id}-{self._told.trace_flags:02x}".encode()
+        return f"00-{trace_id}-{span_id}-{self.told.trace_flags:02x}".encode()
 
     def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
         """Make the context before it current again.
@@ -49,51 +56,40 @@ class Unrecorded:
         Not by token: under WSGI the end may come in another thread, where a token cannot be reset;
         there our context is not the current one, and nothing is to be undone.
         """
-        if self._context is not self._before and get_current() is self._context:
-            attach(self._before)
+        if self.context is not self.before and get_current() is self.context:
+            attach(self.before)
 
 
 class Trace(Unrecorded):
     """A span that is recorded, or an exchange that is measured."""
 
-    __slots__ = ("_measurements", "_method", "_span")
+    __slots__ = ()
 
     silent = False
 
-    def __init__(
-        self,
-        told: SpanContext,
-        context: Context,
-        before: Context,
-        span: Span,
-        method: str,
-        measurements: Measurements | None,
-    ) -> None:
-        self._told = told
-        self._context = context
-        self._before = before
-        self._span = span
-        self._method = method
-        self._measurements = measurements
-
     def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
         """Measure, end the span, and make the context before it current again."""
-        span, measurements = self._span, self._measurements
+        span, measurements = self.span, self.measurements
         try:
             if measurements is not None:
                 measurements.ended(
-                    exchange, self._method, outcome, course.error, duration, self._context
+                    exchange, self.method, outcome, course.error, duration, self.context
                 )
             if span.is_recording():
                 if course.name is not None:
                     span.update_name(course.name)
                 if course.error is not None:
                     span.set_status(_ERROR)
-                span.set_attributes(course.attributes)
+                attributes = course.attributes
+                if len(attributes) > _MOST_ONE_BY_ONE:
+                    span.set_attributes(attributes)
+                else:
+                    for name, value in attributes.items():
+                        span.set_attribute(name, value)
                 span.end()
         finally:  # as above, without the call
-            if self._context is not self._before and get_current() is self._context:
-                attach(self._before)
+            if self.context is not self.before and get_current() is self.context:
+                attach(self.before)
 
 
 class SizedTrace(Trace):
@@ -102,8 +98,8 @@ class SizedTrace(Trace):
     __slots__ = ()
 
     def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
-        if self._span.is_recording():
+        if self.span.is_recording():
             for name, size in zip(("request", "response"), sizes(exchange, outcome), strict=True):
                 if size is not None:
-                    self._span.set_attribute(f"http.{name}.body.size", size)
+                    self.span.set_attribute(f"http.{name}.body.size", size)
         super().end(exchange, outcome, course, duration)

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from opentelemetry.util.types import AttributeValue
 
+from .._boundary import Host
 from .._exchange import Exchange
 from .record import clean
 from .redaction import Masked, Redaction, redact_query
@@ -25,47 +26,64 @@ class StartForm:
 
     def __init__(self, redaction: Redaction) -> None:
         self._target = redaction.target
-        self._client = _addresses(redaction.field("client"))
-        self._peer = _addresses(redaction.field("peer"))
+        self._repeated = _repeated(redaction)
         self._headers = [
             (name.encode(), f"http.request.header.{name}") for name in redaction.headers
         ]
 
     def __call__(self, exchange: Exchange, method: str, known: str) -> dict[str, AttributeValue]:
-        scheme, host, headers = exchange.scheme, exchange.host, exchange.headers
-        attributes: dict[str, AttributeValue] = {
-            "http.request.method": known,
-            "url.path": clean(self._target(exchange), _LONGEST_PATH),
-            "url.scheme": scheme,
-        }
+        headers = exchange.headers
+        agent = headers.get(b"user-agent")
+        attributes = self._repeated(
+            known, exchange.kind, exchange.scheme, exchange.host, exchange.client, exchange.peer,
+            exchange.protocol_version, agent and agent[: _LONGEST_VALUE + 1],
+        ).copy()  # fmt: skip
+        attributes["url.path"] = clean(self._target(exchange), _LONGEST_PATH)
         if known == "_OTHER":
             attributes["http.request.method_original"] = clean(method, _LONGEST_METHOD)
         if exchange.query:
             attributes["url.query"] = redact_query(exchange.query)
-        client, peer = self._client(exchange.client), self._peer(exchange.peer)
-        if client is not None:
-            attributes["client.address"] = client
-        if peer is not None:
-            attributes["network.peer.address"] = peer
-            port = exchange.peer_port
-            if port is not None:
-                attributes["network.peer.port"] = port
-        version = exchange.protocol_version
-        if version is not None:
-            attributes["network.protocol.version"] = version
-        if host is not None:
-            attributes["server.address"] = host.name
-            attributes["server.port"] = host.port or (443 if scheme == "https" else 80)
-        if exchange.kind == "websocket":
-            attributes["network.protocol.name"] = "websocket"
-        agent = headers.get(b"user-agent")
-        if agent is not None:
-            attributes["user_agent.original"] = _agent(agent[: _LONGEST_VALUE + 1])
+        port = exchange.peer_port
+        if port is not None and "network.peer.address" in attributes:
+            attributes["network.peer.port"] = port
         for header, attribute in self._headers:
             value = headers.get(header)
             if value is not None:
                 attributes[attribute] = (clean(value.decode("latin-1"), _LONGEST_VALUE),)
         return attributes
+
+
+def _repeated(redaction: Redaction) -> Callable[..., dict[str, AttributeValue]]:
+    """What a client's requests have in common, made once for as long as it is among the last."""
+    client_as = _addresses(redaction.field("client"))
+    peer_as = _addresses(redaction.field("peer"))
+
+    @lru_cache(maxsize=1024)
+    def repeated(
+        known: str,
+        kind: str,
+        scheme: str,
+        host: Host | None,
+        client: str | None,
+        peer: str | None,
+        version: str | None,
+        agent: bytes | None,
+    ) -> dict[str, AttributeValue]:
+        told: dict[str, AttributeValue | None] = {
+            "http.request.method": known,
+            "url.scheme": scheme,
+            "client.address": client_as(client),
+            "network.peer.address": peer_as(peer),
+            "network.protocol.version": version,
+            "network.protocol.name": "websocket" if kind == "websocket" else None,
+            "user_agent.original": None if agent is None else _agent(agent),
+        }
+        if host is not None:
+            told["server.address"] = host.name
+            told["server.port"] = host.port or (443 if scheme == "https" else 80)
+        return {name: value for name, value in told.items() if value is not None}
+
+    return repeated
 
 
 @lru_cache(maxsize=256)

@@ -26,7 +26,7 @@ from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._version import __version__
 from ._course import METHODS
-from ._providers import is_measured, nothing_is_set_up
+from ._providers import METERS, SET_UP, nothing_is_set_up
 from ._trace import SizedTrace, Trace, Unrecorded
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
@@ -44,12 +44,17 @@ _B3 = frozenset({
 _LONGEST_TRACE_HEADER = 512
 _LONGEST_BAGGAGE = 8192
 
+_new = object.__new__  # without a call of its own
+
 Attributes = Callable[[Exchange, str, str], Mapping[str, AttributeValue]]
 Network = IPv4Network | IPv6Network
 
 
-def _always() -> bool:
-    return True
+def _unusual(exchange: Exchange) -> tuple[str, str, str]:
+    """The method, as it is told, and the name of a span, where it is none of the usual methods."""
+    if exchange.kind == "websocket":
+        return "GET", "GET", "GET"  # RFC 6455 section 4.1
+    return exchange.method, "_OTHER", "HTTP"
 
 
 class OpenTelemetry:
@@ -76,7 +81,8 @@ class OpenTelemetry:
         self._start_span = self._tracer.start_span
         self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
         self._may_be_idle = tracer_provider is None and meter_provider is None
-        self._is_measured = _always if meter_provider is not None else is_measured
+        # Asked each time: a global provider may be set later.
+        self._meters = SET_UP if meter_provider is not None else METERS
         self._trace: type[Trace] = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
@@ -106,23 +112,24 @@ class OpenTelemetry:
             base = context if context is not _ROOT else before
         if self._doubts and (claims or b"baggage" in headers):
             self._withhold(exchange)
-        measurements = self._measurements if self._is_measured() else None
-        method = exchange.method if exchange.kind == "http" else "GET"  # RFC 6455 section 4.1
-        known = method if method in METHODS else "_OTHER"
+        measurements = None if self._meters._METER_PROVIDER is None else self._measurements
+        method = known = name = exchange.method
+        if method not in METHODS:
+            method, known, name = _unusual(exchange)
         if measurements is not None:
             measurements.started(known, exchange.scheme)
         # Made now only where it is wanted, most likely: see `LateAttributes`.
         attributes = (self._attributes if self._recorded else self._late)(exchange, method, known)
-        name = known if known != "_OTHER" else "HTTP"
         span = self._start_span(name, context, _SERVER, attributes, links)
         self._recorded = recorded = span.is_recording()
         told, current = span.get_span_context(), before
         if told.is_valid:
             current = set_span_in_context(span, base)
             attach(current)
-        if not recorded and measurements is None:
-            return Unrecorded(told, current, before)
-        return self._trace(told, current, before, span, known, measurements)
+        begun = _new(self._trace if recorded or measurements is not None else Unrecorded)
+        begun.told, begun.context, begun.before = told, current, before
+        begun.span, begun.method, begun.measurements = span, known, measurements
+        return begun
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
         carrier = {
