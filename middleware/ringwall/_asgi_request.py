@@ -70,8 +70,11 @@ class ASGIExchange(Exchange):
 
     @property
     def peer_port(self) -> int | None:
-        client = self.scope.get("client")
-        return client[1] if client and len(client) > 1 and client[1] else None
+        try:
+            port: int | None = self.scope["client"][1]
+        except (LookupError, TypeError):
+            return None
+        return port or None
 
     @lazy
     def subprotocols(self) -> Sequence[str]:

@@ -186,7 +186,8 @@ class Exchange:
 
     @lazy
     def client(self) -> str | None:
-        return self.boundary.client_at(self.peer)
+        peer, boundary = self.peer, self.boundary
+        return boundary.known_clients.get(peer) or boundary.client_at(peer)
 
     @lazy
     def outcome(self) -> Outcome:

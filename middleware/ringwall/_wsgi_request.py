@@ -24,6 +24,9 @@ class StartResponse(Protocol):
 
 # Two headers have names of their own in an environ (PEP 3333, from CGI).
 _UNPREFIXED = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+_PROTOCOLS = {
+    prefix + name: told for name, told in HTTP_VERSIONS.items() for prefix in ("", "HTTP/")
+}
 
 
 class WSGIExchange(Exchange):
@@ -42,13 +45,15 @@ class WSGIExchange(Exchange):
 
     @property
     def protocol_version(self) -> str | None:
-        told = self.environ.get("SERVER_PROTOCOL") or ""
-        return HTTP_VERSIONS.get(told.removeprefix("HTTP/"))
+        return _PROTOCOLS.get(self.environ.get("SERVER_PROTOCOL") or "")
 
     @property
     def peer_port(self) -> int | None:
-        port = str(self.environ.get("REMOTE_PORT") or "")
-        return int(port) if port.isascii() and port.isdigit() and 0 < len(port) < 6 else None
+        told = self.environ.get("REMOTE_PORT")
+        if not told:
+            return None
+        port = str(told)
+        return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
 
     @property
     def origin(self) -> str | None:
@@ -65,7 +70,11 @@ class WSGIExchange(Exchange):
 
     @lazy
     def path(self) -> str:
-        return _text(self.environ.get("PATH_INFO") or "")
+        environ = self.environ
+        root: str = environ.get("SCRIPT_NAME") or ""
+        self.root = root if root.isascii() else _text(root)  # who asks one asks the other
+        path: str = environ.get("PATH_INFO") or ""
+        return path if path.isascii() else _text(path)
 
     @lazy
     def raw_path(self) -> bytes | None:

@@ -463,7 +463,7 @@ class TestLife:
         def fail(*_: Any, **__: Any) -> Any:
             raise RuntimeError
 
-        monkeypatch.setattr("ringwall.audit.layer.ExchangeForm.__call__", fail)
+        monkeypatch.setattr("ringwall.audit.exchange.ExchangeForm.__call__", fail)
         audit = Audit(Lines())
         assert call_wsgi(audit.wsgi(WSGIApp()))[0] == "200 OK"
         assert audit.lost == 1
@@ -629,9 +629,9 @@ def test_a_child_process_has_its_own_name_count_and_lock() -> None:
     """Even if a thread of the parent held the lock when it forked."""
     audit = Audit(Lines())
     audit._recorder.lose(OSError())
-    before, lock = audit._recorder.next_id(), audit._recorder._lock
+    before, lock = next(audit._recorder.ids), audit._recorder._lock
     renew_all()
-    assert audit._recorder.next_id().split("-")[0] != before.split("-")[0]
+    assert next(audit._recorder.ids).split("-")[0] != before.split("-")[0]
     assert audit._recorder._lock is not lock
     assert audit.lost == 0
 

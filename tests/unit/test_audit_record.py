@@ -34,22 +34,15 @@ def exchange(
     return Exchange("asgi", method, "https", root, path, None, b"", {}, peer, Boundary())
 
 
-def render(given: Exchange, outcome: Outcome | None = None, **more: Any) -> bytes:
+def render(
+    given: Exchange, outcome: Outcome | None = None, ids: tuple[str, str] = ("null", "null")
+) -> bytes:
     outcome = outcome or Outcome(200)
-    return ExchangeForm()(
-        given,
-        outcome,
-        course_of(given, outcome),
-        **{
-            "record_id": "w-1",
-            "request_id": "00ff",
-            "started": 1_790_000_000.25,
-            "duration": 0.0015,
-            "trace_id": None,
-            "span_id": None,
-            **more,
-        },
+    course = course_of(given, outcome)
+    pieces = ExchangeForm()(
+        given, outcome, course, "w-1", "00ff", started=1_790_000_000.25, duration=0.0015, ids=ids
     )
+    return "".join(pieces).encode()
 
 
 def canonical(document: Any) -> bytes:
@@ -69,7 +62,7 @@ def test_a_record_has_every_field_an_auditor_asks_for() -> None:
         Principal("alice", scheme="bearer", issuer="https://id.example.com", credential_id="kid-1")
     )
     given.found_route("/v1/orders/{id:int}", {"id": 1001})
-    line = render(given, Outcome(403), trace_id="0a" * 16, span_id="0b" * 8)
+    line = render(given, Outcome(403), (f'"{"0a" * 16}"', f'"{"0b" * 8}"'))
     assert json.loads(line) == {
         "v": 2,
         "host": None,

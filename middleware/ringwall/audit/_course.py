@@ -42,7 +42,8 @@ _CLOSE_OUTCOMES = {
 class Course(NamedTuple):
     """What all exchanges of one course are told alike.
 
-    pieces: their record; every other one is empty, and stands for what differs (`ExchangeForm`).
+    pieces: their record; every other one is empty, and stands for what differs: `ExchangeForm` puts
+        it there, in the order of the keys.
     shows_path: the template does not tell the target. name: that of their spans; None: the one
     they began with. attributes: what spans are told at their end. error: `error.type` of the
     conventions; a 4xx is the client's failure and none of the server's.
@@ -61,13 +62,17 @@ UNTOLD = Course([], True, None, {}, None)
 
 def course_of(exchange: Exchange, outcome: Outcome) -> Course:
     """The course that an exchange took."""
-    error, code, status, method = (
-        outcome.error, outcome.close_code, outcome.status, exchange.method,
-    )  # fmt: skip
-    usual = error is None and code is None and status in _KEPT_STATUS and method in METHODS
-    return (_kept if usual else _course)(
-        tuple(exchange.decisions), exchange.kind, method, exchange.route, exchange.scheme,
-        status, code, error,
+    status, method, decisions = outcome.status, exchange.method, tuple(exchange.decisions)
+    if (
+        outcome.error is None
+        and outcome.close_code is None
+        and status in _KEPT_STATUS
+        and method in METHODS
+    ):
+        return _kept(decisions, exchange.kind, method, exchange.route, exchange.scheme, status)
+    return _course(
+        decisions, exchange.kind, method, exchange.route, exchange.scheme, status,
+        outcome.close_code, outcome.error,
     )  # fmt: skip
 
 
@@ -110,8 +115,8 @@ def _course(
     route: str | None,
     scheme: str,
     status: int | None,
-    code: int | None,
-    error: BaseException | None,
+    code: int | None = None,
+    error: BaseException | None = None,
 ) -> Course:
     decided, denied, attributes = _decided(decisions)
     attributes, name, failure = {**attributes}, None, _failure(status, code, error)

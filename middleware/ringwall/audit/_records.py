@@ -8,9 +8,11 @@ from typing import Any
 from .._exchange import Addition, Decision, Exchange, Outcome
 from ..problem import Response, problem
 from ._course import UNTOLD, course_of
-from ._spans import Spans, Started
+from ._spans import UNTRACED, Spans, Started
 from .exchange import ExchangeForm
 from .recorder import Recorder
+
+_new = object.__new__  # without a call of its own
 
 UNAVAILABLE = problem(
     503,
@@ -46,6 +48,7 @@ class Records:
         self._form = form
         self._recorder = recorder
         self._told = told
+        self._native = "" if told is None else told.decode()
         self._clock = clock
         self._wall_clock = wall_clock
 
@@ -56,11 +59,17 @@ class Records:
             trace = self._start(exchange)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request or a record
             self._spans.failed(error)
-        request_id = self._recorder.request_id()
+        try:
+            request_id = self._recorder.request_ids.pop()
+        except IndexError:
+            request_id = self._recorder.fresh_request_id()
         exchange.state[audit] = request_id, self._wall_clock(), clock, trace
         if self._told is not None:
-            line = self._told, request_id.encode()  # hexadecimal digits need no check
-            exchange.additions.append(Addition(audit, (line,)))
+            addition = _new(Addition)
+            addition.layer = audit
+            addition.lines = ((self._told, request_id.encode()),)  # hexadecimal needs no check
+            addition.native = ((self._native, request_id),)
+            exchange.additions.append(addition)
         return None
 
     def on_request_fail_closed(self, exchange: Exchange) -> Response | None:
@@ -94,18 +103,11 @@ class Records:
         course, recorder = UNTOLD, self._recorder
         try:
             course = course_of(exchange, outcome)
-            trace_id, span_id = (None, None) if trace is None else trace.ids()
-            record = self._form(
-                exchange,
-                outcome,
-                course,
-                record_id=recorder.next_id(),
-                request_id=request_id,
-                started=wall,
-                duration=duration,
-                trace_id=trace_id,
-                span_id=span_id,
+            ids = UNTRACED if trace is None else trace.ids()
+            pieces = self._form(
+                exchange, outcome, course, next(recorder.ids), request_id, wall, duration, ids
             )
+            record = "".join(pieces).encode()
         except Exception as error:  # noqa: BLE001  an exchange that defies description is lost
             recorder.lose(error)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from .._exchange import Exchange, Outcome
 from ._course import UNTOLD, course_of
@@ -15,6 +16,7 @@ logger: logging.Logger = logging.getLogger("ringwall.audit")
 # and by the other one, and its trace. A bare tuple, for there is one for each request.
 Started = tuple[str, float, float, "Trace | None"]
 NOT_STARTED: Started = ("", 0.0, 0.0, None)
+UNTRACED: Final = ("null", "null")
 
 
 class Spans:

@@ -7,6 +7,7 @@ from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
 from .._exchange import Exchange, Outcome
 from ._course import Course
+from ._spans import UNTRACED
 from .metrics import Measurements
 from .sizes import sizes
 
@@ -36,19 +37,19 @@ class Unrecorded:
 
     silent = True
 
-    def ids(self) -> tuple[str | None, str | None]:
-        """Trace and span id in hexadecimal, or None where nothing traces."""
+    def ids(self) -> tuple[str, str]:
+        """Trace and span id as JSON: hexadecimal, or null where nothing traces."""
         if self.context is self.before:  # what is not valid is not made current
-            return None, None
+            return UNTRACED
         told = self.told
-        return f"{told.trace_id:032x}", f"{told.span_id:016x}"
+        return f'"{told.trace_id:032x}"', f'"{told.span_id:016x}"'
 
     def response_header(self) -> bytes | None:
         """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""
-        trace_id, span_id = self.ids()
-        if trace_id is None:
+        if self.context is self.before:
             return None
-        return f"00-{trace_id}-{span_id}-{self.told.trace_flags:02x}".encode()
+        told = self.told
+        return f"00-{told.trace_id:032x}-{told.span_id:016x}-{told.trace_flags:02x}".encode()
 
     def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:
         """Make the context before it current again.

@@ -10,12 +10,12 @@ from typing import Any
 from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._layer import Layer, MessageHook, ResponseHead
+from ._details import form_of
 from ._records import Records
 from ._response import response_edits
 from ._setup import NoTelemetry, header_name, open_sink, telemetry
 from ._spans import NOT_STARTED, Spans
 from .configuration import configuration
-from .exchange import ExchangeForm
 from .record import clean
 from .recorder import Recorder
 from .redaction import PLAIN, Redaction
@@ -132,6 +132,8 @@ class Audit(Layer):
             self.edits_only: frozenset[bytes] | None = (
                 None if traceresponse or body_sizes else self.adds
             )
+        # Of a span that is not recorded nobody asks the client.
+        self.wants_client: bool = sink is not None
         self.wants_sizes: bool = body_sizes
         if body_sizes:
             self.wants |= {b"content-length"}
@@ -145,7 +147,7 @@ class Audit(Layer):
         start: Start = spans.on_request
         end = spans.on_complete
         if opened is not None:
-            form = ExchangeForm(
+            form = form_of(
                 redact, policy_version, body_sizes=body_sizes, timings=self.wants_timings
             )
             records = Records(self, spans, form, self._recorder, told, clock, wall_clock)

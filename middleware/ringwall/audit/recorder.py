@@ -8,7 +8,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._version import __version__
@@ -34,6 +34,9 @@ class Recorder:
         lost: how many records the sink did not take, in this process.
         missing: how many of those no record tells yet.
         uncopied: how many records some copy did not take.
+        ids: of records, which count up within a writer, so that a reader notices one that is
+            missing.
+        request_ids: some that nobody has yet; where there is none, ask `fresh_request_id`.
 
     Parameters:
         about: further members of the record "start".
@@ -43,6 +46,8 @@ class Recorder:
     lost: int
     missing: int
     uncopied: int
+    ids: Iterator[str]
+    request_ids: list[str]
 
     def __init__(
         self,
@@ -66,28 +71,24 @@ class Recorder:
         """Begin as a process of its own: another writer, with no loss of its own yet, and a lock
         that no vanished thread holds. It is reentrant, for the collector may end an exchange (a
         WSGI body that nobody closed) in the middle of it."""
-        self._writer = os.urandom(8).hex()
-        self._sequence = itertools.count(1)
+        self._begin()
         self._lock = threading.RLock()
         self._started = False
-        self._request_ids: list[str] = []
+        self.request_ids = []
         self.lost = self.missing = self.uncopied = 0
 
-    def request_id(self) -> str:
+    def fresh_request_id(self) -> str:
         """128 random bits in hexadecimal, which tell nothing of other requests. They are taken from
-        the system for many at once: a call of it costs more than all else here."""
-        try:
-            return self._request_ids.pop()
-        except IndexError:
-            digits = os.urandom(16 * _IDS_AT_ONCE).hex()
-            fresh = [digits[at : at + 32] for at in range(0, len(digits), 32)]
-            found = fresh.pop()
-            self._request_ids = fresh
-            return found
+        the system for many at once, for a call of it costs more than all else here: the others
+        are in `request_ids`."""
+        digits = os.urandom(16 * _IDS_AT_ONCE).hex()
+        first, *others = [digits[at : at + 32] for at in range(0, len(digits), 32)]
+        self.request_ids = others
+        return first
 
-    def next_id(self) -> str:
-        """Record ids count up within a writer, so that a reader notices one that is missing."""
-        return f"{self._writer}-{next(self._sequence)}"
+    def _begin(self) -> None:
+        self._writer = writer = os.urandom(8).hex()
+        self.ids = map((writer + "-%d").__mod__, itertools.count(1))
 
     def keep(self, record: bytes) -> None:
         """Keep one record, after what must come before it."""
@@ -147,7 +148,7 @@ class Recorder:
             return
         self._started = False
         record = self._event("stop", {})
-        self._writer, self._sequence = os.urandom(8).hex(), itertools.count(1)
+        self._begin()
         try:
             self.sink.write(record)
         except Exception as error:  # noqa: BLE001  nobody is left to tell
@@ -201,7 +202,7 @@ class Recorder:
 
     def _event(self, name: str, fields: dict[str, Any], record_id: str = "") -> bytes:
         time = timestamp(self._wall_clock())
-        record_id = record_id or self.next_id()
+        record_id = record_id or next(self.ids)
         return canonical({**fields, "event": name, "id": record_id, "time": time, "v": VERSION})
 
     def _copy(self, record: bytes) -> None:
