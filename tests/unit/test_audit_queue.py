@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audit_support import Lines, WSGIApp, call_wsgi
 from ringwall import Audit
@@ -94,6 +97,67 @@ def test_a_full_queue_blocks_until_there_is_a_place() -> None:
     assert not done.is_alive()
     sink.close()
     assert gate.lines == [record(n) for n in range(3)]
+
+
+def test_a_record_on_its_way_to_the_sink_waits_all_the_time() -> None:
+    """Else whoever waits until all is on disk could go on a moment too early."""
+    waiting: list[int] = []
+
+    class Watched(deque[bytes]):
+        def popleft(self) -> bytes:
+            first = super().popleft()
+            waiting.append(sink._waiting())
+            return first
+
+    lines = Lines()
+    sink = QueuedSink(lines, interval=0.001)
+    sink._queue = Watched([record(0), record(1)])
+    sink.write(record(2))
+    sink.commit()
+    sink.close()
+    assert len(lines.lines) == 3
+    assert waiting == [3, 3, 3]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # an autouse one
+@given(
+    size=st.integers(1, 5),
+    group=st.integers(1, 5),
+    steps=st.lists(st.one_of(st.just("write"), st.integers(0, 4)), max_size=30),
+)
+def test_each_record_that_was_taken_arrives_once_in_order(size, group, steps) -> None:
+    """Whenever the sink fails, and however much it has taken by then."""
+    arrived: list[bytes] = []
+    takes = 0
+
+    class Failing(Lines):
+        def write(self, record: bytes) -> None:
+            nonlocal takes
+            if not takes:
+                raise OSError
+            takes -= 1
+            arrived.append(record)
+
+    sink = QueuedSink(Failing(), size=size, group=group)
+    sink._start = lambda: None  # type: ignore[method-assign]  # no thread: the steps hand over
+    taken: list[bytes] = []
+    for n, step in enumerate(steps):
+        if step == "write":
+            waits = len(sink._queue)
+            try:
+                sink.write(record(n))
+            except QueueFull:
+                assert waits == size
+            else:
+                taken.append(record(n))
+        else:
+            takes = step
+            assert sink._hand_over() == (not sink._hand)
+        assert len(sink._queue) <= size
+        assert len(sink._hand) <= group
+        assert arrived + sink._hand + list(sink._queue) == taken
+    sink.renew()
+    sink.close()
 
 
 def test_blocking_has_an_end() -> None:

@@ -199,7 +199,8 @@ class QueuedSink(Configured):
         """Write one group; False: it could not be, and is kept for the next try."""
         queue, hand = self._queue, self._hand
         while queue and len(hand) < self._group:
-            hand.append(queue.popleft())
+            hand.append(queue[0])
+            queue.popleft()  # afterwards: between the two it is in both, never in neither
         try:
             self._write(hand)
         except Exception as error:  # noqa: BLE001  tried again; the layer tells what is lost
