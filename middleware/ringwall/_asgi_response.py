@@ -113,11 +113,14 @@ def _appending(plan: Plan, depth: int, other: Out, noting: bool) -> Out:
             headers += defaults
         if adding:
             additions = exchange.additions
-            for addition in additions if len(additions) == 1 else additions[::-1]:
-                headers += addition.lines
+            if len(additions) == 1:
+                headers += additions[0].lines
+            else:
+                for addition in reversed(additions):
+                    headers += addition.lines
         if noting:
             exchange.outcome.status = message["status"]
-        message = message.copy() if type(message) is dict else {**message}
+        message = {**message}
         message["headers"] = headers
         send = exchange.send
         return send(message)
@@ -205,8 +208,10 @@ async def refuse(
     await _send_response(out, head, refusal_body(exchange, response), prefix)
 
 
-async def answer_error(exchange: ASGIExchange, out: Send) -> None:
+async def answer_for_app(exchange: ASGIExchange, out: Send, error: BaseException) -> None:
     """Our 500, through the layers, for an app that raised before its response started."""
+    if exchange.started or not isinstance(error, Exception):
+        return
     head = Head(FAILED.status, list(FAILED.headers))
     try:
         await _send_response(out, head, refusal_body(exchange, FAILED), "http.response")

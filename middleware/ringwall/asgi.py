@@ -9,6 +9,7 @@ from typing import Any, cast
 from ._app_hooks import watch_routes
 from ._app_route import SCOPE_KEY, note_scope
 from ._asgi_body import Body
+from ._asgi_light import Begun, is_light, light
 from ._asgi_proxied import deriving, tell
 from ._asgi_request import (
     ASGIExchange,
@@ -16,12 +17,11 @@ from ._asgi_request import (
     Receive,
     Scope,
     Send,
-    collected,
     forbid_response,
     hand_over,
     watch_disconnect,
 )
-from ._asgi_response import ASGIApp, ResponseReplaced, answer_error, refuse, senders
+from ._asgi_response import ASGIApp, ResponseReplaced, answer_for_app, refuse, senders
 from ._boundary import COMMON_METHODS, UNKNOWN, Provenance
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
@@ -45,7 +45,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     """Wrap an ASGI app in a compiled stack.
 
     What the stack needs is decided here, once. Opening the exchange is written out in `ringwall`,
-    without a call of its own, because the calls would cost more than what they do.
+    without a call of its own, because the calls would cost more than what they do. Where less has
+    to be done for most requests, `light` stands in front of it, and may have begun.
     """
     all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
     known_steps, by_path = unnamed(plan.known_steps), plan.by_path
@@ -65,9 +66,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     proxied = proxies is not None
     if proxies is not None:
         derive = deriving(boundary, proxies)
-    # The Origin is no variable of its own here, and who asks for it asks in every request.
-    eager = plan.reads_headers or proxied or reading or b"origin" in plan.wants
-    more, keeping = plan.wants != {b"host"}, plan.keeps_state
+    keeping = plan.keeps_state
     known_paths = boundary.known_paths
     routing = plan.wants_route
     if routing:
@@ -76,86 +75,77 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     if plan.wants_sizes:
         app = measured_asgi(app)
 
-    async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
+    async def ringwall(
+        scope: Scope, receive: Receive, send: Send, begun: Begun | None = None
+    ) -> None:
         kind = scope["type"]
         if kind != "http" and kind != "websocket":
             if leaving and kind == "lifespan":
                 send = telling_end(leaving, send)
             return await app(scope, receive, send)
 
-        try:
-            lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
-        except KeyError:  # servers need not tell them
-            lines = scope.get("headers") or ()
-            peer, scheme = scope.get("client"), scope.get("scheme")
-        if type(lines) is not list and type(lines) is not tuple:
-            lines = list(lines or ())
-            scope = {**scope, "headers": lines}
-        exchange = _make_exchange()
-        told_host = None
-        if eager:
+        provenance, note_route = None, routing
+        if begun is not None:
+            exchange, scope, steps = begun
+            lines = scope["headers"]
+        else:
+            try:
+                lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
+            except KeyError:  # servers need not tell them
+                lines = scope.get("headers") or ()
+                peer, scheme = scope.get("client"), scope.get("scheme")
+            if type(lines) is not list and type(lines) is not tuple:
+                lines = list(lines or ())
+                scope = {**scope, "headers": lines}
+            exchange = _make_exchange()
             headers: dict[bytes, bytes] = {}
             for name, value in lines:
                 if name in wants:
                     headers[name] = value if name not in headers else headers[name] + b", " + value
             exchange.headers = headers
-            told_host = headers.get(b"host")
-        else:
-            for name, value in lines:  # all that most requests need
-                if name == b"host":
-                    if told_host is not None:
-                        told_host = None
-                        exchange.headers = collected(lines, wants)
-                        break
-                    told_host = value
-            exchange.told_host = told_host
-            if more:
-                exchange.untold = lines[:], wants
-        exchange.scope = scope
-        exchange.boundary = boundary
-        exchange.decisions = []
-        if keeping:
-            exchange.state = {}
-        # Now: it may be a list, which apps can change.
-        exchange.peer = peer = peer[0] if peer else None
-        exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
-        if kind == "http":
-            exchange.method = method = scope["method"]
-        else:
-            exchange.method = method = "WEBSOCKET"
-            exchange.kind = "websocket"
-        if adding:
-            exchange.additions = []
-        if wants_tls:
-            exchange.tls = tls_of(scope)
-        if completing:
-            exchange.outcome = _new(Outcome)
-        note_route = routing
-        provenance = None
-        try:
-            host = known_hosts[told_host]
-        except KeyError:
-            host = None
-        if host is not None and not proxied and method in COMMON_METHODS and KEY not in scope:
-            exchange.host = host
-            steps = plain_steps
-            if known_clients is not None:
-                client = known_clients.get(peer)
-                if client is not None:
-                    exchange.client = client
-            if by_path and not scope.get("root_path"):
-                exchange.path = path = scope["path"]
-                exchange.raw_path = raw_path = scope.get("raw_path")
-                if known_paths.get(path, UNKNOWN) == raw_path:
-                    steps = known_steps
-        else:
-            if KEY in scope:
-                exchange.join(scope[KEY])
-                note_route = True  # for those outside, which do not see this copy of the scope
-            provenance = derive(exchange)
-            steps = plain_steps if exchange.malformed is None else all_steps
-        scope = scope.copy() if type(scope) is dict else {**scope}
-        scope[KEY] = exchange
+            exchange.scope = scope
+            exchange.boundary = boundary
+            exchange.decisions = []
+            if keeping:
+                exchange.state = {}
+            # Now: it may be a list, which apps can change.
+            exchange.peer = peer = peer[0] if peer else None
+            exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
+            if kind == "http":
+                exchange.method = method = scope["method"]
+            else:
+                exchange.method = method = "WEBSOCKET"
+                exchange.kind = "websocket"
+            if adding:
+                exchange.additions = []
+            if wants_tls:
+                exchange.tls = tls_of(scope)
+            if completing:
+                exchange.outcome = _new(Outcome)
+            try:
+                host = known_hosts[headers.get(b"host")]
+            except KeyError:
+                host = None
+            if host is not None and not proxied and method in COMMON_METHODS and KEY not in scope:
+                exchange.host = host
+                steps = plain_steps
+                if known_clients is not None:
+                    client = known_clients.get(peer)
+                    if client is not None:
+                        exchange.client = client
+                if by_path and not scope.get("root_path"):
+                    exchange.path = path = scope["path"]
+                    exchange.raw_path = raw_path = scope.get("raw_path")
+                    if known_paths.get(path, UNKNOWN) == raw_path:
+                        steps = known_steps
+            else:
+                if KEY in scope:
+                    exchange.join(scope[KEY])
+                    note_route = True  # for those outside, which do not see this copy of the scope
+                provenance = derive(exchange)
+                steps = plain_steps if exchange.malformed is None else all_steps
+            scope = {**scope}
+            scope[KEY] = exchange
 
         verdict: Verdict = None
         body: Body | None = None
@@ -225,14 +215,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             return None  # the app was told to stop, and did
         except BaseException as error:
             exchange.outcome.error = error
-            if (
-                answering
-                and app_send is not None
-                and not exchange.started
-                and kind == "http"
-                and isinstance(error, Exception)
-            ):
-                await answer_error(exchange, app_send)
+            if answering and app_send is not None and kind == "http":
+                await answer_for_app(exchange, app_send, error)
             raise
         finally:
             if served is not None:
@@ -244,9 +228,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 if ending is not None:
                     await asettle(ending)
 
-    ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
-    ringwall.app = wrapped  # type: ignore[attr-defined]
-    return ringwall
+    outermost: Any = light(app, plan, app_out, ringwall) if is_light(plan) else ringwall
+    outermost.__ringwall__, outermost.app = plan, wrapped
+    return cast("ASGIApp", outermost)
 
 
 async def _judged(verdict: Any) -> Response | None:

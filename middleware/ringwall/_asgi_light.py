@@ -1,0 +1,139 @@
+"""The straight way through stacks that only judge requests and edit response heads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import MethodType
+from typing import TypeAlias, cast
+
+from ._asgi_request import ASGIExchange, Receive, Scope, Send, hand_over
+from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app
+from ._boundary import COMMON_METHODS
+from ._exchange import KEY, ClientDisconnected
+from ._failure import fail_at
+from ._layer import Verdict
+from ._plan import Plan, RequestHook, unnamed
+
+Steps: TypeAlias = Sequence[tuple[RequestHook, int, int]]
+# An exchange that is open, with the scope for the app, and the steps that it has not passed.
+Begun: TypeAlias = tuple[ASGIExchange, Scope, Steps]
+General: TypeAlias = Callable[[Scope, Receive, Send, "Begun | None"], Awaitable[None]]
+
+_make_exchange = cast("Callable[[], ASGIExchange]", ASGIExchange)
+
+
+def is_light(plan: Plan) -> bool:
+    """Whether `light` can serve a stack."""
+    return not (
+        plan.completes[-1]
+        or plan.by_path
+        or plan.wants_route
+        or plan.wants_tls
+        or plan.boundary.proxies is not None
+        or any(layer.reads_body for layer in plan.layers)
+    )
+
+
+def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
+    """What `general` does, for requests like most that all layers let pass at once: of a host that
+    was met before. Others are left to `general`, and so are those that a layer does not let pass.
+    """
+    steps = unnamed(plan.known_steps)
+    hooks = tuple((step[0], steps[at:]) for at, step in enumerate(steps))
+    boundary, wants = plan.boundary, plan.wants
+    known_hosts = boundary.known_hosts
+    known_clients = boundary.known_clients if plan.wants_client else None
+    # The Origin is no variable of its own here, and who asks for it asks in every request.
+    eager = plan.reads_headers or b"origin" in wants
+    more, keeping, adding = wants != {b"host"}, plan.keeps_state, plan.adding
+    transparent, answering = plan.transparent, plan.answers_errors
+
+    async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
+            method = scope["method"]
+        except KeyError:  # no HTTP request, or a server that does not tell all of it
+            return await general(scope, receive, send, None)
+        if (
+            scope["type"] != "http"
+            or lines.__class__ is not list
+            or method not in COMMON_METHODS
+            or KEY in scope
+        ):
+            return await general(scope, receive, send, None)
+        exchange = _make_exchange()
+        told_host = None
+        if eager:
+            headers: dict[bytes, bytes] = {}
+            for name, value in lines:
+                if name in wants:
+                    headers[name] = value if name not in headers else headers[name] + b", " + value
+            exchange.headers = headers
+            told_host = headers.get(b"host")
+        else:
+            for name, value in lines:
+                if name == b"host":
+                    if told_host is not None:
+                        return await general(scope, receive, send, None)
+                    told_host = value
+            exchange.told_host = told_host
+            if more:
+                exchange.untold = lines[:], wants
+        try:
+            exchange.host = known_hosts[told_host]
+        except KeyError:
+            return await general(scope, receive, send, None)
+        exchange.scope = scope
+        exchange.boundary = boundary
+        exchange.decisions = []
+        if keeping:
+            exchange.state = {}
+        if adding:
+            exchange.additions = []
+        exchange.peer = peer = peer[0] if peer else None
+        exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
+        exchange.method = method
+        if known_clients is not None:
+            client = known_clients.get(peer)
+            if client is not None:
+                exchange.client = client
+        scope = {**scope}
+        scope[KEY] = exchange
+        verdict: Verdict = None
+        rest = steps
+        try:
+            for hook, rest in hooks:  # noqa: B007  read after the loop
+                verdict = hook(exchange)
+                if verdict is not None:
+                    break
+        except ClientDisconnected as error:
+            exchange.outcome.error = error
+            return None
+        except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
+            verdict = fail_at(plan, rest[0][1], rest[0][2], exchange, error)
+        if verdict is not None:
+            begun = exchange, scope, (_judged(rest[0], verdict), *rest[1:])
+            return await general(scope, receive, send, begun)
+        if exchange.to_tell:
+            hand_over(exchange, scope)
+        app_send: Send | None = None
+        try:
+            if transparent:
+                return await app(scope, receive, send)
+            exchange.send = send
+            app_send = MethodType(app_out, exchange)
+            await app(scope, receive, app_send)
+        except ResponseReplaced:
+            return None  # the app was told to stop, and did
+        except BaseException as error:
+            exchange.outcome.error = error
+            if answering and app_send is not None:
+                await answer_for_app(exchange, app_send, error)
+            raise
+
+    return ringwall
+
+
+def _judged(step: tuple[RequestHook, int, int], verdict: Verdict) -> tuple[RequestHook, int, int]:
+    """A step that was taken already."""
+    return (lambda exchange: verdict), step[1], step[2]
