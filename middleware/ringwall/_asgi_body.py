@@ -29,22 +29,19 @@ class Body:
 
     Parameters:
         lines: the request headers. headers: those of them that were collected, by name.
+
+    was_read: some of it, or the attempt was made: `replay` gives it to the app.
     """
 
-    __slots__ = ("_begun", "_disconnect", "_headers", "_lines", "_message", "_receive")
+    was_read = False
+    _begun: Awaitable[Message] | None = None
+    _message: Message | None = None
+    _disconnect: Message | None = None
 
     def __init__(self, lines: Lines, headers: dict[bytes, bytes], receive: Receive) -> None:
         self._lines = lines
         self._headers = headers
         self._receive = receive
-        self._begun: Awaitable[Message] | None = None
-        self._message: Message | None = None
-        self._disconnect: Message | None = None
-
-    @property
-    def was_read(self) -> bool:
-        begun = self._begun is not None
-        return begun or self._message is not None or self._disconnect is not None
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""
@@ -54,17 +51,22 @@ class Body:
             raise BodyTooLarge
         message = self._message
         if message is None:
-            if self._begun is not None or self._disconnect is not None:
+            if self.was_read:  # it was begun, or the client has gone
                 return None
             if _get_running_loop() is None:  # trio times no awaitable that has been begun
                 return None
+            self.was_read = True
             found: list[Message] = []
             steps = into(found, self._receive())
             waits_for = next(steps, None)
             if not found:
                 self._begun = Begun(steps, waits_for, found)
                 return None
-            message = self._message = self._received(found[0])
+            message = found[0]
+            if message["type"] == "http.disconnect":
+                self._disconnect = message
+                raise ClientDisconnected
+            self._message = message
         if message.get("more_body", False):
             return None
         body: bytes = message.get("body", b"")
@@ -128,17 +130,15 @@ class Body:
                 message = await Within(self._start, seconds)
         except asyncio.TimeoutError:
             raise BodyTooSlow from None
-        return self._received(message)
-
-    def _start(self) -> Awaitable[Message]:
-        begun, self._begun = self._begun, None
-        return self._receive() if begun is None else begun
-
-    def _received(self, message: Message) -> Message:
         if message["type"] == "http.disconnect":
             self._disconnect = message
             raise ClientDisconnected
         return message
+
+    def _start(self) -> Awaitable[Message]:
+        self.was_read = True
+        begun, self._begun = self._begun, None
+        return self._receive() if begun is None else begun
 
     async def replay(self) -> Message:
         message, self._message = self._message, None

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
+from types import CoroutineType, coroutine
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
@@ -40,10 +41,17 @@ PACE = Pace()
 UNHURRIED = Pace(timeout=math.inf, grace=math.inf)
 
 
-def into(found: list[T], awaited: Awaitable[T]) -> Generator[Any, Any, None]:
+def _into(found: list[T], awaited: Awaitable[T]) -> Generator[Any, Any, None]:
     """The steps of an awaitable, whose result comes into `found`. As the result of its last step it
     would come in an exception, which costs more than most of what is awaited."""
-    found.append((yield from awaited.__await__()))
+    steps: Any = awaited  # of a coroutine, without a wrapper
+    if awaited.__class__ is not CoroutineType:
+        steps = awaited.__await__()
+    found.append((yield from steps))
+
+
+# As a coroutine it may wait for others: only so may it leave that wrapper out.
+into = cast("Callable[[list[Any], Awaitable[Any]], Generator[Any, Any, None]]", coroutine(_into))
 
 
 class Begun(Generic[T]):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._exchange import Exchange
-from ._reading import BodyJudge
-from ._refusal import NO_LENGTH, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE, Refused
+from ._reading import Hook, expecting_none, judging
+from ._refusal import Refused
 from ._undeclared import NO_BODY, NOT_JUDGED, Undeclared
 from .context import PARAMETERS
 
@@ -15,11 +15,21 @@ if TYPE_CHECKING:
     from .._layer import Verdict
     from .._pace import Pace
     from ._codings import Decode
+    from ._operation import Operation
     from ._table import Table
 
 
-class Judge:
-    """Judges requests.
+def make_judge(
+    table: Table,
+    undeclared: Undeclared,
+    *,
+    on_undeclared: str,
+    on_alias: str,
+    pace: Pace,
+    decoders: Mapping[bytes, Decode],
+    require_length: bool,
+) -> Hook:
+    """What judges requests.
 
     Parameters:
         table: the operations that are declared.
@@ -32,41 +42,29 @@ class Judge:
         require_length: a body needs a Content-Length.
     """
 
-    __slots__ = (
-        "_decoders", "_find", "_on_alias", "_on_undeclared", "_reading", "_require_length",
-        "_table", "_undeclared",
-    )  # fmt: skip
+    def unknown(exchange: Exchange) -> Verdict:
+        return undeclared.not_found(exchange, ())
 
-    def __init__(
-        self,
-        table: Table,
-        undeclared: Undeclared,
-        *,
-        on_undeclared: str,
-        on_alias: str,
-        pace: Pace,
-        decoders: Mapping[bytes, Decode],
-        require_length: bool,
-    ) -> None:
-        self._table = table
-        self._find = table.find
-        self._undeclared = undeclared
-        self._reading = BodyJudge(pace)
-        self._decoders = decoders
-        self._require_length = require_length
-        answers = {"pass": _pass, "no-body": self._no_body, "not-found": self._not_found}
-        self._on_undeclared = answers[on_undeclared]
-        self._on_alias = self._no_body if on_alias == "no-body" else self._unknown
+    def not_found(exchange: Exchange) -> Verdict:
+        return undeclared.not_found(exchange, table.methods(exchange.path))
 
-    def judge(self, exchange: Exchange) -> Verdict:
-        found = self._find(exchange.method, exchange.path)
+    no_body = expecting_none(undeclared.refuse, NO_BODY, pace)
+    judge_undeclared = {"pass": _pass, "no-body": no_body, "not-found": not_found}[on_undeclared]
+    judge_alias = {"no-body": no_body, "unknown": unknown}[on_alias]
+    for operation in table.operations().values():
+        operation.judge_body = _judge_of(operation, pace, decoders, require_length)
+    finders = table.finders()
+
+    def judge(exchange: Exchange) -> Verdict:
+        find = finders.get(exchange.method)
+        found = None if find is None else find(exchange.path)
         if found is None:
-            if self._table.is_exempt(exchange.path):
+            if table.is_exempt(exchange.path):
                 return _pass(exchange)
-            return self._on_undeclared(exchange)
+            return judge_undeclared(exchange)
         operation, params = found
         if params is None:  # `/orders/07` reaches order 7 in many an app
-            return self._on_alias(exchange)
+            return judge_alias(exchange)
         parameters = operation.parameters
         if parameters is not None:
             if parameters.any or exchange.query:
@@ -82,37 +80,18 @@ class Judge:
                 exchange.state[PARAMETERS] = parameters.empty
         if exchange.route is None:
             exchange.found_route(operation.path, params)
-        headers = exchange.headers
-        bodies = operation.bodies
-        if bodies is None:
-            return self._reading.expect_none(exchange, operation.refuse, operation.allowed)
-        content_type = headers.get(b"content-type")
-        if content_type is None:
-            if bodies.required:
-                return operation.refuse(exchange, UNSUPPORTED_TYPE)
-            refuse, allowed = operation.refuse, operation.allowed
-            return self._reading.expect_none(exchange, refuse, allowed, UNSUPPORTED_TYPE)
-        accepted = bodies.find(content_type)
-        if accepted is None:
-            return operation.refuse(exchange, UNSUPPORTED_TYPE)
-        if self._require_length and b"content-length" not in headers:
-            return operation.refuse(exchange, NO_LENGTH)
-        decode = None
-        coding = headers.get(b"content-encoding")
-        if coding is not None and coding.lower() != b"identity":
-            decode = self._decoders.get(coding.lower())
-            if decode is None:
-                return operation.refuse(exchange, UNSUPPORTED_ENCODING)
-        return self._reading.judge(exchange, operation, accepted, content_type, decode)
+        return operation.judge_body(exchange)
 
-    def _no_body(self, exchange: Exchange) -> Verdict:
-        return self._reading.expect_none(exchange, self._undeclared.refuse, NO_BODY)
+    return judge
 
-    def _unknown(self, exchange: Exchange) -> Verdict:
-        return self._undeclared.not_found(exchange, ())
 
-    def _not_found(self, exchange: Exchange) -> Verdict:
-        return self._undeclared.not_found(exchange, self._table.methods(exchange.path))
+def _judge_of(
+    operation: Operation, pace: Pace, decoders: Mapping[bytes, Decode], require_length: bool
+) -> Hook:
+    bodies = operation.bodies
+    if bodies is None:
+        return expecting_none(operation.refuse, operation.allowed, pace)
+    return judging(operation, bodies, pace, decoders, require_length)
 
 
 def _pass(exchange: Exchange) -> Verdict:

@@ -23,6 +23,7 @@ from ._refusal import (
 )
 
 if TYPE_CHECKING:
+    from ._reading import Hook
     from ._responses import Responses
     from .handlers import Handler, Rewrite
     from .parameters import ParameterSet
@@ -83,9 +84,11 @@ class Bodies:
     Parameters:
         media_types: by name; `text/*` and `*/*` stand for all that are not named.
         required: a request without a body is refused.
+
+    usual: what the usual spellings of a Content-Type mean, byte for byte.
     """
 
-    __slots__ = ("_by_name", "_common", "_ranges", "accept", "required")
+    __slots__ = ("_by_name", "_ranges", "accept", "required", "usual")
 
     def __init__(self, media_types: Sequence[MediaType], required: bool = True) -> None:
         self.required: bool = required
@@ -93,7 +96,7 @@ class Bodies:
         self.accept: bytes = b", ".join(sorted(named))
         self._by_name = {name: one for name, one in named.items() if b"*" not in name}
         self._ranges = {name: one for name, one in named.items() if b"*" in name}
-        self._common = {
+        self.usual: dict[bytes, MediaType] = {
             spelling % name: one for name, one in self._by_name.items() for spelling in _SPELLINGS
         }
 
@@ -101,14 +104,14 @@ class Bodies:
         """Put what `change` makes of each in its place. Returns whether one is another now."""
         made = {id(one): change(one) for one in self._by_name.values()}
         differs = any(made[id(one)] is not one for one in self._by_name.values())
-        for table in (self._by_name, self._ranges, self._common):
+        for table in (self._by_name, self._ranges, self.usual):
             for name, one in table.items():
                 table[name] = made[id(one)]
         return differs
 
     def find(self, content_type: bytes) -> MediaType | None:
         """What a Content-Type means, or None: then the body must not pass."""
-        found = self._common.get(content_type)
+        found = self.usual.get(content_type)
         if found is None:
             name = media_type(content_type)
             if name is not None:
@@ -159,12 +162,13 @@ class Operation:
         responses: what judges its responses; None: nothing does.
 
     shadow: what it refuses passes, and the decision tells. translate: makes the words of an answer
-    from a code, the English words, and the header Accept-Language.
+    from a code, the English words, and the header Accept-Language. judge_body: what judges its
+    bodies; made last, when all else is set.
     """
 
     __slots__ = (
-        "_closing", "_dynamic", "_refusals", "allowed", "bodies", "parameters", "path",
-        "requires_body", "responses", "rule", "shadow", "translate",
+        "_closing", "_dynamic", "_refusals", "allowed", "bodies", "judge_body", "parameters",
+        "path", "responses", "rule", "shadow", "translate",
     )  # fmt: skip
 
     def __init__(
@@ -182,7 +186,7 @@ class Operation:
         self.translate: Translate | None = None
         self.path: str = path
         self.bodies: Bodies | None = bodies
-        self.requires_body: bool = bodies is not None and bodies.required
+        self.judge_body: Hook
         self.parameters: ParameterSet | None = parameters
         self.responses: Responses | None = responses
         self.allowed: Decision = Decision(layer, "allow", rule, "valid")

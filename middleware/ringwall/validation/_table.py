@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .._errors import ConfigurationError
 from .._template import Template, parse_template
 from .._template_index import TemplateIndex
 from ._operation import Operation
+
+Find = Callable[[str], "tuple[Operation, dict[str, Any] | None] | None"]
 
 
 class Table:
@@ -37,6 +39,10 @@ class Table:
         """The operation, and the parameters in its path; None where none is declared."""
         index = self._by_method.get(method)
         return None if index is None else index.find(path)
+
+    def finders(self) -> dict[str, Find]:
+        """What finds an operation, as `find` does, by method."""
+        return {method: index.find for method, index in self._by_method.items()}
 
     def operations(self) -> dict[str, Operation]:
         """All that are declared, by method and path as they were written."""

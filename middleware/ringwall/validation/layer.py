@@ -11,7 +11,7 @@ from .._exchange import Exchange
 from .._layer import Layer, ReadBody, ResponseHead, Verdict
 from ..problem import Response
 from ._codings import decoders
-from ._judge import Judge
+from ._judge import make_judge
 from ._size import parse_size
 from ._undeclared import Undeclared
 
@@ -189,7 +189,7 @@ class BodyValidation(Layer):
         language = frozenset({b"accept-language"} if translate is not None else ())
         self.wants = BodyValidation.wants | self._table.wants | language
         refuses = "no-body" if openapi is None else "not-found"
-        self._judge = Judge(
+        self._judge = make_judge(
             self._table,
             Undeclared(self.name, shadow=shadow is True, translate=translate),
             on_undeclared=refuses if undeclared == "refuse" else "pass",
@@ -197,7 +197,9 @@ class BodyValidation(Layer):
             pace=make_pace(timeout, minimum_rate, clock),
             decoders=decode,
             require_length=require_length,
-        ).judge
+        )
+        if type(self).on_request is BodyValidation.on_request:  # without a call in between
+            self.on_request = self._judge  # type: ignore[method-assign, assignment]
 
     def on_request(self, exchange: Exchange) -> Verdict:
         return self._judge(exchange)
