@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from ._asgi_request import Message, Receive
 from ._body import (
+    UNDECLARED,
     BodyIncomplete,
     BodyTooLarge,
     BodyTooSlow,
@@ -21,6 +22,13 @@ from ._pending import Call
 
 _MOST_EMPTY_CHUNKS = 1000
 Lines: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+
+def _check_length(body: bytes, limit: int, declared: int) -> None:
+    if len(body) > limit:
+        raise BodyTooLarge
+    if declared != len(body) and declared != UNDECLARED:
+        raise BodyIncomplete
 
 
 class Body:
@@ -47,7 +55,7 @@ class Body:
         """One step of `receive` is all that it takes where the body has come."""
         length = self._headers.get(b"content-length")
         declared = self._declared() if length is None else declared_length(length)
-        if declared is not None and declared > limit:
+        if declared > limit:
             raise BodyTooLarge
         message = self._message
         if message is None:
@@ -70,11 +78,8 @@ class Body:
         if message.get("more_body", False):
             return None
         body: bytes = message.get("body", b"")
-        size = len(body)
-        if size > limit:
-            raise BodyTooLarge
-        if declared is not None and declared != size:
-            raise BodyIncomplete
+        if len(body) != declared:  # which is not above the limit
+            _check_length(body, limit, declared)
         return body
 
     def call(self, limit: int, pace: Pace) -> Call[bytes]:
@@ -88,18 +93,16 @@ class Body:
         body: bytes = self._message.get("body", b"")
         if self._message.get("more_body", False) and len(body) <= limit:
             body = await self._gather(body, limit, pace, begin)
-        if len(body) > limit:
-            raise BodyTooLarge
-        declared = self._declared()
-        if declared is not None and declared != len(body):
-            raise BodyIncomplete
+        _check_length(body, limit, self._declared())
         return body
 
-    def _declared(self) -> int | None:
+    def _declared(self) -> int:
         length = self._headers.get(b"content-length")
         if length is None:  # no layer wants it, or there is none
             found = [value for name, value in self._lines if name.lower() == b"content-length"]
-            length = b",".join(found) if found else None
+            if not found:
+                return UNDECLARED
+            length = b",".join(found)
         return declared_length(length)
 
     async def _gather(self, body: bytes, limit: int, pace: Pace, begin: float) -> bytes:

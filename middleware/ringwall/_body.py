@@ -43,14 +43,15 @@ class FirstMessage(Protocol):
     def call(self, limit: int, timeout: float) -> Call[bytes | None]: ...
 
 
-def declared_length(value: bytes | None) -> int | None:
+UNDECLARED = -1
+
+
+def declared_length(value: bytes) -> int:
     """Content-Length by its grammar (RFC 9110 section 8.6): ASCII digits and nothing else.
 
     Raises:
         BodyIncomplete: the header is malformed. `int()` would take `+5`, `1_0` and other digits.
     """
-    if value is None:
-        return None
     if not value.isdigit() or len(value) > 18:
         raise BodyIncomplete
     return int(value)

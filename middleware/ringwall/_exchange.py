@@ -213,11 +213,10 @@ class Exchange:
 
     def found_route(self, template: str, params: dict[str, Any]) -> None:
         """Tell outer layers (audit) which template the path matched."""
-        exchange: Exchange | None = self
-        while exchange is not None:
-            exchange.route = template
-            exchange.params = params
-            exchange = exchange.parent
+        self.route = template
+        self.params = params
+        if self.parent is not None:
+            self.parent.found_route(template, params)
 
     def name_route(self, template: str) -> None:
         """Tell outer layers which route of the app matched, where no layer's template did."""

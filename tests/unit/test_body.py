@@ -263,7 +263,6 @@ def test_a_layer_that_fails_while_reading_closes_the_door(interface):
 
 
 def test_declared_lengths():
-    assert declared_length(None) is None
     assert declared_length(b"007") == 7
     with pytest.raises(BodyIncomplete):
         declared_length(b"1" * 19)

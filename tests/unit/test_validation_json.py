@@ -372,7 +372,7 @@ document = {"$ref": "#/$defs/node", "$defs": {"node": nesting, "inner": {
     "type": ["object", "array"], "properties": {"a": {"$ref": "#/$defs/node"}},
     "items": {"$ref": "#/$defs/node"}, "unevaluatedProperties": False}}}
 schema = Schema(document, "POST /")
-parse = StrictJSON(max_depth=128, max_values=20_000).knowing(document)
+parse = StrictJSON(max_depth=128, max_values=20_000).knowing(document, schema.is_valid)
 refused = []
 
 def judge():

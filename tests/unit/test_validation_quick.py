@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringwall import ConfigurationError
 from ringwall.validation import _json
 from ringwall.validation._json import StrictJSON
 from ringwall.validation._members import counts_of
 from ringwall.validation._refusal import DUPLICATE, TOO_DEEP, TOO_MANY, Reason, Refused
+from ringwall.validation._schema import Schema
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "tags": {"type": "array"}}}
 ORDER: dict[str, Any] = {
@@ -26,9 +29,42 @@ ORDER: dict[str, Any] = {
     },
     "$defs": {"customer": {"type": "object", "allOf": [{"properties": {"a": {"$ref": "#"}}}]}},
 }
+OBJECTS = {"type": "array", "items": {"type": "object"}}
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+# What may be taken for "all items are objects", and is not.
+NO_OBJECTS: list[Any] = [
+    {"anyOf": [OBJECTS, {"type": "array"}]},
+    {"anyOf": [{"properties": {"items": OBJECTS}}, True]},
+    {"items": {"anyOf": [{"type": "object"}, {"type": "string"}]}},
+    {"items": {"type": ["object", "string"]}},
+    {"items": {"properties": {"a": {}}}},
+    {"items": {"type": "object"}, "prefixItems": [{}, {}]},
+    {"if": {"type": "object"}, "then": OBJECTS, "else": {"items": {}}},
+    {
+        "$schema": DRAFT_7,
+        "items": {"$ref": "#/definitions/any", "type": "object"},
+        "definitions": {"any": {}},
+    },
+    {
+        "$schema": DRAFT_7,
+        "$ref": "#/definitions/any",
+        "items": {"type": "object"},
+        "definitions": {"any": {}},
+    },
+    {
+        "$schema": DRAFT_7,
+        "items": {"items": {"$ref": "#/definitions/any", "items": {"type": "object"}}},
+        "definitions": {"any": {}},
+    },
+    {"not": OBJECTS, "properties": {"items": {"not": OBJECTS}}},
+]
 SCHEMAS: list[Any] = [
     True,
     ORDER,
+    OBJECTS,
+    {**OBJECTS, "$schema": DRAFT_7},
+    {"properties": {"items": OBJECTS, "a": {"properties": {"a": OBJECTS}, "items": OBJECTS}}},
+    *NO_OBJECTS,
     {"type": "object"},
     {"type": "array", "items": ITEM},
     {"items": {"items": {"$ref": "#"}}},
@@ -38,7 +74,19 @@ SCHEMAS: list[Any] = [
 ]
 # So small that the limits are met, too.
 PLAIN = StrictJSON(max_depth=4, max_values=24)
-QUICK = [PLAIN.knowing(schema) for schema in SCHEMAS]
+
+
+def judge_of(schema: Any) -> Callable[[Any], bool]:
+    try:
+        return Schema(schema, "here").is_valid
+    except ConfigurationError:  # the last one
+        return lambda value: False
+
+
+JUDGES = [(judge_of(schema), counts_of(schema)) for schema in SCHEMAS]
+QUICK = [
+    PLAIN.knowing(schema, is_valid) for schema, (is_valid, _) in zip(SCHEMAS, JUDGES, strict=True)
+]
 
 TEXTS = [
     '{"customer":{"a":"Alice, of: Berlin"},"items":[{"sku":"T-1","tags":["x","y"]}],"n":1}',
@@ -199,6 +247,34 @@ def test_a_schema_never_counts_more_than_there_is(value: Any) -> None:
         assert counts.values(value) <= values_of(value)
 
 
+@settings(max_examples=1000, deadline=None)
+@given(values | st.lists(values, max_size=4))
+def test_nor_does_it_of_what_is_valid(value: Any) -> None:
+    for is_valid, counts in JUDGES:
+        if is_valid(value):
+            assert counts.members_if_valid(value) <= members_of(value)
+
+
+@pytest.mark.parametrize("schema", NO_OBJECTS)
+def test_what_may_be_something_else_is_looked_at(schema: Any) -> None:
+    """A text of four letters makes up for four lost members."""
+    items = [{"a": 1}, "four", [1, 2]]
+    for value in (items, {"items": items}, [items], [[items]]):
+        assert counts_of(schema).members_if_valid(value) <= members_of(value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"$schema": "https://example.com/a-dialect-without-types"},
+        {"items": {"type": "object", "$schema": "https://example.com/another"}},
+    ],
+)
+def test_a_dialect_of_ones_own_may_have_no_types(change: Any) -> None:
+    assert counts_of(OBJECTS).members_if_valid(["four"]) == 4  # not asked: it is not valid
+    assert counts_of({**OBJECTS, **change}).members_if_valid(["four"]) == 0
+
+
 def test_what_follows_its_schema_is_counted_whole() -> None:
     value = {
         "customer": {"a": {"items": [{"sku": "a", "tags": ["b"]}, None]}},
@@ -226,7 +302,7 @@ def test_a_body_that_is_as_expected_is_not_written_out_again(
         raise AssertionError("the long way")
 
     monkeypatch.setattr(_json, "check_names", never)
-    assert PLAIN.knowing(ORDER)(body) == json.loads(body)
+    assert PLAIN.knowing(ORDER, judge_of(ORDER))(body) == json.loads(body)
 
 
 def test_alternatives_without_end_are_no_hint() -> None:

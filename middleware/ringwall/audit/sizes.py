@@ -33,6 +33,6 @@ def told_sizes(exchange: Exchange, outcome: Outcome) -> str:
 
 def _declared(length: bytes | None) -> int | None:
     try:
-        return declared_length(length)
+        return None if length is None else declared_length(length)
     except BodyIncomplete:
         return None  # a header that is malformed tells no size

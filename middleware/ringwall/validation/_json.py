@@ -9,11 +9,12 @@ becomes twenty-five of objects.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from ._members import counts_of
+from ._members import Counts, counts_of
 from ._refusal import DUPLICATE, EMPTY, NOT_JSON, TOO_DEEP, TOO_MANY, Refused
 
 _decode = msgspec.json.Decoder().decode
@@ -37,21 +38,30 @@ class StrictJSON:
     {'a': [1]}
     """
 
-    __slots__ = ("_max_depth", "_max_values", "_members_of", "_values_of")
+    __slots__ = ("_counts", "_is_valid", "_max_depth", "_max_values", "_members_if_valid")
 
     def __init__(self, max_depth: int, max_values: int) -> None:
         self._max_depth = max_depth
         self._max_values = max_values
-        self._members_of, self._values_of = _NOTHING_KNOWN
+        self._know(_NOTHING_KNOWN, _unknown)
 
-    def knowing(self, schema: Any) -> StrictJSON:
-        """The same parser, quicker with the values of this schema."""
+    def _know(self, counts: Counts, is_valid: Callable[[Any], bool]) -> None:
+        self._counts = counts
+        self._members_if_valid = counts.members_if_valid
+        self._is_valid = is_valid
+
+    def knowing(self, schema: Any, is_valid: Callable[[Any], bool]) -> StrictJSON:
+        """The same parser, quicker with the values of this schema, which `is_valid` judges."""
         quicker = copy.copy(self)
-        quicker._members_of, quicker._values_of = counts_of(schema)
+        quicker._know(counts_of(schema), is_valid)
         return quicker
 
     def __call__(self, body: bytes) -> Any:
         """Raises Refused: malformed, too deep, too many values, or a name twice."""
+        return self.judged(body)[0]
+
+    def judged(self, body: bytes) -> tuple[Any, bool]:
+        """The value, and whether it is as the schema says that this parser knows."""
         # What is inside of an array has a bracket before it, and of an object a colon. Those in
         # strings count as well: enough to let most bodies pass. `bytes.replace` leaps from one find
         # to the next, `bytes.count` looks at each byte.
@@ -68,9 +78,12 @@ class StrictJSON:
         # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
         # each value but the first a comma or an opening bracket: where as many of either have
         # been parsed as were written, with those in strings, no member was lost.
-        if self._members_of(value) != colons and self._values_of(value) != _signs(body):
+        valid = self._is_valid(value)
+        if valid and self._members_if_valid(value) == colons:
+            return value, True
+        if self._counts.members(value) != colons and self._counts.values(value) != _signs(body):
             check_names(value, body, colons)
-        return value
+        return value, valid
 
     def check(self, value: Any) -> None:
         """Judge a value that was not parsed here, such as a form. Raises Refused."""
@@ -112,6 +125,10 @@ class StrictJSON:
     def check_lines(self, lines: list[bytes]) -> None:
         """The same for texts that are parsed one by one and kept together."""
         self.check_shape(b"[" + b",".join(lines) + b"]")
+
+
+def _unknown(value: Any) -> bool:
+    return False
 
 
 def _signs(body: bytes) -> int:

@@ -1,7 +1,8 @@
 """Where objects and arrays are in a value, as its schema tells, and how much they hold.
 
 A schema is only a hint here: what it leaves out is not counted, and what is of another kind than
-it says counts nothing. So a count is never more than what there is.
+it says counts nothing. So a count is never more than what there is. For a value that is known to be
+valid it is more than a hint in one place: where it says on no condition that items are objects.
 """
 
 from __future__ import annotations
@@ -10,30 +11,33 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ._walk import pointed_at
+from ._walk import DIALECTS, pointed_at
 
 Count = Callable[[Any], int]
 
 # A schema that refers to itself has places without end, and each level is a call on the stack.
 _MOST_PLACES = 128
 _DEEPEST = 16
+_STANDARD = frozenset({"", *DIALECTS.values(), *(uri.rstrip("#") for uri in DIALECTS.values())})
 
 
 class Counts(NamedTuple):
-    """members: the members of all objects. values: those, and the items of all arrays."""
+    """members: the members of all objects. values: those, and the items of all arrays.
+    members_if_valid: as members, and quicker, for values that follow the schema."""
 
     members: Count
     values: Count
+    members_if_valid: Count
 
 
 class _Place:
     """What a schema says of one place in a value: it may be an object, with more places by name, or
-    an array, whose items are one place."""
+    an array, whose items are one place. must_be_object: nothing else is valid there."""
 
-    __slots__ = ("is_object", "items", "names")
+    __slots__ = ("is_object", "items", "must_be_object", "names")
 
     def __init__(self) -> None:
-        self.is_object = False
+        self.is_object = self.must_be_object = False
         self.names: dict[str, _Place] = {}
         self.items: _Place | None = None
 
@@ -48,28 +52,36 @@ def counts_of(schema: Any) -> Counts:
     (4, 6)
     """
     root = _places(schema)
-    return Counts(_count(root, False), _count(root, True))
+    members, values = _count(root, False), _count(root, True)
+    return Counts(members, values, _count(root, False, valid=True))
 
 
 def _places(schema: Any) -> _Place:
     """All places, those further up first."""
     root = _Place()
-    pending, left = deque([(root, schema, 0)]), _MOST_PLACES
+    standard = not isinstance(schema, dict) or schema.get("$schema", "") in _STANDARD
+    pending, left = deque([(root, schema, 0, standard)]), _MOST_PLACES
     while pending and left:
-        place, current, depth = pending.popleft()
+        place, current, depth, always = pending.popleft()
         if depth > _DEEPEST:
             break  # so are all that follow
         for part in _parts(current, schema):
+            # On no condition: beside a reference older drafts read nothing, and another dialect
+            # may give a keyword no meaning.
+            holds = always and part is current and "$ref" not in part
+            holds = holds and (part is schema or "$schema" not in part)
+            place.must_be_object |= holds and part.get("type") == "object"
             kinds = part.get("type")
             kinds = kinds if isinstance(kinds, list) else [kinds]
             named, items = part.get("properties"), part.get("items")
             if isinstance(named, dict) or "object" in kinds:
                 place.is_object = True
             for name, below in named.items() if isinstance(named, dict) else ():
-                pending.append((place.names.setdefault(name, _Place()), below, depth + 1))
+                pending.append((place.names.setdefault(name, _Place()), below, depth + 1, holds))
             if isinstance(items, dict) or "array" in kinds:
                 place.items = place.items or _Place()
-                pending.append((place.items, items, depth + 1))
+                of_all = holds and "prefixItems" not in part
+                pending.append((place.items, items, depth + 1, of_all))
         left -= place.is_object or place.items is not None
     return root
 
@@ -91,10 +103,10 @@ def _parts(schema: Any, document: Any) -> Iterator[dict[str, Any]]:
             pending.append(pointed_at(document, part["$ref"]))
 
 
-def _count(place: _Place, values: bool) -> Count:
+def _count(place: _Place, values: bool, valid: bool = False) -> Count:
     """Closures, one for each place: what there is to look at was decided when they were made."""
-    of_object = _count_object(place, values) if place.is_object else _nothing
-    of_array = _nothing if place.items is None else _count_array(place.items, values)
+    of_object = _count_object(place, values, valid) if place.is_object else _nothing
+    of_array = _nothing if place.items is None else _count_array(place.items, values, valid)
     if of_object is _nothing or of_array is _nothing:
         return of_array if of_object is _nothing else of_object
     return lambda value: of_object(value) + of_array(value)
@@ -112,8 +124,8 @@ def _flat_array(value: Any) -> int:
     return len(value) if type(value) is list else 0
 
 
-def _count_object(place: _Place, values: bool) -> Count:
-    counts = {name: _count(below, values) for name, below in place.names.items()}
+def _count_object(place: _Place, values: bool, valid: bool) -> Count:
+    counts = {name: _count(below, values, valid) for name, below in place.names.items()}
     below = tuple((name, count) for name, count in counts.items() if count is not _nothing)
     if not below:
         return _flat_object
@@ -130,8 +142,8 @@ def _count_object(place: _Place, values: bool) -> Count:
     return count_object
 
 
-def _count_array(place: _Place, values: bool) -> Count:
-    count_item = _count(place, values)
+def _count_array(place: _Place, values: bool, valid: bool) -> Count:
+    count_item = _count(place, values, valid)
     if count_item is _nothing:
         return _flat_array if values else _nothing
 
@@ -153,4 +165,10 @@ def _count_array(place: _Place, values: bool) -> Count:
                 count += len(item)
         return count
 
-    return count_flat_objects if count_item is _flat_object else count_array
+    def count_valid_objects(value: Any) -> int:
+        """The same where all items are known to be objects: the length of nothing else counts."""
+        return sum(map(len, value)) if type(value) is list else 0
+
+    if count_item is not _flat_object:
+        return count_array
+    return count_valid_objects if valid and place.must_be_object else count_flat_objects

@@ -3,7 +3,7 @@ is a JavaScript engine, a C library or a document database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from .._errors import ConfigurationError
 from ._json import StrictJSON
+from ._members import Counts
 from ._refusal import FORBIDDEN_NAME, INEXACT, NUL, Refused
 
 _LARGEST = 2**53 - 1  # RFC 7493 section 2.2
@@ -95,12 +96,18 @@ class ProfiledJSON(StrictJSON):
         self._nul = nul
         self._names = names
 
-    def __call__(self, body: bytes) -> Any:
-        value = StrictJSON.__call__(self, body)
+    def _know(self, counts: Counts, is_valid: Callable[[Any], bool]) -> None:
+        def check_first(value: Any) -> bool:
+            self.check(value)  # checks of the user's own formats see nothing that is refused
+            return is_valid(value)
+
+        super()._know(counts, check_first)
+
+    def judged(self, body: bytes) -> tuple[Any, bool]:
+        judged = super().judged(body)
         if self._exact:
             _decode_exactly(body)  # what was parsed tells no more how it was written
-        self.check(value)
-        return value
+        return judged
 
     def check(self, value: Any) -> None:
         pending = [value]

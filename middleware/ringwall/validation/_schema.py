@@ -15,20 +15,12 @@ import jsonschema_rs
 from .._errors import ConfigurationError, did_you_mean
 from ._explain import MOST_ERRORS, UNEXPLAINED, explain
 from ._refusal import TOO_MANY, Refused
-from ._walk import alternatives, compares_items, is_recursive, known_names, subschemas
+from ._walk import DIALECTS, alternatives, compares_items, is_recursive, known_names, subschemas
 
 JSONSchema = dict[str, Any] | bool
 FormatCheck = Callable[[str], bool]
 # The path to an error, what it says, and the name of the property that is missing there.
 Found = tuple[list[str | int], dict[str, str], str | None]
-
-_DIALECTS = {
-    "2020-12": "https://json-schema.org/draft/2020-12/schema",
-    "2019-09": "https://json-schema.org/draft/2019-09/schema",
-    "draft-07": "http://json-schema.org/draft-07/schema#",
-    "draft-06": "http://json-schema.org/draft-06/schema#",
-    "draft-04": "http://json-schema.org/draft-04/schema#",
-}
 
 # Formats of OpenAPI that say nothing about validity, and those that bound a number.
 _ANNOTATIONS = frozenset({"float", "double", "password", "binary"})
@@ -92,9 +84,9 @@ class Schema:
         formats: bool | Mapping[str, FormatCheck] = True,
         lenient: bool = False,
     ) -> None:
-        if dialect not in _DIALECTS:
+        if dialect not in DIALECTS:
             raise ConfigurationError(
-                f"unknown dialect {dialect!r} of JSON Schema" + did_you_mean(dialect, _DIALECTS)
+                f"unknown dialect {dialect!r} of JSON Schema" + did_you_mean(dialect, DIALECTS)
             )
         documents = dict(resources or {})
         for part in (schema, *documents.values()):
@@ -133,7 +125,7 @@ class Schema:
         def adapt(given: JSONSchema) -> Any:
             adapted = copy.deepcopy(given)
             if isinstance(adapted, dict):
-                adapted.setdefault("$schema", _DIALECTS[dialect])
+                adapted.setdefault("$schema", DIALECTS[dialect])
             if checked:
                 _adapt_formats(adapted, own)
             return adapted

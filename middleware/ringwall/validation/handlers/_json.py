@@ -20,7 +20,8 @@ def json_handler(content: Content, options: Options) -> Handler:
     """What judges JSON by this schema, and makes the instance of its model."""
     schema = options.compile(content.schema, content.where, lenient=content.lenient)
     fill = Filler(content.schema) if options.defaults else None
-    return JSONHandler(options.parse.knowing(content.schema), schema, content.make, fill).judge
+    parse = options.parse.knowing(content.schema, schema.is_valid)
+    return JSONHandler(parse, schema, content.make, fill).judge
 
 
 def json_rewriter(content: Content, options: Options) -> Rewrite | None:
@@ -32,13 +33,13 @@ class JSONHandler:
     """Judges a JSON text.
 
     Parameters:
-        parse: the strict parser.
+        parse: the strict parser, which knows the schema.
         schema: what the value must follow.
         make: makes the instance of a model, where there is one.
         fill: sets defaults in the value; models have their own.
     """
 
-    __slots__ = ("_fill", "_is_valid", "_make", "_parse", "_schema")
+    __slots__ = ("_fill", "_judged", "_make", "_schema")
 
     def __init__(
         self,
@@ -48,16 +49,14 @@ class JSONHandler:
         fill: Filler | None = None,
     ) -> None:
         self._fill = fill
-        self._parse = parse.__call__  # a method is quicker to call than an instance
+        self._judged = parse.judged
         self._schema = schema
-        self._is_valid = schema.is_valid
         self._make = make
 
     def judge(self, body: bytes, content_type: bytes = b"") -> Any:
         """See `Handler`."""
-        value = self._parse(body)
         try:
-            valid = self._is_valid(value)
+            value, valid = self._judged(body)
         except BaseException as error:
             if type(error).__module__ != "pyo3_runtime":
                 raise

@@ -18,7 +18,8 @@ def lines_handler(content: Content, options: Options) -> Handler:
     with the number of the line, from 0.
     """
     schema = options.compile(content.schema, content.where, lenient=content.lenient)
-    judge_line = JSONHandler(options.parse.knowing(content.schema), schema, content.make).judge
+    parse = options.parse.knowing(content.schema, schema.is_valid)
+    judge_line = JSONHandler(parse, schema, content.make).judge
 
     def judge(body: bytes, content_type: bytes) -> Any:
         if not body.strip(b" \t\r\n"):
