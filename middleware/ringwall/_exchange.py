@@ -58,9 +58,9 @@ class Exchange:
         query: the raw query string.
         headers: the request headers that some layer declared in `wants`; repeated ones are joined
             with a comma (RFC 9110 section 5.3), as WSGI servers do.
-        origin, upgrade: these headers, where some layer declared them in `wants`; under WSGI they
-            cost less alone than `headers`, which is made of all. origin: as the server tells it,
-            under WSGI a native string.
+        origin, upgrade, authorization: these headers, where some layer declared them in `wants`;
+            under WSGI they cost less alone than `headers`, which is made of all. origin: as the
+            server tells it, under WSGI a native string.
         host: the parsed Host, or None where the request has none.
         protocol_version: of HTTP, as the server tells it: "1.0", "1.1", "2" or "3"; else None.
         peer_port: the port of the socket's other end, where the server tells it.
@@ -179,6 +179,10 @@ class Exchange:
     @property
     def upgrade(self) -> bytes | None:
         return self.headers.get(b"upgrade")
+
+    @property
+    def authorization(self) -> bytes | None:
+        return self.headers.get(b"authorization")
 
     @lazy
     def state(self) -> dict[object, Any]:

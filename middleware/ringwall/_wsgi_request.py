@@ -64,6 +64,13 @@ class WSGIExchange(Exchange):
         value: str | None = self.environ.get("HTTP_UPGRADE")
         return None if value is None else value.encode("latin-1")
 
+    @property
+    def authorization(self) -> bytes | None:
+        value: str | None = self.environ.get("HTTP_AUTHORIZATION")
+        if value is None or self.concealed is not None:  # what is concealed is gone from `headers`
+            return self.headers.get(b"authorization")
+        return value.encode("latin-1")
+
     @lazy
     def root(self) -> str:
         return _text(self.environ.get("SCRIPT_NAME") or "")

@@ -66,7 +66,9 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     starts = starters(plan)
     app_starts = starts[everyone]
     keys = environ_keys(plan.wants)
-    eager, keeping = plan.reads_headers, plan.keeps_state
+    # Authorization alone is asked for by its own name.
+    eager = any(each.reads_headers and each.wants != {b"authorization"} for each in plan.layers)
+    keeping = plan.keeps_state
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = _make_exchange()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -19,10 +20,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authn_support import NOW, Clock, send, send_asgi, send_wsgi
-from ringwall import APIKey, Authentication, ConfigurationError, generate_api_key
+from ringwall import (
+    APIKey,
+    Authentication,
+    ConfigurationError,
+    Layer,
+    Principal,
+    Stack,
+    generate_api_key,
+)
 from ringwall._errors import MissingDependency
-from ringwall.authn import APIKeyRecord, apikey
-from ringwall.authn.apikeys import _fields
+from ringwall.authn import APIKeyRecord, Scheme, apikey
+from ringwall.authn.apikeys import _fields, at_hand
 from ringwall.authn.apikeys.file import FileStore
 from ringwall.authn.apikeys.key import key_id
 from ringwall.authn.apikeys.store import MemoryStore
@@ -280,14 +289,14 @@ def test_of_many_keys_those_with_equal_scopes_share_them():
 def test_an_unknown_id_takes_the_way_of_a_wrong_secret(monkeypatch, kind):
     """One hash and one constant-time comparison in either case."""
     calls = []
-    for name in ("sha256", "compare_digest"):
-        real = getattr(apikey, name)
+    for module, name in itertools.product((apikey, at_hand), ("sha256", "compare_digest")):
+        real = getattr(module, name)
 
         def counted(*args, real=real, name=name):
             calls.append((name, tuple(len(arg) for arg in args)))
             return real(*args)
 
-        monkeypatch.setattr(apikey, name, counted)
+        monkeypatch.setattr(module, name, counted)
     scheme = APIKey(kind([RECORD]), clock=Clock())
     ways = []
     for key in (WRONG_SECRET, UNKNOWN_ID, KEY):
@@ -296,12 +305,83 @@ def test_an_unknown_id_takes_the_way_of_a_wrong_secret(monkeypatch, kind):
         ways.append(list(calls))
     assert ways[0] == ways[1] == ways[2]
     assert [name for name, _ in ways[0]] == ["sha256", "compare_digest"]
+    wrap, whole = layer(kind([RECORD])), []
+    for key in (WRONG_SECRET, UNKNOWN_ID):
+        calls.clear()
+        refused(send(wrap, header(key)), "invalid-api-key")
+        whole.append(list(calls))
+    assert whole[0] == whole[1] != []
 
 
 def test_a_record_with_an_impossible_hash_opens_nothing(monkeypatch):
     """An unknown id is not let in even if the comparison with the placeholder succeeded."""
-    monkeypatch.setattr(apikey, "compare_digest", lambda left, right: True)
+    for module in (apikey, at_hand):
+        monkeypatch.setattr(module, "compare_digest", lambda left, right: True)
     refused(send(layer(), header(UNKNOWN_ID)), "invalid-api-key")
+
+
+@KINDS
+@pytest.mark.parametrize("name", [b"ApiKey", b"apikey", b"APIKEY"])
+def test_the_name_of_the_scheme_has_no_case(kind, name):
+    wrap = layer(kind([RECORD]))
+    assert send(wrap, (b"authorization", name + b" " + KEY.encode())).status == 200
+    for other in (b"Bearer", b"ApiKeys", b"ApiKe", b""):
+        answer = send(wrap, (b"authorization", other + b" " + KEY.encode()))
+        assert (answer.principal, answer.status in (400, 401)) == (False, True)
+
+
+@KINDS
+def test_a_key_beside_another_credential_opens_nothing(kind):
+    wrap = layer(kind([RECORD]))
+    refused(send(wrap, header(KEY), header(KEY)), "multiple-credentials", 400)
+    refused(send(wrap, header(f"{KEY}, Bearer x")), "multiple-credentials", 400)
+    refused(send(wrap, header(f"{KEY} {KEY}")), "malformed-credentials", 400)
+    keyed = Authentication(
+        APIKey(kind([RECORD])), Plain(), optional=True
+    )  # the other one has a header of its own
+    refused(send(keyed, header(KEY), (b"x-other", b"y")), "multiple-credentials", 400)
+
+
+class Plain(Scheme):
+    """Believes every credential."""
+
+    name = "Plain"
+    header = b"x-other"
+
+    def authenticate(self, credential, exchange):
+        return Principal("anybody", scheme="plain")
+
+
+@KINDS
+def test_who_shows_a_key_is_known_to_a_stack_around_this_one(kind):
+    seen = []
+
+    class Around(Layer):
+        name = "around"
+        observes = True
+
+        def on_complete(self, exchange, outcome):
+            seen.append((exchange.principal.subject, exchange.decisions[-1].reason))
+
+    class Outer:
+        def asgi(self, app):
+            return Stack(Around()).asgi(Between(layer(kind([RECORD])).asgi(app)))
+
+        def wsgi(self, app):
+            return Stack(Around()).wsgi(Between(layer(kind([RECORD])).wsgi(app)))
+
+    assert send(Outer(), header(KEY)).principal.subject == "alice"
+    assert seen == [("alice", "authenticated")] * 2
+
+
+class Between:
+    """Something that is no stack of ours."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, *args):
+        return self.app(*args)
 
 
 @KINDS
@@ -345,7 +425,8 @@ def test_in_a_store_a_revocation_counts_at_once():
 def test_what_is_too_long_for_a_key_is_not_hashed(monkeypatch, kind):
     """Headers may have a hundred times the length of a key."""
     sizes = []
-    monkeypatch.setattr(apikey, "sha256", lambda data: sizes.append(len(data)) or sha256(data))
+    for module in (apikey, at_hand):
+        monkeypatch.setattr(module, "sha256", lambda data: sizes.append(len(data)) or sha256(data))
     wrap = layer(kind([RECORD]))
     for _ in range(2):  # a remote record is asked for, and then remembered
         refused(send(wrap, header("x" * 10_000 + KEY)), "invalid-api-key")

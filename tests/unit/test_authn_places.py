@@ -215,6 +215,27 @@ def test_stripped_credentials_do_not_reach_the_app(scheme, headers, query, exemp
     assert KEY in repr(seen_by_wsgi(plain, *headers, query=query))
 
 
+@pytest.mark.parametrize("strip", [False, True])
+def test_a_stripped_header_is_gone_for_layers_within_by_its_own_name_too(strip):
+    class Looks(Layer):
+        name = "looks"
+        wants = frozenset({b"authorization"})
+
+        def on_request(self, exchange):
+            seen.append((exchange.authorization, exchange.headers.get(b"authorization")))
+
+    value = f"ApiKey {KEY}".encode()
+    for interface in (seen_by_asgi, seen_by_wsgi):
+        seen = []
+        interface(
+            Stack(Authentication(APIKey([RECORD]), strip=strip), Looks()), (b"authorization", value)
+        )
+        assert seen == [(None, None) if strip else (value, value)]
+    seen = []
+    seen_by_wsgi(Looks())
+    assert seen == [(None, None)]
+
+
 class Ends(Layer):
     name = "ends"
     observes = True

@@ -35,9 +35,14 @@ class InHeaders:
         )
         # Where no scheme reads it, what another layer of the stack makes of it is not ours.
         self._authorization = b"authorization" if by_name else b""
+        self._in_authorization = self._by_its_name if by_name else self._nobody
         self.on_request: Callable[[Exchange], Verdict] = (
             self._in_any if self._by_header else self._in_authorization
         )
+
+    def _nobody(self, exchange: Exchange) -> Verdict:
+        exchange.challenges = self._challenges
+        return self._judge.nobody(exchange)
 
     def named(self, name: bytes) -> Chosen | None:
         """The scheme of a name in lower case."""
@@ -61,9 +66,9 @@ class InHeaders:
         chosen, header = found[0]
         return self._judge.judge(exchange, chosen, headers[header])
 
-    def _in_authorization(self, exchange: Exchange) -> Verdict:
+    def _by_its_name(self, exchange: Exchange) -> Verdict:
         exchange.challenges = self._challenges
-        value = exchange.headers.get(self._authorization)
+        value = exchange.authorization
         if value is None:
             return self._judge.nobody(exchange)
         name, _, credential = value.partition(_SPACE)

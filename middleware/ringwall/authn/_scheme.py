@@ -13,6 +13,7 @@ from ..principal import Principal
 from ..problem import Header
 from ._failure import Failure
 from ._standing import Standing
+from .apikeys.at_hand import AtHand
 
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
@@ -41,6 +42,7 @@ class Scheme(Configured):
             judges what no other one claims.
         max_length: the longest credential it accepts, in bytes.
         remembers: of how many credentials `standing` may say something; 0: of none.
+        at_hand: what lets in the usual credentials at once, for schemes of this package.
         failures: every Failure that `authenticate` may return.
         colours: the interfaces it can serve, of "asgi" and "wsgi".
     """
@@ -60,6 +62,7 @@ class Scheme(Configured):
     issuers: frozenset[str] = frozenset()
     max_length: int = 8192
     remembers: int = 0
+    at_hand: AtHand | None = None
     failures: tuple[Failure, ...] = ()
     colours: frozenset[str] = frozenset({"asgi", "wsgi"})
 

@@ -19,6 +19,7 @@ from ..principal import Principal
 from ._failure import Failure
 from ._files import FileUnusable
 from ._scheme import Judgement, Scheme, at_least, header_name
+from .apikeys.at_hand import NOBODY, AtHand
 from .apikeys.key import ID_PLACE, LONGEST, SHORTEST, key_id
 from .apikeys.open import open_store
 from .apikeys.recent import Recent
@@ -40,8 +41,6 @@ STORE_UNAVAILABLE = Failure(
 
 _log = logging.getLogger("ringwall.authn")
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
-# Compared with where there is no record. No key has this hash: it would be a preimage of zeros.
-_NO_DIGEST = bytes(32)
 
 
 class APIKey(Scheme):
@@ -127,6 +126,7 @@ class APIKey(Scheme):
         self._recent = Recent(cache_size, cache_ttl)
         if isinstance(source, MemoryStore):
             self._find_octets = source.find_octets
+            self.at_hand: AtHand | None = AtHand(source.find_octets, clock)
             self.authenticate = self._authenticate_in_memory  # type: ignore[method-assign]
         elif not self._immediate:
             self.authenticate = self._authenticate_remotely  # type: ignore[method-assign]
@@ -156,14 +156,7 @@ class APIKey(Scheme):
     def _authenticate_in_memory(self, credential: bytes, exchange: Exchange) -> Judgement:
         if len(credential) > LONGEST:
             return BAD_KEY
-        record = self._find_octets(credential[ID_PLACE])
-        # An unknown id takes the same way as a wrong secret: one hash, one comparison.
-        expected = _NO_DIGEST if record is None else record.digest
-        if not compare_digest(sha256(credential).digest(), expected) or record is None:
-            return BAD_KEY
-        if record.begins <= self._clock() < record.ends:
-            return record._principal or record.principal
-        return self._out_of_force(record)
+        return self._judge(self._find_octets(credential[ID_PLACE]), credential, exchange)
 
     def _authenticate_remotely(self, credential: bytes, exchange: Exchange) -> Judgement:
         if len(credential) > LONGEST:
@@ -188,7 +181,8 @@ class APIKey(Scheme):
     def _judge(
         self, record: APIKeyRecord | None, credential: bytes, exchange: Exchange
     ) -> Principal | Failure:
-        expected = _NO_DIGEST if record is None else record.digest
+        # An unknown id takes the same way as a wrong secret: one hash, one comparison.
+        expected = NOBODY.digest if record is None else record.digest
         if not compare_digest(sha256(credential).digest(), expected) or record is None:
             return BAD_KEY
         if not record.begins <= self._clock() < record.ends:

@@ -111,6 +111,11 @@ class Authentication(Layer):
         memory = Memory(by_name, challenges, way)
         if memory.any and not by_header:
             way = memory.on_request
+        if not by_header:  # what lies in one is looked at, too
+            for scheme in kinds:
+                if scheme.at_hand is not None and by_name.get(scheme.name.encode()) is scheme:
+                    allowed = chosen[scheme].allowed
+                    way = scheme.at_hand.before(scheme.name.encode(), challenges, allowed, way)
         if places or ambient or waits is not None:
             way = Elsewhere(
                 judge, in_headers.holds, way, places, next(iter(ambient), None), waits
