@@ -94,9 +94,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
         exchange.method = method
         if known_clients is not None:
-            client = known_clients.get(peer)
-            if client is not None:
-                exchange.client = client
+            exchange.client = known_clients.get(peer) or boundary.client_at(peer)
         scope = {**scope}
         scope[KEY] = exchange
         verdict: Verdict = None

@@ -130,9 +130,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 exchange.host = host
                 steps = plain_steps
                 if known_clients is not None:
-                    client = known_clients.get(peer)
-                    if client is not None:
-                        exchange.client = client
+                    exchange.client = known_clients.get(peer) or boundary.client_at(peer)
                 if by_path and not scope.get("root_path"):
                     exchange.path = path = scope["path"]
                     exchange.raw_path = raw_path = scope.get("raw_path")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ._app_hooks import watch_routes
 from ._app_route import ENVIRON_KEY, note_environ
-from ._boundary import COMMON_METHODS, Provenance
+from ._boundary import COMMON_METHODS, Provenance, remember_host
 from ._boundary.host import Host
 from ._exchange import KEY, Outcome
 from ._failure import FAILED, checked, fail_at, refusal_body
@@ -94,9 +94,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             exchange.host = host
             steps = plain_steps
             if known_clients is not None:
-                client = known_clients.get(environ.get("REMOTE_ADDR"))
-                if client is not None:
-                    exchange.client = client
+                peer = environ.get("REMOTE_ADDR")
+                exchange.client = known_clients.get(peer) or boundary.client_at(peer)
             if by_path:
                 path = environ.get("PATH_INFO") or ""
                 if path.isascii():
@@ -113,7 +112,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             if not proxied:
                 known = boundary.known_hosts.get(exchange.headers.get(b"host"))
                 if known is not None:
-                    known_hosts[environ["HTTP_HOST"]] = known
+                    remember_host(known_hosts, environ["HTTP_HOST"], known)
         environ[KEY] = exchange
 
         verdict: Verdict = None

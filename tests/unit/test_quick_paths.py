@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import itertools
 import sys
 from collections import UserDict
@@ -12,6 +13,7 @@ import pytest
 
 from ringwall import Exchange, Layer, Stack
 from ringwall._boundary import Boundary
+from ringwall._boundary.address import canonical_address
 from ringwall._exchange import KEY
 from ringwall.testing import Request, SampleApp, drive
 
@@ -35,7 +37,40 @@ def test_the_hosts_that_are_remembered_are_few_and_the_others_are_parsed_all_the
         boundary.derive(made)
         assert made.host is not None
         assert made.host.name == f"h{number}.example.com"
-    assert len(boundary.known_hosts) == 256
+        assert b"h%d.example.com" % number in boundary.known_hosts
+        assert len(boundary.known_hosts) <= 256
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_junk_hosts_do_not_shut_the_others_out(
+    monkeypatch: pytest.MonkeyPatch, interface: Any
+) -> None:
+    """Whoever sends more of them than are remembered makes an honest host slower once in so many
+    requests, and not for ever."""
+    derived: list[bytes | None] = []
+    derive = Boundary.derive
+
+    def counted(self: Boundary, exchange: Exchange) -> Any:
+        derived.append(exchange.headers.get(b"host"))
+        return derive(self, exchange)
+
+    monkeypatch.setattr(Boundary, "derive", counted)
+    app = SampleApp()
+    wrapped = getattr(Layer(), interface)(getattr(app, interface))
+    junk = (Request(headers=((b"host", b"junk%d.example.com" % n),)) for n in itertools.count())
+    for _ in range(300):
+        drive(interface, wrapped, next(junk))
+    assert len(derived) == 300
+    for _ in range(3):
+        drive(interface, wrapped, Request())
+    assert derived.count(b"api.example.com") == 1  # it is remembered, late as it comes
+    for _ in range(1024):
+        drive(interface, wrapped, next(junk))
+        drive(interface, wrapped, Request())
+    assert derived.count(b"api.example.com") == 1 + 4
+    assert len(app.seen) == 300 + 3 + 2 * 1024
+    known = dict(zip(wrapped.__code__.co_freevars, wrapped.__closure__, strict=True))
+    assert len(known["known_hosts"].cell_contents) <= 256
 
 
 def test_the_clients_that_are_remembered_are_few() -> None:
@@ -52,6 +87,50 @@ def test_what_is_no_address_is_never_remembered(peer: Any) -> None:
     boundary = Boundary()
     assert boundary.client_at(peer) is None
     assert boundary.known_clients == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0.0.0.0", "255.255.255.255", "10.1.2.3", "256.1.1.1", "1.2.3", "1.2.3.4.5", "1.2.3.4."),
+        *(
+            ".1.2.3",
+            "1..2.3",
+            "01.2.3.4",
+            "1.2.3.04",
+            "00.0.0.0",
+            "+1.2.3.4",
+            "-1.2.3.4",
+            "1.2.3.-4",
+        ),
+        *(
+            " 1.2.3.4",
+            "1.2.3.4 ",
+            "1.2.3.4\n",
+            "1. 2.3.4",
+            "1_0.2.3.4",
+            "\uff11.2.3.4",
+            "\u0661.2.3.4",
+        ),
+        *(
+            "1.2.3.4%eth0",
+            "1.2.3.4:80",
+            "0x1.2.3.4",
+            "1e1.2.3.4",
+            "...",
+            "::ffff:1.2.3.4",
+            "::1.2.3.4",
+        ),
+    ],
+)
+def test_an_address_that_is_not_parsed_is_in_its_one_spelling(text: str) -> None:
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
+    except ValueError:
+        assert canonical_address(text) is None
+    else:
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        assert canonical_address(text) == str(mapped or parsed)
 
 
 class Asks(Layer):

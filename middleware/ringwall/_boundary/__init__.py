@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .._exchange import Decision, Exchange
 from ..problem import Response, problem
@@ -23,7 +23,15 @@ from .rewriting import warn_of_rewriting
 if TYPE_CHECKING:
     from .._layer import Layer
 
-__all__ = ["Boundary", "Host", "Provenance", "TrustedProxies", "parse_host", "warn_of_rewriting"]
+__all__ = [
+    "Boundary",
+    "Host",
+    "Provenance",
+    "TrustedProxies",
+    "parse_host",
+    "remember_host",
+    "warn_of_rewriting",
+]
 
 COMMON_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
@@ -58,6 +66,17 @@ _DECISIONS = {
         (BAD_PATH, "ambiguous-path"),
     )
 }
+
+
+T = TypeVar("T", bytes, str)
+
+
+def remember_host(known: dict[T | None, Host], value: T, host: Host) -> None:
+    """Keep a host that is well-formed. When there are too many, all are forgotten: whoever sends
+    junk costs the hosts that are meant one slower request each in so many, and shuts none out."""
+    if len(known) >= _MOST_KNOWN_HOSTS:
+        known.clear()
+    known[value] = host
 
 
 class Boundary:
@@ -113,8 +132,8 @@ class Boundary:
             host = exchange.host = parse_host(value)
             if host is None:
                 exchange.malformed = BAD_HOST
-            elif len(self.known_hosts) < _MOST_KNOWN_HOSTS:
-                self.known_hosts[value] = host
+            else:
+                remember_host(self.known_hosts, value, host)
         parent = exchange.parent
         if parent is not None and self.proxies is None:
             # A stack wrapped around this one has derived them already, perhaps from a proxy. The

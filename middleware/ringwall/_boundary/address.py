@@ -10,6 +10,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LONGEST = 64
+# A number of an IPv4 address, in its one spelling.
+_OCTETS = frozenset(map(str, range(256)))
 # The name of a network interface, as in `fe80::1%eth0`; in URIs `%25eth0` (RFC 6874).
 _ZONE = re.compile(r"[A-Za-z0-9._~:@+-]+\Z")
 
@@ -43,7 +45,11 @@ def canonical_address(text: str | None) -> str | None:
     >>> canonical_address("2001:DB8:0::1")
     '2001:db8::1'
     """
-    return _canonical(text) if text is not None and len(text) <= _LONGEST else None
+    if text is None or len(text) > _LONGEST:
+        return None
+    if text.count(".") == 3 and _OCTETS.issuperset(text.split(".")):
+        return text  # nearly all; ten times as fast as to parse it, so none need be remembered
+    return _canonical(text)
 
 
 @lru_cache(maxsize=1024)  # a larger one is copied now and then, in one request
