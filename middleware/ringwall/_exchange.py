@@ -59,8 +59,8 @@ class Exchange:
         headers: the request headers that some layer declared in `wants`; repeated ones are joined
             with a comma (RFC 9110 section 5.3), as WSGI servers do.
         origin, upgrade, authorization: these headers, where some layer declared them in `wants`;
-            under WSGI they cost less alone than `headers`, which is made of all. origin: as the
-            server tells it, under WSGI a native string.
+            under WSGI they cost less alone than `headers`, which is made of all. The first two are
+            as the server tells them, under WSGI native strings.
         host: the parsed Host, or None where the request has none.
         protocol_version: of HTTP, as the server tells it: "1.0", "1.1", "2" or "3"; else None.
         peer_port: the port of the socket's other end, where the server tells it.
@@ -177,7 +177,7 @@ class Exchange:
         return self.headers.get(b"origin")
 
     @property
-    def upgrade(self) -> bytes | None:
+    def upgrade(self) -> bytes | str | None:
         return self.headers.get(b"upgrade")
 
     @property

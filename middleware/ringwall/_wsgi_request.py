@@ -60,9 +60,8 @@ class WSGIExchange(Exchange):
         return self.environ.get("HTTP_ORIGIN")
 
     @property
-    def upgrade(self) -> bytes | None:
-        value: str | None = self.environ.get("HTTP_UPGRADE")
-        return None if value is None else value.encode("latin-1")
+    def upgrade(self) -> str | None:
+        return self.environ.get("HTTP_UPGRADE")
 
     @property
     def authorization(self) -> bytes | None:

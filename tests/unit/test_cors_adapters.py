@@ -209,13 +209,13 @@ def test_a_refused_foreign_write_does_not_reach_the_app(interface, app_type, cal
 def test_the_subdomains_that_are_kept_are_few_and_each_is_told_its_own(interface, app_type, call):
     made = CORS([APP, "https://*.example.org"])
     walled = getattr(made, interface)(app_type())
-    before = len(made._verdicts)
+    before = len(made._grants._verdicts)
     for number in [*range(300), *range(300)]:
         origin = f"https://a{number}.example.org"
         _, lines, _ = call(walled, origin=origin)
         assert granted(lines) == {"allow-origin": origin.encode()}
-        assert len(made._verdicts) <= before + 256
-    assert len(made._verdicts) == before + 256
+        assert len(made._grants._verdicts) <= before + 256
+    assert len(made._grants._verdicts) == before + 256
     for origin in (EVIL, "https://a.b.example.org", "null"):
         assert granted(call(walled, origin=origin)[1]) == {}
     assert granted(call(walled, origin=APP)[1]) == {"allow-origin": APP.encode()}

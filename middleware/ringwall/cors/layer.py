@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
-from .._exchange import Addition, Decision, Exchange
-from .._layer import Layer, ResponseHead
+from .._exchange import Exchange
+from .._layer import Layer
 from ..problem import Response
+from .grants import Grants, Verdict, as_bytes
 from .names import listed, tokens
 from .origins import Origins
 from .preflight import ASKED, METHOD, Preflights, list_line
 from .verdicts import (
     ALLOW_CREDENTIALS,
-    ALLOW_ORIGIN,
-    ALLOWED,
     EXPOSE_HEADERS,
-    FOREIGN,
     FOREIGN_PREFLIGHT,
     FOREIGN_WEBSOCKET,
     FOREIGN_WRITE,
-    GRANTS,
-    NO_ORIGIN,
-    VARY,
     WEBSOCKET,
     Refusal,
 )
@@ -33,10 +28,6 @@ _HEADERS = ("Authorization", "Content-Type")
 _FOREIGN_WRITES = {"pass": False, "refuse": True}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 section 9.2.1
 _MAY_ASK = frozenset({"OPTIONS", "WEBSOCKET"})
-_MOST_SUBDOMAINS = 256
-
-# The decision on an actual request, and what its response says: Vary last, where there is one.
-_Verdict: TypeAlias = tuple[Decision, Addition]
 
 
 class CORS(Layer):
@@ -109,76 +100,45 @@ class CORS(Layer):
                 f"unknown foreign_writes={foreign_writes!r} of CORS"
                 + did_you_mean(str(foreign_writes), _FOREIGN_WRITES)
             )
-        if everyone:
-            _check_public(credentials, private_network, _FOREIGN_WRITES[foreign_writes])
-
         self._refuses_writes = _FOREIGN_WRITES[foreign_writes]
-        self._origins = Origins(() if everyone else entries, "origins")
+        if everyone:
+            _check_public(credentials, private_network, self._refuses_writes)
+
+        named = Origins(() if everyone else entries, "origins")
         may_read = ((ALLOW_CREDENTIALS, b"true"),) if credentials else ()
-        # Vary leaves also where the request names no origin: a cache keeps that response, too.
-        vary = () if everyone else (VARY,)
-        self._told = (*may_read, *list_line(EXPOSE_HEADERS, tokens(expose, "expose")), *vary)
-        self.sets: frozenset[bytes] = GRANTS.union(name for name, _ in vary)
+        told = (*may_read, *list_line(EXPOSE_HEADERS, tokens(expose, "expose")))
+        self._preflights = Preflights(methods, headers, max_age, private_network, may_read)
+        self._preflights.prepare([b"*"] if everyone else named.exact)
+        self._grants = Grants(self, None if everyone else named, told)
+        self._find, self._foreign = self._grants.find, self._grants.foreign
+        self._opens = named.__contains__ if websockets is None else _websocket_check(websockets)
+        self.on_response = self._grants.complete  # type: ignore[method-assign]
+        self.sets: frozenset[bytes] = self._grants.names
         # All that a response says is known with the request, unless the app says something, too.
         self.adds: frozenset[bytes] = self.sets
         self.edits_only: frozenset[bytes] | None = self.sets
-        self._preflights = Preflights(methods, headers, max_age, private_network, may_read)
-        self._foreign: _Verdict = (FOREIGN, Addition(self, vary))
-        # Chosen once: the request path does not ask what was configured.
-        self._find: Callable[[bytes | str | None], _Verdict | None]
-        if everyone:
-            self._preflights.prepare([b"*"])
-            public = self._grant(b"*")
-            anonymous = (NO_ORIGIN, public[1])
-            self._find = lambda origin: anonymous if origin is None else public
-        else:
-            self._preflights.prepare(self._origins.exact)
-            self._verdicts: dict[bytes | str | None, _Verdict] = {
-                None: (NO_ORIGIN, self._foreign[1])
-            }
-            for exact in self._origins.exact:  # as each interface has it
-                self._verdicts[exact] = self._verdicts[exact.decode()] = self._grant(exact)
-            # There is a subdomain for every label one can think of: not all are kept.
-            self._most_verdicts = len(self._verdicts) + _MOST_SUBDOMAINS
-            self._find = self._find_any if self._origins.patterns else self._verdicts.get
-        self._opens = self._websocket_check(websockets)
 
     def __repr__(self) -> str:
         return "<CORS>"
 
     def on_request(self, exchange: Exchange) -> Response | None:
-        origin = exchange.origin
-        verdict = self._find(origin)
+        origin, find = exchange.origin, self._find
+        verdict = find(origin)
         if verdict is None or exchange.method in _MAY_ASK or exchange.upgrade is not None:
             return self._judge(exchange, origin, verdict)
         exchange.decisions.append(verdict[0])
         exchange.additions.append(verdict[1])
         return None
 
-    def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        """What the app says is taken away, and ours with it, to be said again."""
-        vary: list[bytes] = []
-
-        def take_away(name: bytes, value: bytes) -> None:
-            if name == VARY[0]:
-                vary.append(value)
-
-        head.rewrite(self.sets, take_away)
-        _, addition = self._find(exchange.origin) or self._foreign
-        lines = addition.lines
-        if vary:
-            lines = (*lines[:-1], (VARY[0], _with_origin(vary)))
-        head.extend(lines)
-
     def _judge(
-        self, exchange: Exchange, origin: bytes | str | None, verdict: _Verdict | None
+        self, exchange: Exchange, origin: bytes | str | None, verdict: Verdict | None
     ) -> Response | None:
         """Judge what is more than an actual request of an allowed origin, or may be."""
         decision, addition = verdict or self._foreign
         if origin is None:
             pass  # no browser's page asks for anything
         elif exchange.kind == "websocket" or _is_bare_handshake(exchange):
-            if not self._opens(_as_bytes(origin)):
+            if not self._opens(as_bytes(origin)):
                 return _refuse(exchange, FOREIGN_WEBSOCKET)
             decision = WEBSOCKET
         elif exchange.method == "OPTIONS" and METHOD in exchange.headers:
@@ -192,32 +152,10 @@ class CORS(Layer):
         exchange.additions.append(addition)
         return None
 
-    def _find_any(self, origin: bytes | str | None) -> _Verdict | None:
-        verdict = self._verdicts.get(origin)
-        if verdict is None and origin is not None:
-            exact = _as_bytes(origin)
-            if self._origins.is_subdomain(exact):
-                verdict = self._grant(exact)
-                if len(self._verdicts) < self._most_verdicts:
-                    self._verdicts[origin] = verdict
-        return verdict
 
-    def _grant(self, origin: bytes) -> _Verdict:
-        return (ALLOWED, Addition(self, ((ALLOW_ORIGIN, origin), *self._told)))
-
-    # At construction
-
-    def _websocket_check(self, websockets: Iterable[str] | None) -> Callable[[bytes], bool]:
-        if websockets is None:
-            return self._origins.__contains__
-        entries = listed(websockets, "websockets")
-        if entries == ["*"]:
-            return _is_not_null
-        return Origins(entries, "websockets").__contains__
-
-
-def _as_bytes(origin: bytes | str) -> bytes:
-    return origin if isinstance(origin, bytes) else origin.encode("latin-1")
+def _websocket_check(websockets: Iterable[str]) -> Callable[[bytes], bool]:
+    entries = listed(websockets, "websockets")
+    return _is_not_null if entries == ["*"] else Origins(entries, "websockets").__contains__
 
 
 def _is_not_null(origin: bytes) -> bool:
@@ -227,24 +165,16 @@ def _is_not_null(origin: bytes) -> bool:
 def _is_bare_handshake(exchange: Exchange) -> bool:
     """A WSGI server, or an ASGI server without websockets, hands over the request as it came."""
     upgrade = exchange.upgrade
-    return upgrade is not None and exchange.method == "GET" and b"websocket" in upgrade.lower()
+    return (
+        upgrade is not None
+        and exchange.method == "GET"
+        and b"websocket" in as_bytes(upgrade).lower()
+    )
 
 
 def _refuse(exchange: Exchange, refusal: Refusal) -> Response:
     exchange.decisions.append(refusal.decision)
     return refusal.response
-
-
-def _with_origin(vary: list[bytes]) -> bytes:
-    """All that the lines say, in one: some caches read but one line."""
-    members: dict[bytes, bytes] = {}
-    for value in vary:
-        for member in value.split(b","):
-            name = member.strip(b" \t")
-            members.setdefault(name.lower(), name)
-    members.pop(b"", None)
-    members.setdefault(b"origin", b"Origin")
-    return b"*" if b"*" in members else b", ".join(members.values())
 
 
 def _check_public(credentials: bool, private_network: bool, refuses_writes: bool) -> None:
