@@ -68,8 +68,11 @@ def _starter(plan: Plan, depth: int) -> Start:
             headers = headers + defaults  # the app's own list is left alone
             if adding:
                 additions = exchange.additions
-                for addition in additions if len(additions) == 1 else additions[::-1]:
-                    headers += addition.native
+                if len(additions) == 1:
+                    headers += additions[0].native
+                else:
+                    for addition in reversed(additions):
+                        headers += addition.native
             if noting:
                 exchange.outcome.status = _code(status)
             if exc_info is None:

@@ -56,6 +56,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     listening, answering = listeners(plan.layers), plan.answers_errors
     leaving = enders(plan.layers)
     reading = any(layer.reads_body for layer in plan.layers)
+    seeking = b"content-length" not in plan.wants  # else it is among the headers, or not sent
     transparent = plan.transparent and not listening
     outs = senders(plan)
     app_out = outs[everyone]
@@ -94,7 +95,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except KeyError:  # servers need not tell them
                 lines = scope.get("headers") or ()
                 peer, scheme = scope.get("client"), scope.get("scheme")
-            if type(lines) is not list and type(lines) is not tuple:
+            if lines.__class__ is not list and lines.__class__ is not tuple:
                 lines = list(lines or ())
                 scope = {**scope, "headers": lines}
             exchange = _make_exchange()
@@ -148,7 +149,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         verdict: Verdict = None
         body: Body | None = None
         if reading and kind == "http":
-            body = exchange.reader = Body(lines, exchange.headers, receive)
+            body = exchange.reader = Body(lines if seeking else (), exchange.headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
         served: Send | None = None
@@ -163,7 +164,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                                 opener = opener or Opener(receive, send)
                                 exchange.opener = opener
                             elif body is None:
-                                body = exchange.reader = Body(lines, exchange.headers, receive)
+                                body = exchange.reader = Body(
+                                    lines if seeking else (), exchange.headers, receive
+                                )
                             verdict = await _judged(verdict)
                         if verdict is not None:
                             break
@@ -221,8 +224,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 exchange.send = served  # what listens knows the exchange: no cycle may outlive this
             if note_route and SCOPE_KEY in scope:
                 note_scope(exchange, scope)
-            if completing and completes_of[completes]:
-                ending = complete(completes_of[completes], exchange, exchange.outcome)
+            if completing and (hooks := completes_of[completes]):
+                ending = complete(hooks, exchange, exchange.outcome)
                 if ending is not None:
                     await asettle(ending)
 
