@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,17 +16,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ports import free_port
+
 HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    # A cluster node also listens on its port plus 10000.
-    while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:

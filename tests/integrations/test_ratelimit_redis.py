@@ -24,8 +24,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import store_support
+from ports import free_port
 from ratelimit_support import SENDERS, App
-from redis_servers import Server, free_port, server, until
+from redis_servers import Server, server, until
 from ringwall import RateLimit
 from ringwall._errors import ConfigurationError
 from ringwall._pending import asettle, settle

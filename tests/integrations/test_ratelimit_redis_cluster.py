@@ -9,8 +9,9 @@ import time
 import pytest
 
 import store_support
+from ports import free_port
 from ratelimit_support import SENDERS, App
-from redis_servers import HOST, Sharded, free_port, until
+from redis_servers import HOST, Sharded, until
 from ringwall import RateLimit
 from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check, FixedWindow, SlidingWindow

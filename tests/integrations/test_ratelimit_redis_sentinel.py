@@ -8,8 +8,9 @@ import time
 import pytest
 
 import store_support
+from ports import free_port
 from ratelimit_support import App, asgi_sender, wsgi_sender
-from redis_servers import HOST, Replicated, free_port, until
+from redis_servers import HOST, Replicated, until
 from ringwall import RateLimit
 from ringwall.ratelimit import GCRA, Check
 from ringwall.ratelimit.engine import SECOND

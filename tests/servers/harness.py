@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from authn_support import jwks
+from ports import free_port
 from ringwall import generate_api_key
 
 ROOT = Path(__file__).parent
@@ -91,13 +92,6 @@ class Server(NamedTuple):
         return b"Authorization: ApiKey " + self.keys[who].encode()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[Server]:
     """A server of `COMMANDS` around the walled app, until the block ends."""
@@ -106,8 +100,11 @@ def running(name: str, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(name: str, interface: str, arguments: list[str], folder: Path) -> Iterator[Server]:
-    """A server that this Python runs with `arguments`, in which `{port}` is to be its port."""
+def serving(
+    name: str, interface: str, arguments: list[str], folder: Path, *more: int
+) -> Iterator[Server]:
+    """A server that this Python runs with `arguments`, in which `{port}` is to be its port. `more`:
+    further ports that it listens on; one may be open before the others are."""
     keys = write_keys(folder / "keys.json")
     (folder / "jwks.json").write_text(json.dumps(jwks("rsa")))
     port, audit = free_port(), folder / "audit.jsonl"
@@ -127,7 +124,8 @@ def serving(name: str, interface: str, arguments: list[str], folder: Path) -> It
         stderr=subprocess.STDOUT,
     )
     try:
-        _wait_for(port, process, folder / "log")
+        for each in (port, *more):
+            _wait_for(each, process, folder / "log")
         yield Server(name, interface, port, keys, audit, folder / "log")
     finally:
         process.terminate()

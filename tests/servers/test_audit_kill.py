@@ -25,10 +25,10 @@ from typing import Any
 
 import pytest
 
+from ports import free_port
 from ringwall.audit import SigningKey
 from ringwall.audit._segments import segments
 from ringwall.audit.verify import Line, database_lines, read_lines, verify
-from servers.harness import free_port
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("RINGWALL_KILLS", "1"))

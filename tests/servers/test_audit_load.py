@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from audit_support import exchanges
+from ports import free_port
 from ringwall.audit import SigningKey
 from ringwall.audit._segments import segments
 from ringwall.audit.verify import read_lines, verify
-from servers.harness import free_port
 
 HERE = Path(__file__).parent
 SERVERS = {

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from authn_support import CLAIMS, b64, compact, jwks, sign, sign_raw
+from ports import free_port
 from servers import harness
 from servers.raw import Answer, exchange, parse
 
@@ -54,7 +55,7 @@ def server(
     name, *options = request.param.split()
     _, arguments = harness.COMMANDS[name]
     arguments = [*arguments, *options]
-    port, log = harness.free_port(), folder / "log"
+    port, log = free_port(), folder / "log"
     words = [word.format(port=port).replace("app:", "authn_app:") for word in arguments]
     settings = {
         "RINGWALL_TEST_KEYS": str(folder / "keys.json"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ports import free_port
 from servers import harness
 from servers.raw import Answer, exchange, handshake
 
@@ -26,7 +27,7 @@ ROOT = b"X-Test-Name: root"
 )
 def port(request, tmp_path_factory):
     _, arguments = harness.COMMANDS[request.param]
-    number, log = harness.free_port(), tmp_path_factory.mktemp("bypass") / "log"
+    number, log = free_port(), tmp_path_factory.mktemp("bypass") / "log"
     words = [word.format(port=number).replace("app:", "bypass_app:") for word in arguments]
     with log.open("wb") as out:
         process = subprocess.Popen(

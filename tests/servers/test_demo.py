@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from audit_support import exchanges
+from ports import free_port
 from ringwall.cli import main
 from ringwall.cli.demo import servers as demo_servers
 from ringwall.cli.demo import session as demo_session
 from ringwall.cli.demo import tour as demo_tour
 from ringwall.cli.demo.servers import Servers
-from servers.harness import free_port
 
 
 @pytest.mark.parametrize("preset", [[], ["--preset", "browser"]])
@@ -77,7 +77,7 @@ def start_demo(port: int) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_printed_lines_work_and_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
-    process = start_demo(port := _four_free_ports())
+    process = start_demo(port := free_port(in_a_row=4))
     try:
         lines: list[str] = []
         assert process.stdout is not None
@@ -117,20 +117,6 @@ def paste(line: str) -> int:
     status = connection.getresponse().status
     connection.close()
     return status
-
-
-def _four_free_ports() -> int:
-    while True:
-        port = free_port()
-        if port > 65532:
-            continue
-        try:
-            for extra in (1, 2, 3):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port + extra))
-        except OSError:
-            continue
-        return port
 
 
 def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from servers.harness import _wait_for, free_port
+from ports import free_port
+from servers.harness import _wait_for
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _UVICORN = "-m uvicorn main:app --no-proxy-headers --port {port}"

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from audit_support import exchanges
-from servers.harness import Server, free_port, serving
+from ports import free_port
+from servers.harness import Server, serving
 from servers.http2 import RESET, Connection
 from servers.raw import Answer, parse, request
 from tls_support import SERVER, Authority, client_context
@@ -57,7 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         *("--insecure-bind", f"127.0.0.1:{plain}"),
         *("--certfile", identity.certfile, "--keyfile", identity.keyfile),
     ]
-    with serving("hypercorn-h2", "asgi", arguments, folder) as server:
+    with serving("hypercorn-h2", "asgi", arguments, folder, plain) as server:
         yield Served(server, plain, authority)
 
 

@@ -13,8 +13,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ports import free_port
 from ringwall import generate_api_key
-from servers.harness import _wait_for, free_port
+from servers.harness import _wait_for
 
 FOREWORD = "import sys, types, ringwall as r\n"
 

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from servers.harness import _wait_for, free_port
+from ports import free_port
+from servers.harness import _wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ports import free_port
 from servers import harness
 from servers.raw import Answer, exchange, handshake
 
@@ -60,7 +61,7 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     interface, arguments = harness.COMMANDS[request.param]
-    port, log = harness.free_port(), tmp_path_factory.mktemp("transport") / "log"
+    port, log = free_port(), tmp_path_factory.mktemp("transport") / "log"
     words = [word.format(port=port).replace("app:", "transport_app:") for word in arguments]
     with log.open("wb") as out:
         process = subprocess.Popen(

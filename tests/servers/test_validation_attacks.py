@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ports import free_port
 from servers import harness
 from servers.raw import Answer, parse
 from validation_attacks import ATTACKS, GOOD, SECRET, Attack
@@ -47,7 +48,7 @@ def server(
     name, *options = request.param.split()
     interface, arguments = harness.COMMANDS[name]
     arguments = [*arguments, *options]
-    port, log = harness.free_port(), tmp_path_factory.mktemp(name) / "log"
+    port, log = free_port(), tmp_path_factory.mktemp(name) / "log"
     words = [word.format(port=port).replace("app:", "validation_app:") for word in arguments]
     here = Path(__file__).parent
     with log.open("wb") as out:
