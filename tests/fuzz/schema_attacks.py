@@ -29,7 +29,7 @@ from typing import Any
 from ringwall import BodyValidation, RateLimit, Stack
 from ringwall.cli.demo import session as demo
 from ringwall.cli.demo.document import DOCUMENT
-from ringwall.cli.demo.servers import Servers, free_ports
+from ringwall.cli.demo.servers import Servers, listen
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 20}
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 1000}
@@ -227,9 +227,9 @@ def main() -> int:
         document = Path(folder) / "openapi.json"
         document.write_text(json.dumps(everything()))
         with Servers() as servers:
-            (port,) = free_ports(1)
-            servers.asgi(BodyValidation(openapi=document).asgi(takes_all), port)
-            url = f"http://127.0.0.1:{port}"
+            listener = listen(0)
+            servers.asgi(BodyValidation(openapi=document).asgi(takes_all), listener)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             found += attack(command, options, "everything", str(document), "--url", url)
     return 1 if found else 0
 

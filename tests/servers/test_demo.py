@@ -151,19 +151,48 @@ def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(demo_servers.uvicorn.Server, "run", run)
     with Servers() as servers, pytest.raises(RuntimeError, match="did not start"):
-        servers.asgi(None, free_port())
+        servers.asgi(None, demo_servers.listen(0))
 
 
-def test_a_session_that_cannot_start_stops_what_it_started(
+@pytest.mark.parametrize("number", range(4))
+def test_a_session_that_cannot_start_stops_what_it_started(tmp_path: Path, number: int) -> None:
+    port = free_port(in_a_row=4)
+    session = demo_session.Session(tmp_path, port, say=lambda *_: None)
+    with demo_servers.listen(port + number), pytest.raises(demo_servers.PortInUse):
+        session.__enter__()
+    for each in range(4):
+        demo_servers.listen(port + each).close()
+
+
+def test_nobody_else_gets_the_ports_of_a_session_that_starts(tmp_path: Path) -> None:
+    held: list[int] = []
+
+    def say(line: str) -> None:
+        for port in session.ports:
+            with pytest.raises(demo_servers.PortInUse):
+                demo_servers.listen(port)
+            held.append(port)
+
+    session = demo_session.Session(tmp_path, None, say=say)
+    with session:
+        assert held == session.ports * 3
+        assert 0 not in held
+    for port in session.ports:
+        demo_servers.listen(port).close()
+
+
+def test_a_session_that_fails_in_the_midst_stops_what_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("no report")
+
+    monkeypatch.setattr(demo_session, "LiveReport", fail)
     session = demo_session.Session(tmp_path, None, say=lambda *_: None)
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", session.wsgi_port))
-        taken.listen()
-        with pytest.raises(demo_servers.PortInUse):
-            session.__enter__()
+    with pytest.raises(RuntimeError, match="no report"):
+        session.__enter__()
+    for port in session.ports:
+        demo_servers.listen(port).close()
 
 
 def test_a_silent_client_stops_nobody(tmp_path: Path) -> None:

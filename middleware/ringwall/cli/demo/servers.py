@@ -42,7 +42,7 @@ class Servers:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def asgi(self, app: Any, port: int, **tls: Any) -> None:
+    def asgi(self, app: Any, listener: socket.socket, **tls: Any) -> None:
         """Serve an ASGI app with uvicorn; `tls` are its `ssl_*` settings."""
         config = uvicorn.Config(
             app,
@@ -55,7 +55,6 @@ class Servers:
         )
         config.load()  # here, where an error is seen, and not in the thread
         server = uvicorn.Server(config)
-        listener = _listen(port)
 
         def stop() -> None:
             server.should_exit = True
@@ -67,12 +66,9 @@ class Servers:
                 raise RuntimeError("the ASGI server did not start")
             time.sleep(0.02)
 
-    def wsgi(self, app: Any, port: int, context: ssl.SSLContext) -> None:
+    def wsgi(self, app: Any, listener: socket.socket, context: ssl.SSLContext) -> None:
         """Serve a WSGI app over TLS with the standard library's server."""
-        try:
-            server = _ThreadingServer(("127.0.0.1", port), _Handler)
-        except OSError as error:
-            raise PortInUse(f"port {port}: {error.strerror}") from error
+        server = _ThreadingServer(listener)
         server.context = context
         server.set_app(app)
 
@@ -89,20 +85,17 @@ class Servers:
         self._stops.append(stop)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now."""
-    listeners = [_listen(0) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+def listen(port: int) -> socket.socket:
+    """Listen on a port of loopback; 0: on any that is free.
 
-
-def _listen(port: int) -> socket.socket:
+    Raises:
+        PortInUse: somebody else does.
+    """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise PortInUse(f"port {port}: {error.strerror}") from error
@@ -113,10 +106,13 @@ class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
     context: ssl.SSLContext
 
-    def server_bind(self) -> None:
-        # Without the reverse look-up of the host name, which may hang.
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "localhost", self.server_address[1]
+    def __init__(self, listener: socket.socket) -> None:
+        address = listener.getsockname()
+        super().__init__(address, _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        # Not by `server_bind`, whose reverse look-up of the host name may hang.
+        self.server_name, self.server_port = "localhost", address[1]
         self.setup_environ()
 
     def finish_request(self, request: Any, client_address: Any) -> None:

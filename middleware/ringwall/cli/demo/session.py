@@ -12,7 +12,7 @@ from ...audit import Audit
 from .api import asgi_api, wsgi_api
 from .credentials import Issuer, make_api_keys, make_certificate
 from .report import LiveReport
-from .servers import Servers, free_ports
+from .servers import Servers, listen
 from .stack import make_stack
 from .stops import flood, make_stops
 from .tour import AuditTail, Report, Stop, send, table, verdict
@@ -40,12 +40,23 @@ class Session:
         self._preset: Literal["api", "browser"] = preset
         self._folder = folder
         self._audit_file = folder / "audit.jsonl"
-        self._ports = free_ports(4) if port is None else [*range(port, port + 4)]
+        self._ports = [0] * 4 if port is None else [*range(port, port + 4)]
         self._servers = Servers()
         self._closing = ExitStack()
 
     def __enter__(self) -> Session:
-        https, wsgi, http, report = self._ports
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _start(self) -> None:
+        # Before all else, and kept: a port that was only found free could be taken meanwhile.
+        listeners = [self._closing.enter_context(listen(port)) for port in self._ports]
+        self._ports = [listener.getsockname()[1] for listener in listeners]
+        https, _, http, report = self._ports
         self._say("1/3  making a certificate, tokens and keys")
         self._certificate = make_certificate(self._folder)
         issuer = Issuer()
@@ -61,21 +72,17 @@ class Session:
         audits = (layer for layer in stack.layers if isinstance(layer, Audit))
         self._closing.callback(next(audits).close)
         self._say("3/3  starting the servers")
-        try:
-            walled = stack.asgi(asgi_api)
-            self._servers.asgi(
-                walled,
-                https,
-                ssl_certfile=self._certificate.chain,
-                ssl_keyfile=self._certificate.key,
-            )
-            self._servers.wsgi(stack.wsgi(wsgi_api), wsgi, self._certificate.server_context())
-            self._servers.asgi(walled, http)
-            self._servers.asgi(LiveReport(self._audit_file, report), report)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+        for_https, for_wsgi, for_http, for_report = listeners
+        walled = stack.asgi(asgi_api)
+        self._servers.asgi(
+            walled,
+            for_https,
+            ssl_certfile=self._certificate.chain,
+            ssl_keyfile=self._certificate.key,
+        )
+        self._servers.wsgi(stack.wsgi(wsgi_api), for_wsgi, self._certificate.server_context())
+        self._servers.asgi(walled, for_http)
+        self._servers.asgi(LiveReport(self._audit_file, report), for_report)
 
     def __exit__(
         self,
@@ -88,7 +95,8 @@ class Session:
 
     @property
     def ports(self) -> list[int]:
-        """Of ASGI over TLS, WSGI over TLS, plain HTTP, and the page about the audit log."""
+        """Of ASGI over TLS, WSGI over TLS, plain HTTP, and the page about the audit log; those that
+        were left open are known once it runs."""
         return self._ports
 
     @property
