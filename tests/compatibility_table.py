@@ -2,7 +2,8 @@
 
 tox run -m matrix --result-json matrix.json; python tests/compatibility_table.py matrix.json
 
-Further arguments are libraries to leave out, as that run did not have their tests.
+Results of several machines may be given. Further arguments are libraries to leave out, as those
+runs did not have their tests.
 """
 
 from __future__ import annotations
@@ -47,4 +48,9 @@ def table(result: dict[str, Any], without: Sequence[str] = ()) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(table(json.loads(Path(sys.argv[1]).read_text("utf-8")), sys.argv[2:]), "utf-8")
+    results = [Path(each) for each in sys.argv[1:] if each.endswith(".json")]
+    merged: dict[str, Any] = {}
+    for path in results:
+        merged |= json.loads(path.read_text("utf-8"))["testenvs"]
+    without = [each for each in sys.argv[1:] if not each.endswith(".json")]
+    PAGE.write_text(table({"testenvs": merged}, without), "utf-8")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import inspect
 import json
 import random
 
@@ -347,4 +347,4 @@ def test_without_cryptography_the_line_that_installs_it_is_told(monkeypatch):
 def test_layers_pass_what_they_do_not_judge():
     done = run("asgi", [IdentityHeaders(), As(ALICE), tokens()], SampleApp(), Request())
     assert (done.result.status, done.decisions) == (200, ())
-    assert asyncio.iscoroutinefunction(IdentityHeaders().asgi(SampleApp().asgi))
+    assert inspect.iscoroutinefunction(IdentityHeaders().asgi(SampleApp().asgi))
