@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from .._errors import ConfigurationError
+from ._patterns import check_msgspec, check_pydantic
 from ._walk import subschemas
 
 Make = Callable[[bytes], Any]
@@ -31,7 +32,7 @@ def schema_of(model: Any, where: str) -> tuple[dict[str, Any], Make]:
     a property that the model does not know would reach the app in the replayed body.
 
     Raises:
-        ConfigurationError: it is no model, or has no JSON Schema.
+        ConfigurationError: it is no model, or has no JSON Schema, or a pattern that takes too long.
     """
     if isinstance(model, str) or model is None:
         raise ConfigurationError(f"{model!r} for {where} is no schema and no model")
@@ -51,6 +52,7 @@ def _pydantic(model: Any, where: str, pydantic: Any) -> tuple[dict[str, Any], Ma
         schema = adapter.json_schema(mode="validation")
     except pydantic.errors.PydanticUserError as error:
         raise ConfigurationError(f"the model for {where} has no JSON Schema: {error}") from None
+    check_pydantic(adapter, where)
     validate = adapter.validate_json
 
     def make(body: bytes) -> Any:
@@ -68,6 +70,7 @@ def _msgspec(model: Any, where: str) -> tuple[dict[str, Any], Make]:
         decode = msgspec.json.Decoder(model).decode
     except (TypeError, RecursionError) as error:
         raise ConfigurationError(f"the model for {where} has no JSON Schema: {error}") from None
+    check_msgspec(model, where)
 
     def make(body: bytes) -> Any:
         try:
