@@ -7,8 +7,9 @@ which route, and how they ended is told by few records and spans over and over.
 from __future__ import annotations
 
 from asyncio import CancelledError
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._exchange import Decision, Exchange, Outcome
 from .record import VERSION, error_type, is_gone, quote
@@ -39,7 +40,8 @@ _CLOSE_OUTCOMES = {
 }
 
 
-class Course(NamedTuple):
+@dataclass(frozen=True, slots=True)  # its members are found quicker than those of a tuple
+class Course:
     """What all exchanges of one course are told alike.
 
     pieces: their record; every other one is empty, and stands for what differs: `ExchangeForm` puts

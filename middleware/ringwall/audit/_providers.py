@@ -12,14 +12,20 @@ from typing import Any
 
 from opentelemetry import metrics, trace
 
-SET_UP: Any = SimpleNamespace(_METER_PROVIDER=True)
-"""As if there were a global provider of meters."""
+SET_UP: Any = SimpleNamespace(_METER_PROVIDER=True, _TRACER_PROVIDER=True)
+"""As if there were providers."""
 
-_meters: Any = getattr(metrics, "_internal", None)
-METERS: Any = _meters if hasattr(_meters, "_METER_PROVIDER") else SET_UP
-"""Holds it as `_METER_PROVIDER`: None where there is none."""
+
+def _holder(module: Any, name: str) -> Any:
+    return module if hasattr(module, name) else SET_UP
+
+
+METERS: Any = _holder(getattr(metrics, "_internal", None), "_METER_PROVIDER")
+"""Holds the global provider of meters as `_METER_PROVIDER`: None where there is none."""
+
+_tracers = _holder(trace, "_TRACER_PROVIDER")
 
 
 def nothing_is_set_up() -> bool:
     """Whether there is no global provider of any kind."""
-    return getattr(trace, "_TRACER_PROVIDER", True) is None and METERS._METER_PROVIDER is None
+    return _tracers._TRACER_PROVIDER is None and METERS._METER_PROVIDER is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from opentelemetry.context import Context, attach, get_current
-from opentelemetry.trace import Span, SpanContext, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode
 
 from .._exchange import Exchange, Outcome
 from ._course import Course
@@ -19,16 +19,14 @@ _MOST_ONE_BY_ONE = 2
 class Unrecorded:
     """Of a span that a sampler has dropped, or that nobody makes. Whoever starts it sets these:
 
-    told: the context of the span, for others. context: the one that it was made current in; before:
-    the one before. method: as spans and measurements tell it.
-    measurements: of the exchange; None: it is not measured.
+    context: the one that the span was made current in; before: the one before. method: as spans and
+    measurements tell it. measurements: of the exchange; None: it is not measured.
 
     silent: there is nothing to tell at the end.
     """
 
-    __slots__ = ("before", "context", "measurements", "method", "span", "told")
+    __slots__ = ("before", "context", "measurements", "method", "span")
 
-    told: SpanContext
     context: Context
     before: Context
     span: Span
@@ -39,16 +37,16 @@ class Unrecorded:
 
     def ids(self) -> tuple[str, str]:
         """Trace and span id as JSON: hexadecimal, or null where nothing traces."""
-        if self.context is self.before:  # what is not valid is not made current
+        told = self.span.get_span_context()
+        if not told.is_valid:
             return UNTRACED
-        told = self.told
         return f'"{told.trace_id:032x}"', f'"{told.span_id:016x}"'
 
     def response_header(self) -> bytes | None:
         """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""
-        if self.context is self.before:
+        told = self.span.get_span_context()
+        if not told.is_valid:
             return None
-        told = self.told
         return f"00-{told.trace_id:032x}-{told.span_id:016x}-{told.trace_flags:02x}".encode()
 
     def end(self, exchange: Exchange, outcome: Outcome, course: Course, duration: float) -> None:

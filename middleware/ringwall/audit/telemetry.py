@@ -122,13 +122,13 @@ class OpenTelemetry:
         attributes = (self._attributes if self._recorded else self._late)(exchange, method, known)
         span = self._start_span(name, context, _SERVER, attributes, links)
         self._recorded = recorded = span.is_recording()
-        told, current = span.get_span_context(), before
-        if told.is_valid:
+        current = before
+        if recorded or span.get_span_context().is_valid:
             current = set_span_in_context(span, base)
             attach(current)
         begun = _new(self._trace if recorded or measurements is not None else Unrecorded)
-        begun.told, begun.context, begun.before = told, current, before
-        begun.span, begun.method, begun.measurements = span, known, measurements
+        begun.context, begun.before, begun.span = current, before, span
+        begun.method, begun.measurements = known, measurements
         return begun
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
