@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .._fingerprint import Configured
 
@@ -21,7 +21,10 @@ class SerialSink(Configured, ABC):
     _writing: bool
     _closed: bool
 
-    def __init__(self) -> None:
+    def __init__(self, append_one: Callable[[bytes], object] = lambda record: None) -> None:
+        """append_one: appends a record where nothing else is to be done, and returns what is true;
+        else it leaves it to `_append`."""
+        self._append_one = append_one
         self._closed = False
         SerialSink.renew(self)
 
@@ -37,7 +40,8 @@ class SerialSink(Configured, ABC):
                 return
             self._writing = True
             try:
-                self._append_one(record)
+                if not self._append_one(record):
+                    self._append((record,))
                 if self._late:
                     self._append_late()
             finally:
@@ -70,9 +74,6 @@ class SerialSink(Configured, ABC):
         while self._late:
             late, self._late = self._late, []
             self._append(late)
-
-    def _append_one(self, record: bytes) -> None:
-        self._append((record,))
 
     @abstractmethod
     def _append(self, records: Sequence[bytes]) -> None: ...

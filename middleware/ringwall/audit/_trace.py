@@ -40,7 +40,8 @@ class Unrecorded:
         told = self.span.get_span_context()
         if not told.is_valid:
             return UNTRACED
-        return f'"{told.trace_id:032x}"', f'"{told.span_id:016x}"'
+        trace_id, span_id = told.trace_id.to_bytes(16, "big"), told.span_id.to_bytes(8, "big")
+        return f'"{trace_id.hex()}"', f'"{span_id.hex()}"'
 
     def response_header(self) -> bytes | None:
         """The value of `traceresponse` (W3C Trace Context level 2, section 4.1)."""

@@ -104,7 +104,8 @@ class JSONLinesSink(SerialSink):
                 " directory and let the server's user write there"
             ) from None
         self._unsynced = None
-        super().__init__()
+        # A log that was closed is detached: what follows tells it.
+        super().__init__(self._append_and_sync if self._syncs else self._log.append_one)
         watch_sink(self)
 
     def __repr__(self) -> str:
@@ -149,14 +150,13 @@ class JSONLinesSink(SerialSink):
         self._unsynced = segment = self._log.append(records)
         self._sync(segment)
 
-    def _append_one(self, record: bytes) -> None:
-        # A log that was closed is detached: what follows tells it.
+    def _append_and_sync(self, record: bytes) -> bool:
         segment = self._log.append_one(record)
         if segment is None:
-            self._append((record,))
-        elif self._syncs:
-            self._unsynced = segment
-            self._sync(segment)
+            return False
+        self._unsynced = segment
+        self._sync(segment)
+        return True
 
     def _sync(self, segment: Segment) -> None:
         if self._syncs and self._clock() >= self._next_sync:
