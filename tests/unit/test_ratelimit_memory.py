@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ratelimit_support import Clock
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
+from ringwall.ratelimit._lanes import guard_of
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.headers import Draft, left_of
 
@@ -57,6 +58,16 @@ def test_parallel_threads_in_the_lane_are_admitted_exactly_up_to_the_limit():
     charge = MemoryStore(clock=Clock()).lane(GCRA("x", 50, 3600 * SECOND))
     key = Yielding("k")
     assert in_parallel(8, lambda: [charge(key) >= 0 for _ in range(30)]) == 50
+
+
+def test_the_lanes_guard_is_the_lock():
+    lock = threading.Lock()
+    guard = guard_of(lock)
+    with guard:
+        assert lock.locked()
+    with pytest.raises(KeyboardInterrupt), guard:
+        raise KeyboardInterrupt
+    assert not lock.locked()
 
 
 @given(

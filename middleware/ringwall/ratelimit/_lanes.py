@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from threading import Lock
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ._table import Table
 from .engine import GCRA, SECOND
@@ -22,6 +23,15 @@ def nanoseconds(clock: Callable[[], float]) -> Callable[[], int]:
     return lambda: int(clock() * SECOND) * 1000
 
 
+def guard_of(lock: Lock) -> AbstractContextManager[object]:
+    """`with lock` for two thirds of its price: the two methods are bound here, not each time. To
+    call them instead would be cheaper, but a signal between two calls could leave it locked."""
+    methods = {"__enter__": lock.acquire, "__exit__": lock.__exit__}
+    guard: Any = type("Guard", (), methods)
+    made: AbstractContextManager[object] = guard()
+    return made
+
+
 def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> Callable[[str], int]:
     """A function that charges one unit to a key.
 
@@ -30,10 +40,10 @@ def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> C
     """
     maps, mask, place = table.maps, table.mask, table.place
     interval, burst = limit.interval, limit.burst
-    most, ticks = burst - interval, nanoseconds(clock)
+    most, ticks, guard = burst - interval, nanoseconds(clock), guard_of(lock)
 
     def charge(key: str) -> int:
-        with lock:  # 75 ns dearer than acquire and release, but no signal can leave it locked
+        with guard:
             now = ticks() // 1000
             states = maps[hash(key) & mask]
             try:
@@ -72,11 +82,13 @@ def lanes(
         for one, place, table in zip(limits, places, tables, strict=True)
     ]
 
+    guard = guard_of(lock)
+
     def charge(keys: Sequence[str]) -> tuple[tuple[int, ...], dict[int, int]]:
         lefts: list[int] = []
         waits: dict[int, int] = {}
         charged: list[tuple[dict[str, int], str, int]] = []
-        with lock:
+        with guard:
             now = int(clock() * 1_000_000)
             for at, maps, mask, place, interval, burst in each:
                 key = keys[at]
