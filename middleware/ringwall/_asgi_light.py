@@ -8,11 +8,11 @@ from typing import TypeAlias, cast
 
 from ._asgi_request import ASGIExchange, Receive, Scope, Send, hand_over
 from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app
-from ._boundary import COMMON_METHODS
+from ._boundary import COMMON_METHODS, UNKNOWN
 from ._exchange import KEY, ClientDisconnected
 from ._failure import fail_at
 from ._layer import Verdict
-from ._plan import Plan, RequestHook, unnamed
+from ._plan import Plan, RequestHook, Step, unnamed
 
 Steps: TypeAlias = Sequence[tuple[RequestHook, int, int]]
 # An exchange that is open, with the scope for the app, and the steps that it has not passed.
@@ -26,7 +26,6 @@ def is_light(plan: Plan) -> bool:
     """Whether `light` can serve a stack."""
     return not (
         plan.completes[-1]
-        or plan.by_path
         or plan.wants_route
         or plan.wants_tls
         or plan.boundary.proxies is not None
@@ -38,8 +37,9 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
     """What `general` does, for requests like most that all layers let pass at once: of a host that
     was met before. Others are left to `general`, and so are those that a layer does not let pass.
     """
-    steps = unnamed(plan.known_steps)
-    hooks = tuple((step[0], steps[at:]) for at, step in enumerate(steps))
+    # Without the boundary's judgement of the path where it has met that one before.
+    known, unknown = _with_rest(plan.known_steps), _with_rest(plan.plain_steps)
+    by_path, known_paths = plan.by_path, plan.boundary.known_paths
     boundary, wants = plan.boundary, plan.wants
     known_hosts = boundary.known_hosts
     known_clients = boundary.known_clients if plan.wants_client else None
@@ -95,10 +95,16 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         exchange.method = method
         if known_clients is not None:
             exchange.client = known_clients.get(peer) or boundary.client_at(peer)
+        hooks = unknown
+        if by_path and not scope.get("root_path"):
+            exchange.path = path = scope["path"]
+            exchange.raw_path = raw_path = scope.get("raw_path")
+            if known_paths.get(path, UNKNOWN) == raw_path:
+                hooks = known
         scope = {**scope}
         scope[KEY] = exchange
         verdict: Verdict = None
-        rest = steps
+        rest: Steps = ()
         try:
             for hook, rest in hooks:  # noqa: B007  read after the loop
                 verdict = hook(exchange)
@@ -130,6 +136,12 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             raise
 
     return ringwall
+
+
+def _with_rest(steps: tuple[Step, ...]) -> tuple[tuple[RequestHook, Steps], ...]:
+    """Each hook with the steps that are left when it is asked."""
+    plain = unnamed(steps)
+    return tuple((step[0], plain[at:]) for at, step in enumerate(plain))
 
 
 def _judged(step: tuple[RequestHook, int, int], verdict: Verdict) -> tuple[RequestHook, int, int]:

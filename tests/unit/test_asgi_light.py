@@ -31,8 +31,11 @@ class Judging(Layer):
     wants_client = True
     adds = sets = frozenset({b"x-added"})
 
-    def __init__(self, name: str, eager: bool = False, stateful: bool = False) -> None:
+    def __init__(
+        self, name: str, eager: bool = False, stateful: bool = False, by_path: bool = False
+    ) -> None:
         self.name = name
+        self.by_path = by_path
         self.reads_headers = eager
         self.keeps_state = stateful
         self.seen: list[Any] = []
@@ -128,6 +131,14 @@ REQUESTS: dict[str, Any] = {
     "odd method": {"method": "PURGE"},
     "bad method": {"method": "get"},
     "handshake as method": {"method": "WEBSOCKET"},
+    "odd path": {"path": "/a//b", "raw_path": b"/a//b"},
+    "the path sent otherwise": {"raw_path": b"/%61"},
+    "the path sent badly": {"raw_path": b"/%2fa"},
+    "a path that was decoded": {"path": "/a b", "raw_path": b"/a%20b"},
+    "no path as sent": {"raw_path": ...},
+    "mounted": {"root_path": "/m", "path": "/m/a", "raw_path": b"/m/a"},
+    "a root that is mounted": {"root_path": "/m", "path": "/m", "raw_path": b"/m"},
+    "no mount point told": {"root_path": ...},
     "websocket": {"type": "websocket", "method": ..., "scheme": "wss"},
     "websocket with a method": {"type": "websocket", "scheme": "wss"},
 }
@@ -176,13 +187,22 @@ NAMES = [
 @pytest.mark.parametrize("ends", ["well", "early", "late", "cancelled"])
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("by_path", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_it_does_what_the_general_way_does(
-    name: str, eager: bool, nested: bool, ends: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    by_path: bool,
+    eager: bool,
+    nested: bool,
+    ends: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def everything(light: bool) -> Any:
         monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
-        layers = [Judging("first", eager), Judging(name, eager, stateful=eager), Judging("last")]
+        layers = [
+            *(Judging("first", eager), Judging(name, eager, stateful=eager, by_path=by_path)),
+            Judging("last", by_path=by_path),
+        ]
         app = App(ends)
         wrapped = Stack(*layers).asgi(app)
         if nested:

@@ -9,7 +9,7 @@ from typing import Any
 from .._errors import ConfigurationError
 from .._exchange import Decision
 from ._binding import Binding
-from ._condition import Condition, Hint, Test, conjuncts
+from ._condition import Condition, Direct, Hint, Test, conjuncts
 from ._facts import Facts
 from ._fields import FieldList
 from ._load import Load
@@ -48,18 +48,17 @@ class Match:
 class CompiledRule:
     """One rule of one policy.
 
-    test: the condition, or None where there is none; scope, rest: the same in two parts, see
-    `Parted`. loads: what it may load. hands_over: all of that are objects for the handler, from one
-    loader. granted: the decision that allows;
-    record: the same for the audit. shadow: it never refuses. source: the rule as written. binding:
-    what its condition was compiled with. reads, writes: the allow-lists of fields, or None; guards:
-    there is one of them. version: the policy's.
+    test: the condition, or None where there is none; scope, direct, rest: the same in parts,
+    see `Parted`. loads: what it may load. hands_over: all of that are objects for the handler, from
+    one loader. granted: the decision that allows; record: the same for the audit. shadow: it never
+    refuses. source: the rule as written. binding: what its condition was compiled with. reads,
+    writes: the allow-lists of fields, or None; guards: there is one of them. version: the policy's.
     """
 
     __slots__ = (
-        "_challenge", "_denials", "_hints", "_overlooked", "_refusal", "binding", "granted",
-        "guards", "hands_over", "loads", "methods", "name", "public", "reads", "record", "rest",
-        "scope", "shadow", "source", "template", "test", "version", "writes",
+        "_challenge", "_denials", "_hints", "_overlooked", "_refusal", "binding", "direct",
+        "granted", "guards", "hands_over", "loads", "methods", "name", "public", "reads", "record",
+        "rest", "scope", "shadow", "source", "template", "test", "version", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +88,7 @@ class CompiledRule:
         self._overlooked: dict[PolicyDecision, PolicyDecision] | None = None
         self.loads: tuple[Load, ...] = ()
         self.scope: str | None = None
+        self.direct: Direct | None = None
         self.rest: Test | None = None
         self.test: Test | None = None
         self._hints: tuple[tuple[Test, Hint], ...] = ()
@@ -109,7 +109,7 @@ class CompiledRule:
 
     def _compile(self, rule: Rule, binding: Binding) -> None:
         if rule.condition is not None:
-            self.scope, self.rest, self.test = parted(rule.condition, binding)
+            self.scope, self.direct, self.rest, self.test = parted(rule.condition, binding)
             if rule.effect == "allow":
                 self._hints = self._make_hints(rule.condition, binding)
         if rule.reads is not None:

@@ -8,18 +8,24 @@ nothing and forbids, whichever way round it is written.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .._errors import ConfigurationError
-from ._facts import Facts
+from ..principal import Principal
+from ._facts import Context, Facts
 from ._predicate import Predicate, ask, check_predicate, name_of
 
 if TYPE_CHECKING:
     from ._binding import Binding
+    from ._load import Load
     from ._loading import LoadSpec
 
 Test: TypeAlias = Callable[[Facts], "bool | None"]
+# What came of a test without facts: the objects that were loaded, where it holds for certain; else
+# the facts, and whether it does.
+Directly: TypeAlias = "dict[tuple[Any, ...], Any] | tuple[Facts, bool | None]"
+Direct: TypeAlias = "Callable[[Context, Principal, dict[str, Any]], Directly]"
 
 
 class Hint(NamedTuple):
@@ -51,6 +57,13 @@ class Condition(ABC):
         Raises:
             ConfigurationError: the condition cannot work in this rule.
         """
+
+    def directly(self, loads: Sequence[Load]) -> Direct | None:
+        """The same test for a request that somebody makes, without facts; None: there is none.
+
+        loads: what the rule loads, this condition included, which was compiled already.
+        """
+        return None
 
     @property
     def parts(self) -> tuple[Condition, ...]:

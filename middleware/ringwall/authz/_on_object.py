@@ -60,10 +60,6 @@ class OnObject(Condition):
         load = spec.bind(binding)
         if load.many:
             return _on_all(judging(self._text, self._judge), load)
-        return self.on_one(load)
-
-    def on_one(self, load: Load) -> Test:
-        """The test, where there is one object."""
         return _on_one(self._text, self._judge, load.one)
 
 

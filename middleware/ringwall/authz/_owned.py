@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._condition import Test
+from ..principal import Principal
+from ._condition import Direct, Directly
 from ._expectation import identical
-from ._facts import NO_OBJECTS, Facts
+from ._facts import Context, Facts, RequestFacts
 from ._load import Load
 from ._loading import LoadSpec
 from ._lookup import Attribute, look_up
@@ -28,10 +29,11 @@ class Owned(OnObject):
         super().__init__(f"owner({load!r})", load, _judge(parts))
         self._name = parts[0] if len(parts) == 1 else None
 
-    def on_one(self, load: Load) -> Test:
-        if load.one_id is None or self._name is None:
-            return super().on_one(load)
-        return _test(load, load.one_id, self._name, judging(self._text, self._judge))
+    def directly(self, loads: Sequence[Load]) -> Direct | None:
+        one_id = loads[0].one_id if len(loads) == 1 else None
+        if one_id is None or self._name is None:
+            return None
+        return _direct(loads[0], one_id, self._name, judging(self._text, self._judge))
 
 
 def _judge(parts: tuple[str, ...]) -> Callable[[Facts, Any], bool | None]:
@@ -44,31 +46,28 @@ def _judge(parts: tuple[str, ...]) -> Callable[[Facts, Any], bool | None]:
     return judge
 
 
-def _test(
+def _direct(
     load: Load, names: tuple[str], attribute: str, judge: Callable[[Facts, Any], bool | None]
-) -> Test:
+) -> Direct:
     """The usual case in one function: one id, in the path, that finds a dict at once."""
     (name,), identity = names, load.loader.identity
-    fetch, take, find = load.loader.by_one(name), load.take, load.one
+    fetch, take = load.loader.by_one(name), load.take
 
-    def test(facts: Facts) -> bool | None:
-        if facts.objects is not NO_OBJECTS or not facts.inline:
-            resource = find(facts)
-            return None if resource is None else judge(facts, resource)
-        value = facts.params[name]
+    def direct(context: Context, principal: Principal, params: dict[str, Any]) -> Directly:
+        value = params[name]
         try:
             resource = fetch(value)
         except Exception as error:  # noqa: BLE001  the user's loader may raise anything
+            facts = RequestFacts(principal, params, context)
             load.failed((identity, names, value), facts, error)
-            return None
-        principal = facts.principal
-        if type(resource) is dict and principal is not None:
-            facts.objects = {(identity, names, value): resource}
+            return facts, None
+        if type(resource) is dict:
             found, subject = resource.get(attribute), principal.subject
             if type(found) is str and type(subject) is str and found == subject and found:
-                return True
-        elif take((identity, names, value), facts, resource) is None:
-            return None
-        return judge(facts, resource)
+                return {(identity, names, value): resource}
+        facts = RequestFacts(principal, params, context)
+        if take((identity, names, value), facts, resource) is None:
+            return facts, None
+        return facts, judge(facts, resource)
 
-    return test
+    return direct

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ._binding import Binding
-from ._condition import Condition, Test, all_of, both, cheap_first, conjuncts
+from ._condition import Condition, Direct, Test, all_of, both, cheap_first, conjuncts
 
 
 class Parted(NamedTuple):
     """A condition made ready in two parts, of which the first can be tested without facts.
 
-    scope: one without which it cannot hold, if there is one. rest: what else must hold, if anything
-    must. whole: all of it.
+    scope: one without which it cannot hold, if there is one. direct, rest: what else must hold, if
+    anything must; the first, where there is one, does without facts. whole: all of it.
     """
 
     scope: str | None
+    direct: Direct | None
     rest: Test | None
     whole: Test
 
@@ -29,8 +30,9 @@ def parted(condition: Condition, binding: Binding) -> Parted:
     first, *others = cheap_first(conjuncts(condition))
     if first.scope is None:
         test = condition.compile(binding)
-        return Parted(None, test, test)
+        return Parted(None, None if others else first.directly(binding.loads), test, test)
     if not others:
-        return Parted(first.scope, None, first.compile(binding))
+        return Parted(first.scope, None, None, first.compile(binding))
     rest = all_of([part.compile(binding) for part in others])
-    return Parted(first.scope, rest, both(first.compile(binding), rest))
+    direct = others[0].directly(binding.loads) if len(others) == 1 else None
+    return Parted(first.scope, direct, rest, both(first.compile(binding), rest))

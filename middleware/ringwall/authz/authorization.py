@@ -193,22 +193,31 @@ class Authorization(Layer):
             exchange.found_route(rule.template, params)
         if rule.scope is not None and (principal is None or rule.scope not in principal.scopes):
             return self._judge(exchange)
-        test = rule.rest
-        if test is not None:
+        direct = rule.direct
+        if direct is not None and principal is not None:
+            answer = direct(exchange, principal, params)
+            if isinstance(answer, dict):
+                exchange.state[OBJECTS] = answer
+                exchange.decisions.append(rule.record)
+                return None
+            facts, held = answer
+        elif (test := rule.rest) is not None:
             facts = _new(RequestFacts)  # as its __init__ does, without the call
             facts.principal = principal
             facts.params = params
             facts.context = exchange
             held = test(facts)
-            if held is not True:
-                match = Match(rule, params, rule.template)
-                return self._answer(exchange, match, facts, not_held(match, rule, facts, held))
-            objects = facts.objects
-            if objects is not NO_OBJECTS:
-                if rule.hands_over:
-                    exchange.state[OBJECTS] = objects
-                else:
-                    hand_over(exchange, rule.loads, facts)
+        else:
+            exchange.decisions.append(rule.record)
+            return None
+        if held is not True:
+            match = Match(rule, params, rule.template)
+            return self._answer(exchange, match, facts, not_held(match, rule, facts, held))
+        if facts.objects is not NO_OBJECTS:
+            if rule.hands_over:
+                exchange.state[OBJECTS] = facts.objects
+            else:
+                hand_over(exchange, rule.loads, facts)
         exchange.decisions.append(rule.record)
         return None
 
