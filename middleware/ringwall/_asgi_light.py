@@ -20,6 +20,7 @@ Begun: TypeAlias = tuple[ASGIExchange, Scope, Steps]
 General: TypeAlias = Callable[[Scope, Receive, Send, "Begun | None"], Awaitable[None]]
 
 _make_exchange = cast("Callable[[], ASGIExchange]", ASGIExchange)
+_NO_STEPS: Steps = ()
 
 
 def is_light(plan: Plan) -> bool:
@@ -104,7 +105,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         scope = {**scope}
         scope[KEY] = exchange
         verdict: Verdict = None
-        rest: Steps = ()
+        rest = _NO_STEPS
         try:
             for hook, rest in hooks:  # noqa: B007  read after the loop
                 verdict = hook(exchange)

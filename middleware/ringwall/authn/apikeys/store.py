@@ -70,6 +70,7 @@ class MemoryStore:
             if id in self._records:
                 raise ConfigurationError(f"two API keys have the id {record.id}")
             self._records[id] = record
+            _ = record.principal  # made now: no request waits for it
         self.find_octets: Callable[[bytes], APIKeyRecord | None] = self._records.get
 
     def __repr__(self) -> str:
