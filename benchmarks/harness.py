@@ -176,14 +176,21 @@ def _sample(
 
 
 def _calibrate(batch: Batch, chunk: float) -> int:
+    """How many calls a chunk lasts, by the quickest of three tries: after the first call of all, or
+    a pause of the collector, it would be a few, and what is done once for each chunk would count.
+    """
     count = 1
     while True:
-        begin = time.process_time()
-        batch(count)
-        spent = time.process_time() - begin
+        spent = min(_spent(batch, count) for _ in range(3))
         if spent > chunk / 4:
             return max(1, int(count * chunk / spent))
         count *= 4
+
+
+def _spent(batch: Batch, count: int) -> float:
+    begin = time.process_time()
+    batch(count)
+    return time.process_time() - begin
 
 
 def repeated(work: Work) -> Batch:

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.context import get_current
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import NoOpTracerProvider
@@ -19,6 +21,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from audit_support import Lines, WSGIApp, call_wsgi, environ
 from ringwall.audit import Audit, Redaction
 from ringwall.audit.canonical import canonical
+from ringwall.audit.metrics import Measurements
 from ringwall.audit.record import clean, quote
 from ringwall.audit.span import StartForm
 
@@ -42,6 +45,17 @@ class TestNothingIsMadeForNothing:
         for _ in range(3):
             assert call_wsgi(app)[0] == "200 OK"
         assert made == []
+
+    @pytest.mark.parametrize("meters", [NoOpMeterProvider(), MeterProvider(shutdown_on_exit=False)])
+    def test_nothing_is_measured_for_meters_that_nobody_reads(
+        self, meters: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measured: list[str] = []
+        for name in ("started", "ended"):
+            monkeypatch.setattr(Measurements, name, lambda *_, name=name: measured.append(name))
+        app = Audit(None, meter_provider=meters).wsgi(WSGIApp())
+        assert call_wsgi(app)[0] == "200 OK"
+        assert measured == ([] if isinstance(meters, NoOpMeterProvider) else ["started", "ended"])
 
     def test_a_sampler_that_looks_sees_a_mapping(self) -> None:
         seen: list[Any] = []
@@ -69,6 +83,8 @@ class TestNothingIsMadeForNothing:
         code = """
 from opentelemetry import trace
 from opentelemetry.context import get_current
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
 from ringwall import Audit
 from ringwall.audit.telemetry import OpenTelemetry
 

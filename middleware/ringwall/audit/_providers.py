@@ -15,6 +15,9 @@ from opentelemetry import metrics, trace
 SET_UP: Any = SimpleNamespace(_METER_PROVIDER=True, _TRACER_PROVIDER=True)
 """As if there were providers."""
 
+NOTHING: Any = SimpleNamespace(_METER_PROVIDER=None)
+"""As if there were none."""
+
 
 def _holder(module: Any, name: str) -> Any:
     return module if hasattr(module, name) else SET_UP

@@ -29,7 +29,7 @@ SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 
 
 class Measurements:
-    """The instruments, made once.
+    """The instruments, made once. idle: nobody will ever read them.
 
     Parameters:
         meter_provider: None: the global one, also when it is set later.
@@ -40,6 +40,7 @@ class Measurements:
         meter = metrics.get_meter(
             "ringwall", __version__, meter_provider=meter_provider, schema_url=SCHEMA
         )
+        self.idle: bool = isinstance(meter, metrics.NoOpMeter)
         self._duration = meter.create_histogram(
             "http.server.request.duration",
             unit="s",

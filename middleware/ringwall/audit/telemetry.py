@@ -26,7 +26,7 @@ from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._version import __version__
 from ._course import METHODS
-from ._providers import METERS, SET_UP, nothing_is_set_up
+from ._providers import METERS, NOTHING, SET_UP, nothing_is_set_up
 from ._trace import SizedTrace, Trace, Unrecorded
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
@@ -82,7 +82,9 @@ class OpenTelemetry:
         self._measurements = Measurements(meter_provider, body_sizes=body_sizes)
         self._may_be_idle = tracer_provider is None and meter_provider is None
         # Asked each time: a global provider may be set later.
-        self._meters = SET_UP if meter_provider is not None else METERS
+        self._meters = METERS
+        if meter_provider is not None:
+            self._meters = NOTHING if self._measurements.idle else SET_UP
         self._trace: type[Trace] = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
