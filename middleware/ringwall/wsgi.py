@@ -51,7 +51,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     proxied = proxies is not None
     if proxies is not None:
         derive = deriving(boundary, proxies)
-    known_paths = boundary.known_paths
+    plain_paths = boundary.plain_paths
     completes_of, all_completes = plan.completes, plan.completes[everyone]
     completing, transparent = bool(all_completes), plan.transparent
     adding = plan.adding
@@ -98,12 +98,13 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                 exchange.client = known_clients.get(peer) or boundary.client_at(peer)
             if by_path:
                 path = environ.get("PATH_INFO") or ""
-                if path.isascii():
+                if path in plain_paths:
                     exchange.path = path
-                    target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
                     # Without a query and without escapes it is the path that the server decoded.
-                    if target == path and known_paths.get(path) == path.encode():
+                    if (environ.get("REQUEST_URI") or environ.get("RAW_URI")) == path:
                         steps = known_steps
+                elif path.isascii():
+                    exchange.path = path
         else:
             if KEY in environ:
                 exchange.join(environ[KEY])

@@ -83,3 +83,4 @@ def test_a_request_is_judged_as_by_a_stack_that_has_seen_none(most, nested, aske
                 boundary = stack._boundary
                 for known in (boundary.known_hosts, boundary.known_clients, boundary.known_paths):
                     assert len(known) <= most
+                assert boundary.plain_paths <= boundary.known_paths.keys()

@@ -190,6 +190,11 @@ def test_the_paths_that_are_remembered_are_few_and_short() -> None:
     assert asked(boundary, "/b", b"/" + b"a" * 200)
     assert len(boundary.known_paths) == 3000 - 2 * 1024
     assert max(map(len, boundary.known_paths)) < 10
+    assert boundary.plain_paths == boundary.known_paths.keys()
+    assert asked(boundary, "/\xe9", b"/%C3%A9")
+    assert asked(boundary, "/b", b"/%62")
+    assert asked(boundary, "/c", None)
+    assert boundary.plain_paths.isdisjoint({"/\xe9", "/b", "/c"})
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,8 @@ class Boundary:
         )
         # And of paths that have one reading only, with the raw path that they came from.
         self.known_paths: dict[str, bytes | None] = {}
+        # Those of them that were sent as they are: in ASCII, without escapes.
+        self.plain_paths: set[str] = set()
         self._path_is_plain = PathCheck(self.relax).__call__  # quicker than the instance
 
     def client_at(self, peer: str | None) -> str | None:
@@ -183,7 +185,10 @@ class Boundary:
             if 0 < len(path) <= _LONGEST_KNOWN_PATH and len(raw_path or b"") <= _LONGEST_KNOWN_PATH:
                 if len(self.known_paths) >= _MOST_KNOWN_PATHS:
                     self.known_paths.clear()
+                    self.plain_paths.clear()
                 self.known_paths[path] = raw_path
+                if path.isascii() and raw_path == path.encode():
+                    self.plain_paths.add(path)
             return None
         exchange.decisions.append(_DECISIONS[BAD_PATH])
         return BAD_PATH
