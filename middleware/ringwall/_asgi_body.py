@@ -41,15 +41,15 @@ class Body:
     was_read: some of it, or the attempt was made: `replay` gives it to the app.
     """
 
-    was_read = False
     _begun: Awaitable[Message] | None = None
-    _message: Message | None = None
     _disconnect: Message | None = None
 
     def __init__(self, lines: Lines, headers: dict[bytes, bytes], receive: Receive) -> None:
         self._lines = lines
         self._headers = headers
         self._receive = receive
+        self._message: Message | None = None
+        self.was_read = False
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""

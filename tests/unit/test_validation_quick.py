@@ -16,7 +16,7 @@ from ringwall import ConfigurationError
 from ringwall.validation import _json
 from ringwall.validation._json import StrictJSON
 from ringwall.validation._members import counts_of
-from ringwall.validation._refusal import DUPLICATE, TOO_DEEP, TOO_MANY, Reason, Refused
+from ringwall.validation._refusal import DUPLICATE, INVALID, TOO_DEEP, TOO_MANY, Reason, Refused
 from ringwall.validation._schema import Schema
 
 ITEM = {"type": "object", "properties": {"sku": {"type": "string"}, "tags": {"type": "array"}}}
@@ -85,7 +85,8 @@ def judge_of(schema: Any) -> Callable[[Any], bool]:
 
 JUDGES = [(judge_of(schema), counts_of(schema)) for schema in SCHEMAS]
 QUICK = [
-    PLAIN.knowing(schema, is_valid) for schema, (is_valid, _) in zip(SCHEMAS, JUDGES, strict=True)
+    (PLAIN.knowing(schema, is_valid, lambda value, body: ()), is_valid)
+    for schema, (is_valid, _) in zip(SCHEMAS, JUDGES, strict=True)
 ]
 
 TEXTS = [
@@ -161,9 +162,12 @@ def the_long_way(body: bytes) -> Any:
 @given(mutated() | st.binary(max_size=40))
 def test_the_short_way_and_the_long_way_agree(body: bytes) -> None:
     expected = the_long_way(body)
-    for parse in (PLAIN, *QUICK):
+    for parse, is_valid in ((PLAIN, judge_of(True)), *QUICK):
         found = verdict(parse, body)
-        if isinstance(found, Reason):
+        if found is INVALID:
+            assert msgspec.json.decode(body) == expected
+            assert not is_valid(expected)
+        elif isinstance(found, Reason):
             assert found.status == 400
             assert (found is DUPLICATE) == (expected is DUPLICATE)
             assert expected is None or isinstance(expected, Reason)
@@ -302,7 +306,7 @@ def test_a_body_that_is_as_expected_is_not_written_out_again(
         raise AssertionError("the long way")
 
     monkeypatch.setattr(_json, "check_names", never)
-    assert PLAIN.knowing(ORDER, judge_of(ORDER))(body) == json.loads(body)
+    assert PLAIN.knowing(ORDER, judge_of(ORDER), lambda value, body: ())(body) == json.loads(body)
 
 
 def test_alternatives_without_end_are_no_hint() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ._members import Counts, counts_of
-from ._refusal import DUPLICATE, EMPTY, NOT_JSON, TOO_DEEP, TOO_MANY, Refused
+from ._refusal import DUPLICATE, EMPTY, INVALID, NOT_JSON, TOO_DEEP, TOO_MANY, Refused
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -25,6 +25,7 @@ _LEVELS_AT_ONCE = 4
 _NO_SIGNS = bytes(set(range(256)) - set(b"[{,"))
 _OPENING = ord("[")
 _NOTHING_KNOWN = counts_of(True)
+Errors = Callable[[Any, bytes], tuple[dict[str, str], ...]]
 
 
 class StrictJSON:
@@ -38,30 +39,33 @@ class StrictJSON:
     {'a': [1]}
     """
 
-    __slots__ = ("_counts", "_is_valid", "_max_depth", "_max_values", "_members_if_valid")
+    __slots__ = (
+        "_errors", "_is_valid", "_max_depth", "_max_values", "_members_if_valid", "_members_of",
+        "_values_of",
+    )  # fmt: skip
 
     def __init__(self, max_depth: int, max_values: int) -> None:
         self._max_depth = max_depth
         self._max_values = max_values
-        self._know(_NOTHING_KNOWN, _unknown)
+        self._know(_NOTHING_KNOWN, _anything, _no_errors)
 
-    def _know(self, counts: Counts, is_valid: Callable[[Any], bool]) -> None:
-        self._counts = counts
-        self._members_if_valid = counts.members_if_valid
+    def _know(self, counts: Counts, is_valid: Callable[[Any], bool], errors: Errors) -> None:
+        self._members_of, self._values_of, self._members_if_valid = counts
         self._is_valid = is_valid
+        self._errors = errors
 
-    def knowing(self, schema: Any, is_valid: Callable[[Any], bool]) -> StrictJSON:
-        """The same parser, quicker with the values of this schema, which `is_valid` judges."""
-        quicker = copy.copy(self)
-        quicker._know(counts_of(schema), is_valid)
-        return quicker
+    def knowing(self, schema: Any, is_valid: Callable[[Any], bool], errors: Errors) -> StrictJSON:
+        """The same parser for values that follow this schema, which it is quicker with.
 
-    def __call__(self, body: bytes) -> Any:
-        """Raises Refused: malformed, too deep, too many values, or a name twice."""
-        return self.judged(body)[0]
+        Parameters:
+            is_valid: whether a value does. errors: what is wrong with one that does not.
+        """
+        knowing = copy.copy(self)
+        knowing._know(counts_of(schema), is_valid, errors)
+        return knowing
 
-    def judged(self, body: bytes) -> tuple[Any, bool]:
-        """The value, and whether it is as the schema says that this parser knows."""
+    def __call__(self, body: bytes, content_type: bytes = b"") -> Any:
+        """Raises Refused: malformed, too deep, too many values, a name twice, or not valid."""
         # What is inside of an array has a bracket before it, and of an object a colon. Those in
         # strings count as well: enough to let most bodies pass. `bytes.replace` leaps from one find
         # to the next, `bytes.count` looks at each byte.
@@ -75,15 +79,23 @@ class StrictJSON:
             value = _decode(body)
         except (msgspec.MsgspecError, ValueError):
             raise Refused(NOT_JSON if body.strip(b" \t\r\n") else EMPTY) from None
+        try:
+            valid = self._is_valid(value)
+        except BaseException as error:
+            if type(error).__module__ != "pyo3_runtime":
+                raise
+            # A panic is no Exception: it would end a worker instead of being answered with 500.
+            raise RuntimeError("the schema engine failed") from None
         # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
         # each value but the first a comma or an opening bracket: where as many of either have
         # been parsed as were written, with those in strings, no member was lost.
-        valid = self._is_valid(value)
         if valid and self._members_if_valid(value) == colons:
-            return value, True
-        if self._counts.members(value) != colons and self._counts.values(value) != _signs(body):
+            return value
+        if self._members_of(value) != colons and self._values_of(value) != _signs(body):
             check_names(value, body, colons)
-        return value, valid
+        if not valid:
+            raise Refused(INVALID, self._errors(value, body))
+        return value
 
     def check(self, value: Any) -> None:
         """Judge a value that was not parsed here, such as a form. Raises Refused."""
@@ -127,8 +139,12 @@ class StrictJSON:
         self.check_shape(b"[" + b",".join(lines) + b"]")
 
 
-def _unknown(value: Any) -> bool:
-    return False
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _no_errors(value: Any, body: bytes) -> tuple[dict[str, str], ...]:
+    return ()
 
 
 def _signs(body: bytes) -> int:

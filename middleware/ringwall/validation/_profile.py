@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .._errors import ConfigurationError
-from ._json import StrictJSON
+from ._json import Errors, StrictJSON
 from ._members import Counts
 from ._refusal import FORBIDDEN_NAME, INEXACT, NUL, Refused
 
@@ -96,18 +96,25 @@ class ProfiledJSON(StrictJSON):
         self._nul = nul
         self._names = names
 
-    def _know(self, counts: Counts, is_valid: Callable[[Any], bool]) -> None:
+    def _know(self, counts: Counts, is_valid: Callable[[Any], bool], errors: Errors) -> None:
         def check_first(value: Any) -> bool:
             self.check(value)  # checks of the user's own formats see nothing that is refused
             return is_valid(value)
 
-        super()._know(counts, check_first)
+        def exact_errors(value: Any, body: bytes) -> tuple[dict[str, str], ...]:
+            self._check_exactly(body)
+            return errors(value, body)
 
-    def judged(self, body: bytes) -> tuple[Any, bool]:
-        judged = super().judged(body)
+        super()._know(counts, check_first, exact_errors)
+
+    def __call__(self, body: bytes, content_type: bytes = b"") -> Any:
+        value = StrictJSON.__call__(self, body)
+        self._check_exactly(body)
+        return value
+
+    def _check_exactly(self, body: bytes) -> None:
         if self._exact:
             _decode_exactly(body)  # what was parsed tells no more how it was written
-        return judged
 
     def check(self, value: Any) -> None:
         pending = [value]

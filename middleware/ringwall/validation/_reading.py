@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .._layer import Verdict
     from .._pace import Pace
     from ._operation import Bodies, MediaType, Operation
+    from .handlers import Handler, Rewrite
+
+    Accepted = tuple[Handler, int, Rewrite | None]
 
 Hook = Callable[[Exchange], "Verdict"]
 Refuse = Callable[[Exchange, Reason], "Response | None"]
@@ -53,7 +56,7 @@ def judging(
     """
     refuse, refuse_for, allowed = operation.refuse, operation.refuse_for, operation.allowed
     required = bodies.required
-    usual: Mapping[bytes, MediaType] = {} if require_length else bodies.usual
+    usual = {} if require_length else {each: _plain(of) for each, of in bodies.usual.items()}
     expect_none = expecting_none(refuse, allowed, pace, UNSUPPORTED_TYPE)
 
     def judge(exchange: Exchange) -> Verdict:
@@ -66,7 +69,7 @@ def judging(
                 if not required and b"content-type" not in headers:
                     return expect_none(exchange)
                 accepted, decode = negotiate(headers, content_type)
-            _, handler, limit, rewrite = accepted
+            handler, limit, rewrite = accepted
             body = exchange.body_at_once(limit, pace)
             if body is None:
                 return judge_later(exchange, limit)
@@ -87,7 +90,7 @@ def judging(
 
     def negotiate(
         headers: Mapping[bytes, bytes], content_type: bytes
-    ) -> tuple[MediaType, Decode | None]:
+    ) -> tuple[Accepted, Decode | None]:
         """Raises Refused: no such body is accepted."""
         accepted = bodies.find(content_type)
         if accepted is None:
@@ -96,10 +99,10 @@ def judging(
             raise Refused(NO_LENGTH)
         coding = headers.get(b"content-encoding", b"identity").lower()
         if coding == b"identity":
-            return accepted, None
+            return _plain(accepted), None
         if coding not in decoders:
             raise Refused(UNSUPPORTED_ENCODING)
-        return accepted, decoders[coding]
+        return _plain(accepted), decoders[coding]
 
     def judge_later(exchange: Exchange, limit: int) -> Pending[Response | None]:
         try:
@@ -109,6 +112,11 @@ def judging(
         return cast("Response | None", judge(exchange))  # the body is there now
 
     return judge
+
+
+def _plain(accepted: MediaType) -> Accepted:
+    """A tuple that is no more than that: CPython unpacks it at once."""
+    return accepted.handler, accepted.limit, accepted.rewrite
 
 
 def expecting_none(

@@ -8,7 +8,7 @@ from .._explain import MOST_ERRORS
 from .._options import Options
 from .._refusal import EMPTY, INVALID, NOT_JSON, TOO_MANY, Refused
 from ._content import Content, Handler
-from ._json import JSONHandler
+from ._json import json_handler
 
 
 def lines_handler(content: Content, options: Options) -> Handler:
@@ -17,9 +17,7 @@ def lines_handler(content: Content, options: Options) -> Handler:
     The last line may end with a line feed or not; an empty line is no JSON text. Pointers begin
     with the number of the line, from 0.
     """
-    schema = options.compile(content.schema, content.where, lenient=content.lenient)
-    parse = options.parse.knowing(content.schema, schema.is_valid)
-    judge_line = JSONHandler(parse, schema, content.make).judge
+    judge_line = json_handler(content, options._replace(defaults=False))
 
     def judge(body: bytes, content_type: bytes) -> Any:
         if not body.strip(b" \t\r\n"):
@@ -32,7 +30,7 @@ def lines_handler(content: Content, options: Options) -> Handler:
         errors: list[dict[str, str]] = []
         for number, line in enumerate(lines):
             try:
-                values.append(judge_line(line))
+                values.append(judge_line(line, b""))
             except Refused as refused:
                 if refused.reason is EMPTY:
                     raise Refused(NOT_JSON) from None  # this line is; the body is not
