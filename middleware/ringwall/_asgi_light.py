@@ -98,6 +98,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             exchange.client = known_clients.get(peer) or boundary.client_at(peer)
         hooks = unknown
         if by_path and not scope.get("root_path"):
+            exchange.root = ""
             exchange.path = path = scope["path"]
             exchange.raw_path = raw_path = scope.get("raw_path")
             if known_paths.get(path, UNKNOWN) == raw_path:

@@ -64,8 +64,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     known_clients = boundary.known_clients if plan.wants_client else None
     known_hosts, proxies = boundary.known_hosts, boundary.proxies
     derive: Callable[[ASGIExchange], Provenance | None] = boundary.derive
-    proxied = proxies is not None
     if proxies is not None:
+        known_hosts = {}  # there is always something to derive
         derive = deriving(boundary, proxies)
     keeping = plan.keeps_state
     known_paths = boundary.known_paths
@@ -127,12 +127,13 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 host = known_hosts[headers.get(b"host")]
             except KeyError:
                 host = None
-            if host is not None and not proxied and method in COMMON_METHODS and KEY not in scope:
+            if host is not None and method in COMMON_METHODS and KEY not in scope:
                 exchange.host = host
                 steps = plain_steps
                 if known_clients is not None:
                     exchange.client = known_clients.get(peer) or boundary.client_at(peer)
                 if by_path and not scope.get("root_path"):
+                    exchange.root = ""
                     exchange.path = path = scope["path"]
                     exchange.raw_path = raw_path = scope.get("raw_path")
                     if known_paths.get(path, UNKNOWN) == raw_path:

@@ -45,7 +45,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     everyone = len(plan.layers)
     boundary, wants_tls = plan.boundary, plan.wants_tls
     known_clients = boundary.known_clients if plan.wants_client else None
-    known_hosts: dict[str | None, Host] = {}
+    known_hosts: dict[str | None, Host] = {}  # behind proxies it stays empty
     proxies = boundary.proxies
     derive: Callable[[WSGIExchange], Provenance | None] = boundary.derive
     proxied = proxies is not None
@@ -90,13 +90,15 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             exchange.outcome = _new(Outcome)
         provenance = None
         host = known_hosts.get(environ.get("HTTP_HOST"))
-        if host is not None and not proxied and method in COMMON_METHODS and KEY not in environ:
+        if host is not None and method in COMMON_METHODS and KEY not in environ:
             exchange.host = host
             steps = plain_steps
             if known_clients is not None:
-                peer = environ.get("REMOTE_ADDR")
+                exchange.peer = peer = environ.get("REMOTE_ADDR") or None
                 exchange.client = known_clients.get(peer) or boundary.client_at(peer)
             if by_path:
+                if not environ.get("SCRIPT_NAME"):
+                    exchange.root = ""
                 path = environ.get("PATH_INFO") or ""
                 if path in plain_paths:
                     exchange.path = path
