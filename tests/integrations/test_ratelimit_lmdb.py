@@ -10,6 +10,7 @@ import sys
 import time
 from fractions import Fraction
 from threading import Thread
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -99,6 +100,85 @@ def test_it_decides_exactly_as_the_memory_store(tmp_path, limits, steps):
             ours, theirs = store.acquire(checks), memory.acquire(checks)
             assert ours == theirs
             charged.append((checks, ours, theirs))
+
+
+class Noting(LMDBStore):
+    """It notes which checks of an operation were without a place of their own."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.shared = []
+
+    def empty(self, txn):
+        with txn.cursor() as cursor:
+            while cursor.first():
+                cursor.delete()
+        return None, True
+
+    def size(self, txn):
+        return txn.stat()["entries"], False
+
+    def _slot(self, *of):
+        slot = super()._slot(*of)
+        self.shared.append(slot[2])
+        return slot
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(
+    places=st.integers(1, 3),
+    limits=st.lists(st.tuples(kinds, st.integers(1, 4), st.integers(1, 9)), min_size=1, max_size=3),
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 6),
+            st.sampled_from(["acquire", "acquire", "peek", "refund", "debit"]),
+            st.lists(
+                st.tuples(st.integers(0, 2), st.sampled_from("abcde"), st.integers(0, 5)),
+                min_size=1,
+                max_size=4,
+            ),
+        ),
+        max_size=20,
+    ),
+    places_looked_at=st.randoms(use_true_random=False),
+)
+def test_few_places_are_never_laxer_than_a_place_for_each_key(
+    tmp_path, places, limits, steps, places_looked_at
+):
+    """What is counted in the bucket of those without a place, the other store counts under a key of
+    its own: so both answer alike, whoever has lost a place or found one."""
+    clock = Clock()
+    limits = [kind(f"x{i}", n, window * SECOND) for i, (kind, n, window) in enumerate(limits)]
+    store = Noting(tmp_path, max_keys=places, timeout=5, clock=clock)
+    store._run(store.empty)
+    memory = MemoryStore(clock=clock)
+    charged = []
+    for forward, what, asked in steps:
+        clock.forward(forward)
+        checks = [Check(limits[i % len(limits)], key, cost) for i, key, cost in asked]
+        if what == "refund":
+            if charged:
+                was, ours, named, theirs = charged.pop()
+                store.refund(was, ours)
+                memory.refund(named, theirs)
+            continue
+        store.shared = []
+        with patch("os.urandom", places_looked_at.randbytes):
+            ours = getattr(store, what)(checks)
+        named = [
+            Check(limit, "without a place" if shared else key, cost)
+            for (limit, key, cost), shared in zip(checks, store.shared, strict=True)
+        ]
+        theirs = getattr(memory, what)(named)
+        assert store._run(store.size) <= places + len(limits) + 3
+        if what == "debit":
+            continue
+        for i, shared in enumerate(store.shared):
+            if shared:  # what was counted together is never given back
+                theirs[i] = theirs[i]._replace(receipt=0)
+        assert ours == theirs
+        if what == "acquire":
+            charged.append((checks, ours, named, theirs))
 
 
 @pytest.mark.parametrize("cost", [-1, 1.0, True])
