@@ -502,6 +502,31 @@ def test_the_cache_keeps_what_is_used():
     assert repr(cache) == f"<BoundedCache {len(cache)}>"
 
 
+@given(
+    size=st.integers(0, 7),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["put", "get", "recent"]), st.binary(min_size=1, max_size=1)),
+        max_size=60,
+    ),
+)
+def test_the_cache_says_what_was_put_last_and_knows_what_was_used_lately(size, steps):
+    cache, last, used = BoundedCache(size), {}, []
+    for number, (what, name) in enumerate(steps):
+        if what == "put":
+            cache.put(name, number)
+            last[name] = number
+            used.append(name)
+        else:
+            found = getattr(cache, what)(name)
+            assert found in (None, last.get(name))
+            if what == "get":
+                lately = list(dict.fromkeys(reversed(used)))[: size // 2]
+                assert (found is not None) or name not in lately
+                if found is not None:
+                    used.append(name)
+        assert len(cache) <= size
+
+
 def test_configurations_do_not_share_what_they_verified():
     token = bearer(sign())
     assert send(layer(), token).status == 200

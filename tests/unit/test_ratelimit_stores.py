@@ -10,11 +10,13 @@ import threading
 import pytest
 import redis
 import redis.asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratelimit_support import Clock
 from ringwall import RateLimit
 from ringwall._errors import ConfigurationError
-from ringwall.ratelimit import GCRA, Check, Quota, Store
+from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, Quota, SlidingWindow, Store
 from ringwall.ratelimit._breaker import Breaker
 from ringwall.ratelimit._deny_cache import DenyCache
 from ringwall.ratelimit._redis_node import Node
@@ -155,6 +157,48 @@ def test_it_is_bounded_and_the_oldest_leave_first():
 def test_a_cached_denial_meanwhile_forgotten_is_told_as_unknown():
     cache = DenyCache(clock=Clock(0.0))
     assert cache._quota(Check(limit(), "k"), 0.0) == Quota(True, 0, 0, 0)
+
+
+@given(
+    kinds=st.lists(
+        st.tuples(
+            st.sampled_from([GCRA, FixedWindow, SlidingWindow]),
+            st.integers(1, 4),
+            st.integers(1, 9),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 12),
+            st.lists(
+                st.tuples(st.integers(0, 2), st.sampled_from("ab"), st.integers(0, 5)),
+                min_size=1,
+                max_size=4,
+            ),
+        ),
+        max_size=25,
+    ),
+)
+def test_what_is_remembered_to_be_denied_is_what_the_store_would_deny(kinds, steps):
+    clock = Clock(0.0)
+    cache, store = DenyCache(3, clock=clock), MemoryStore(clock=clock)
+    limits = [kind(f"x{i}", n, window * SECOND) for i, (kind, n, window) in enumerate(kinds)]
+    for quarters, asked in steps:
+        clock.forward(quarters / 4)
+        checks = [Check(limits[i % len(limits)], key, cost) for i, key, cost in asked]
+        found = cache.find(checks)
+        if found is None:
+            cache.note(checks, store.acquire(checks), clock())
+            assert len(cache) <= 3
+            continue
+        assert not all(quota.allowed for quota in found)
+        for check, quota in zip(checks, found, strict=True):
+            if not quota.allowed:
+                (real,) = store.peek([check])
+                assert not real.allowed
+                assert quota.wait <= real.wait + 1
 
 
 # URLs
