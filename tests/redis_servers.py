@@ -160,6 +160,11 @@ class Replicated:
     def _link(self) -> Any:
         return self.replica.client_call("INFO", "replication")["master_link_status"]
 
+    def catch_up(self) -> None:
+        """Wait until the replica has all that the primary has."""
+        sent = self.primary.client_call("INFO", "replication")["master_repl_offset"]
+        until(lambda: self.replica.client_call("INFO", "replication")["slave_repl_offset"] >= sent)
+
     @property
     def url(self) -> str:
         return f"redis+sentinel://{HOST}:{self.sentinel.port}/shop"
