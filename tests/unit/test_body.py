@@ -357,6 +357,26 @@ def test_a_body_that_has_not_come_is_waited_for_once(then_waits, asked):
     assert calls == [1]
 
 
+def test_what_a_server_hands_out_may_be_any_awaitable():
+    import asyncio
+
+    async def body():
+        return {"type": "http.request", "body": b"ab"}
+
+    class Awaitable:
+        def __await__(self):
+            return body().__await__()
+
+    layer, app = AtOnce(100), SampleApp()
+
+    async def send(message):
+        pass
+
+    asyncio.run(layer.asgi(app.asgi)(Request(headers=CHUNKED).scope(), Awaitable, send))
+    assert layer.got == [b"ab"]
+    assert app.seen[0].body == b"ab"
+
+
 def test_a_client_that_has_gone_is_told_of_at_once():
     import asyncio
 

@@ -569,6 +569,21 @@ def test_two_of_them_in_one_stack_judge_the_same_bytes(interface: str) -> None:
 
 
 @interfaces
+def test_a_layer_made_of_it_has_its_own_hook_called(interface: str) -> None:
+    seen: list[str] = []
+
+    class Noting(BodyValidation):
+        def on_request(self, exchange: Exchange) -> Any:
+            seen.append(exchange.method)
+            return super().on_request(exchange)
+
+    layer = Noting({"POST /v1/orders": ORDER})
+    assert ask(layer, interface, GOOD).called
+    assert ask(layer, interface, b"{}").refused(422, "invalid-body")
+    assert seen == ["POST", "POST"]
+
+
+@interfaces
 def test_a_bug_in_the_engine_closes_the_door(
     interface: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

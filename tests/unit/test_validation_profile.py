@@ -164,3 +164,23 @@ def test_each_option_refuses_its_own(interface: str, options: Any, refuses: byte
     for body in (b"9007199254740993", b'"\\u0000"', b'{"a": 1}'):
         answer = ask(layer, interface, body)
         assert (answer.status, answer.called) == ((400, False) if body == refuses else (200, True))
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_what_is_refused_is_so_before_the_schema_is_asked(interface: str) -> None:
+    seen: list[str] = []
+
+    def check(text: str) -> bool:
+        seen.append(text)
+        return True
+
+    schema = {"properties": {"a": {"format": "own"}, "b": {"type": "string"}}}
+    layer = BodyValidation(
+        {"POST /v1/orders": schema}, formats={"own": check}, nul="refuse", ijson_numbers=True
+    )
+    assert ask(layer, interface, b'{"a":"x\\u0000"}').refused(400, "nul-character")
+    assert seen == []
+    assert ask(layer, interface, b'{"a":"x","b":0.10000000000000000001}').refused(
+        400, "inexact-number"
+    )
+    assert ask(layer, interface, b'{"a":"x","b":0.1}').refused(422, "invalid-body")

@@ -16,6 +16,7 @@ import msgspec
 
 from ._members import Counts, counts_of
 from ._refusal import DUPLICATE, EMPTY, INVALID, NOT_JSON, TOO_DEEP, TOO_MANY, Refused
+from ._schema import Schema
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -24,7 +25,7 @@ _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _LEVELS_AT_ONCE = 4
 _NO_SIGNS = bytes(set(range(256)) - set(b"[{,"))
 _OPENING = ord("[")
-_NOTHING_KNOWN = counts_of(True)
+_NOTHING_KNOWN, _ANYTHING = counts_of(True), Schema(True, "anything")
 Errors = Callable[[Any, bytes], tuple[dict[str, str], ...]]
 
 
@@ -47,7 +48,7 @@ class StrictJSON:
     def __init__(self, max_depth: int, max_values: int) -> None:
         self._max_depth = max_depth
         self._max_values = max_values
-        self._know(_NOTHING_KNOWN, _anything, _no_errors)
+        self._know(_NOTHING_KNOWN, _ANYTHING.is_valid, _ANYTHING.errors)
 
     def _know(self, counts: Counts, is_valid: Callable[[Any], bool], errors: Errors) -> None:
         self._members_of, self._values_of, self._members_if_valid = counts
@@ -137,14 +138,6 @@ class StrictJSON:
     def check_lines(self, lines: list[bytes]) -> None:
         """The same for texts that are parsed one by one and kept together."""
         self.check_shape(b"[" + b",".join(lines) + b"]")
-
-
-def _anything(value: Any) -> bool:
-    return True
-
-
-def _no_errors(value: Any, body: bytes) -> tuple[dict[str, str], ...]:
-    return ()
 
 
 def _signs(body: bytes) -> int:
