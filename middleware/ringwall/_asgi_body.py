@@ -57,12 +57,13 @@ class Body:
         declared = self._declared() if length is None else declared_length(length)
         if declared > limit:
             raise BodyTooLarge
-        message = self._message
-        if message is None:
-            if self.was_read:  # it was begun, or the client has gone
+        if self.was_read:
+            message = self._message
+            if message is None:  # it was begun, or the client has gone
                 return None
-            if _get_running_loop() is None:  # trio times no awaitable that has been begun
-                return None
+        elif _get_running_loop() is None:  # trio times no awaitable that has been begun
+            return None
+        else:
             self.was_read = True
             found: list[Message] = []
             steps = into(found, self._receive())
