@@ -26,15 +26,21 @@ def check_order(layers: Sequence[Layer]) -> None:
                 )
 
 
+HOOKS = ("on_request", "on_response", "on_response_body", "on_complete")
+
+
 def check_contract(layer: Layer) -> None:
     """Refuse a layer that could fail, or silently do nothing, on a request.
 
     Raises:
-        ConfigurationError: a hook is no plain method, or a header it declares is malformed.
+        ConfigurationError: a hook is no plain method or would never be called, or a header it
+            declares is malformed.
     """
     name = type(layer).__name__
-    for hook in ("on_request", "on_response", "on_response_body", "on_complete"):
+    for hook in HOOKS:
         method = getattr(layer, hook)
+        if hook in vars(layer):
+            _check_not_overridden(layer, hook)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise ConfigurationError(
                 f"{name}.{hook} is 'async def'; write 'def', and for I/O return a Pending"
@@ -53,6 +59,23 @@ def check_contract(layer: Layer) -> None:
             raise ConfigurationError(
                 f"{name} declares a malformed header {header!r}: names are lower-case bytes"
             ) from None
+
+
+def _check_not_overridden(layer: Layer, hook: str) -> None:
+    """A layer of ours may choose a hook by its configuration: then a subclass has none of its own,
+    and a check that somebody adds there would silently not be made."""
+    mro = type(layer).__mro__
+    owner = next(position for position, each in enumerate(mro) if hook in vars(each))
+    for each in mro[owner + 1 :]:
+        if (
+            each is not Layer
+            and issubclass(each, Layer)
+            and each.__module__.startswith("ringwall.")
+        ):
+            raise ConfigurationError(
+                f"{mro[owner].__name__}.{hook} would never be called: {each.__name__} chooses its"
+                " own by configuration; write a Layer of your own and put it beside this one"
+            )
 
 
 def check_colours(layers: Sequence[Layer], interface: str) -> None:

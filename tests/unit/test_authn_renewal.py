@@ -348,6 +348,25 @@ def test_keys_are_fetched_by_their_id():
     assert port.urls == [BASE + KID] * 2
 
 
+def test_the_fetch_of_another_key_lengthens_the_life_of_none():
+    documents = {BASE + KID: pem("p256").encode(), BASE + OTHER: pem("p256").encode()}
+    clock, port = Clock(0.0), Port(documents)
+    wrap = by_id(port, clock, ttl=100, cooldown=1)
+    for now, kid in ((0, KID), (60, OTHER), (99, KID), (99, OTHER)):
+        clock.now = now
+        assert send(wrap, bearer(sign(alg="ES256", kid=kid)), sides="w").status == 200
+    assert port.urls == [BASE + KID, BASE + OTHER]
+    clock.now = 100
+    del port.documents[BASE + KID]
+    answer = send(wrap, bearer(sign(alg="ES256", kid=KID)), sides="w")
+    assert (answer.status, answer.principal) == (401, False)
+    assert send(wrap, bearer(sign(alg="ES256", kid=OTHER)), sides="w").status == 200
+    assert port.urls == [BASE + KID, BASE + OTHER, BASE + KID]
+    clock.now = 160
+    port.documents.clear()
+    assert send(wrap, bearer(sign(alg="ES256", kid=OTHER)), sides="w").status == 401
+
+
 @pytest.mark.parametrize(
     "kid",
     [
@@ -404,7 +423,7 @@ def test_the_newest_keys_are_kept():
 def test_a_burst_for_a_key_that_is_there_meanwhile_fetches_nothing():
     port = Port({BASE + KID: pem("p256").encode()})
     source = KeysByID(BASE, port, frozenset({"ES256"}), clock=Clock(0.0))
-    source._known[KID] = key("p256")
+    source._known[KID] = key("p256"), 100.0
     for token in (sign(alg="ES256", kid=KID), b"no token", b"e30.e30.e30"):
         assert list(source.refresh(token)) == []
 

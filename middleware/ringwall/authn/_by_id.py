@@ -20,22 +20,26 @@ class KeysByID(RemoteKeys):
     """Public keys as PEM texts at `<url><kid>`, fetched when a token names them.
 
     The `kid` must be a UUID in lower case. One fetch at a time, at most one per `cooldown`; keys
-    that were fetched serve for `ttl`, and the newest 16 are kept.
+    that were fetched serve for `ttl` each, and the newest 16 are kept.
 
     Parameters: as of `RemoteKeys`.
     """
 
     def __init__(self, url: str, fetcher: Any, algorithms: frozenset[str], **options: Any) -> None:
         super().__init__((url,), fetcher, algorithms, max_stale=0.0, **options)
-        self._empty = KeySet((), algorithms)
-        self.keys = self._empty
-        self._known: dict[str, Key] = {}
+        self.keys = KeySet((), algorithms)
+        self._known: dict[str, tuple[Key, float]] = {}  # until when it serves
 
     def ready(self, interface: str) -> bool:
-        if self._known and self._clock() >= self._end:
-            self._known.clear()
-            self.keys = self._empty
+        now, known = self._clock(), self._known
+        # In the order of their fetches, and so of their ends: another key's lengthens no life.
+        if known and now >= next(iter(known.values()))[1]:
+            self._known = {kid: held for kid, held in known.items() if now < held[1]}
+            self.keys = self._key_set()
         return True
+
+    def _key_set(self) -> KeySet:
+        return KeySet([key for key, _ in self._known.values()], self._algorithms)
 
     def refresh(self, token: bytes) -> Pending[None]:
         kid = unverified_kid(token)
@@ -49,6 +53,7 @@ class KeysByID(RemoteKeys):
         found = keys_from_pem(text, self._algorithms).candidates(None)
         if len(found) != 1:
             raise UnusableKey("more than one key under one name")
-        known = {**self._known, kid: found[0].renamed(kid)}
-        self._known = dict(list(known.items())[-_MOST_KEYS:])
-        return KeySet(self._known.values(), self._algorithms)
+        others = [each for each in self._known.items() if each[0] != kid]
+        fetched = found[0].renamed(kid), self._clock() + self._ttl
+        self._known = dict([*others, (kid, fetched)][-_MOST_KEYS:])
+        return self._key_set()
