@@ -7,7 +7,18 @@ import functools
 import pytest
 
 from core_support import Script, Scripted
-from ringwall import ConfigurationError, Layer, Response, Stack, TrustedProxies
+from ringwall import (
+    CORS,
+    HTTPS,
+    APIKey,
+    Authentication,
+    ConfigurationError,
+    Layer,
+    Response,
+    Stack,
+    TrustedProxies,
+    generate_api_key,
+)
 from ringwall._pending import Call
 from ringwall.testing import Request, SampleApp, drive
 
@@ -171,6 +182,51 @@ def test_two_plain_arguments_are_wsgi(app):
 def test_where_it_cannot_be_told_that_is_said(app):
     with pytest.raises(ConfigurationError, match=r"write stack\.asgi\(app\) or stack\.wsgi\(app\)"):
         Stack()(app)
+
+
+def _overridden(layer, hook):
+    """The class of a layer of ours, with another hook, made with the same configuration."""
+    subclass = type("Overridden", (type(layer),), {hook: lambda self, *arguments: None})
+    layer.__class__ = subclass
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "hook"),
+    [
+        (Authentication(APIKey([generate_api_key("alice")[1]])), "on_request"),
+        (CORS(["https://app.example.com"]), "on_response"),
+        (HTTPS(hosts=["api.example.com"], hsts=None), "on_response"),
+    ],
+)
+def test_a_hook_that_is_overridden_in_vain_is_refused(layer, hook):
+    """A check that somebody adds in a subclass must not silently be left out."""
+    with pytest.raises(ConfigurationError, match=rf"Overridden\.{hook} would never be called"):
+        Stack(_overridden(layer, hook))
+
+
+def test_hooks_that_are_called_may_be_overridden():
+    called = []
+
+    class Own(Layer):
+        def __init__(self):
+            self.on_request = self.chosen
+
+        def on_request(self, exchange):
+            raise NotImplementedError
+
+        def chosen(self, exchange):
+            called.append("own")
+
+    class Stricter(HTTPS):
+        def on_request(self, exchange):
+            called.append("stricter")
+            return super().on_request(exchange)
+
+    drive(
+        "asgi", Stack(Stricter(hosts=["api.example.com"]), Own()).asgi(SampleApp().asgi), Request()
+    )
+    assert called == ["stricter", "own"]
 
 
 @pytest.mark.parametrize("hook", ["on_request", "on_response", "on_complete"])
