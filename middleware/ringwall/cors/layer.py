@@ -7,7 +7,7 @@ from typing import Literal
 
 from .._errors import ConfigurationError, did_you_mean
 from .._exchange import Exchange
-from .._layer import Layer
+from .._layer import Layer, ResponseHead
 from ..problem import Response
 from .grants import Grants, Verdict, as_bytes
 from .names import listed, tokens
@@ -112,7 +112,7 @@ class CORS(Layer):
         self._grants = Grants(self, None if everyone else named, told)
         self._find, self._foreign = self._grants.find, self._grants.foreign
         self._opens = named.__contains__ if websockets is None else _websocket_check(websockets)
-        self.on_response = self._grants.complete  # type: ignore[method-assign]
+        self.on_response: Callable[[Exchange, ResponseHead], None] = self._grants.complete  # type: ignore[assignment]
         self.sets: frozenset[bytes] = self._grants.names
         # All that a response says is known with the request, unless the app says something, too.
         self.adds: frozenset[bytes] = self.sets
