@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .engine import Check, Quota
+from .engine import Check, Quota, make_quota
 
 
 def validate(checks: Sequence[Check]) -> None:
@@ -30,8 +30,8 @@ def answer(
         receipt = 0
         if keep and charged is not None:
             state = receipt = charged
-        wait = limit.wait(state, now, cost or 1)
-        return [Quota(allowed, limit.remaining(state, now), wait, receipt)], allowed
+        remaining, wait = limit.standing(state, now, cost or 1)
+        return [make_quota((allowed, remaining, wait, receipt))], allowed
     # Charged one after the other, so that two checks of one key see each other.
     before = {(limit.id, key): state for (limit, key, _), state in zip(checks, states, strict=True)}
     after = dict(before)
@@ -47,12 +47,6 @@ def answer(
     quotas: list[Quota] = []
     for (limit, key, cost), allowed in zip(checks, verdicts, strict=True):
         state = final[limit.id, key]
-        quotas.append(
-            Quota(
-                allowed,
-                limit.remaining(state, now),
-                limit.wait(state, now, cost or 1),
-                state if keep else 0,
-            )
-        )
+        remaining, wait = limit.standing(state, now, cost or 1)
+        quotas.append(make_quota((allowed, remaining, wait, state if keep else 0)))
     return quotas, admitted

@@ -129,6 +129,8 @@ class Delivery:
 
     async def _adeliver(self, members: Sequence[Member]) -> None:
         known = self.topology.known
+        if not self.topology.sharded and (only := known(0)) is not None:
+            return await self._adeliver_to(only, members)
         nodes: dict[Node, list[Member]] = {}
         for member in members:
             node = known(member[0].slot)
@@ -148,7 +150,9 @@ class Delivery:
         futures = dict(members)
         try:
             for request, found in await asettle(self._deliver(node, [*futures])):
-                _set(futures[request], found)
+                future = futures[request]
+                if not future.done():
+                    future.set_result(found)
         except StoreUnavailable as error:
             for future in futures.values():
                 _set(future, error)

@@ -48,6 +48,10 @@ class Request:
         self.checks = checks
         self.places = places or range(len(checks))
         self.slot = slot
+        if len(checks) == 1 and not receipts and checks[0].cost == 1:  # nearly all
+            self.keys = b"$%d\r\n%b\r\n" % (len(keys[0]), keys[0])
+            self.args = _one_unit(what, checks[0].limit)
+            return
         self.keys = b"".join(map(bulk, keys))
         args = map(arguments, checks, receipts) if receipts else map(arguments, checks)
         self.args = b"$1\r\n%b\r\n%b%b" % (what, bulk(b"%d" % len(checks)), b"".join(args))
@@ -68,6 +72,12 @@ def _constants(limit: Limit) -> bytes:
 @lru_cache(maxsize=1024)
 def _for_one(limit: Limit) -> bytes:
     return _constants(limit) + b"$1\r\n1\r\n$1\r\n0\r\n"
+
+
+@lru_cache(maxsize=1024)
+def _one_unit(what: bytes, limit: Limit) -> bytes:
+    """All arguments of a request for one unit of one limit."""
+    return b"$1\r\n%b\r\n$1\r\n1\r\n%b" % (what, _for_one(limit))
 
 
 def arguments(check: Check, receipt: int = 0) -> bytes:
