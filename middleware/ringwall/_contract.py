@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ._errors import ConfigurationError
 from ._layer import Layer
+from ._overriding import overridden
 from .problem import check_header
 
 
@@ -39,8 +40,14 @@ def check_contract(layer: Layer) -> None:
     name = type(layer).__name__
     for hook in HOOKS:
         method = getattr(layer, hook)
-        if hook in vars(layer):
-            _check_not_overridden(layer, hook)
+        # A layer of ours may choose a hook by its configuration. Then a check that somebody adds in
+        # a subclass would silently not be made.
+        ours = overridden(type(layer), hook, Layer) if hook in vars(layer) else None
+        if ours is not None:
+            raise ConfigurationError(
+                f"{name}.{hook} would never be called: {ours.__name__} chooses its own by"
+                " configuration; write a Layer of your own and put it beside this one"
+            )
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise ConfigurationError(
                 f"{name}.{hook} is 'async def'; write 'def', and for I/O return a Pending"
@@ -59,23 +66,6 @@ def check_contract(layer: Layer) -> None:
             raise ConfigurationError(
                 f"{name} declares a malformed header {header!r}: names are lower-case bytes"
             ) from None
-
-
-def _check_not_overridden(layer: Layer, hook: str) -> None:
-    """A layer of ours may choose a hook by its configuration: then a subclass has none of its own,
-    and a check that somebody adds there would silently not be made."""
-    mro = type(layer).__mro__
-    owner = next(position for position, each in enumerate(mro) if hook in vars(each))
-    for each in mro[owner + 1 :]:
-        if (
-            each is not Layer
-            and issubclass(each, Layer)
-            and each.__module__.startswith("ringwall.")
-        ):
-            raise ConfigurationError(
-                f"{mro[owner].__name__}.{hook} would never be called: {each.__name__} chooses its"
-                " own by configuration; write a Layer of your own and put it beside this one"
-            )
 
 
 def check_colours(layers: Sequence[Layer], interface: str) -> None:

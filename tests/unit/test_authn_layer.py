@@ -362,6 +362,40 @@ def test_a_websocket_handshake_is_authenticated(good):
 # Configuration
 
 
+NOT_THERE = Failure("not-there", "This token is not good there.")
+
+
+class Bound(JWT):
+    """Somebody's own check of each request, on top of ours."""
+
+    def __init__(self, **options):
+        super().__init__(ISSUER, AUDIENCE, keys=jwks("rsa"), clock=Clock(), **options)
+        self.failures = (*self.failures, NOT_THERE)
+
+    def authenticate(self, credential, exchange):
+        if exchange.path != "/here":
+            return NOT_THERE
+        return super().authenticate(credential, exchange)
+
+
+class Checked(APIKey):
+    def authenticate(self, credential, exchange):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("scheme", [Bound(), Checked([RECORD])])
+def test_a_check_that_would_be_made_once_or_never_is_refused(scheme):
+    name = f"{type(scheme).__name__}.authenticate would not be called for each request"
+    with pytest.raises(ConfigurationError, match=name):
+        Authentication(scheme)
+
+
+def test_a_check_that_is_made_each_time_is_taken():
+    layer = Authentication(Bound(cache_size=0))
+    assert send(layer, bearer(TOKEN), path="/here").principal.scheme == "bearer"
+    refused(send(layer, bearer(TOKEN), path="/there"), 401, "not-there")
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from .._errors import ConfigurationError
 from .._exchange import Exchange
 from .._layer import Layer, ResponseHead, Verdict
+from .._overriding import overridden
 from ._challenge import QUOTABLE, TOKEN, ChallengeList
 from ._concealing import Concealing
 from ._elsewhere import Elsewhere
@@ -161,6 +162,15 @@ def _checked(schemes: tuple[Scheme, ...]) -> tuple[Scheme, ...]:
         if not isinstance(scheme, Scheme):
             raise ConfigurationError(
                 f"{scheme!r} is no scheme: give JWT(...), APIKey(...) or a subclass of Scheme"
+            )
+        # Ours choose how they judge, and are not asked again about what is remembered: a check that
+        # somebody adds in a subclass would silently not be made, or once.
+        chooses = "authenticate" in vars(scheme) or scheme.remembers > 0
+        ours = overridden(type(scheme), "authenticate", Scheme) if chooses else None
+        if ours is not None:
+            raise ConfigurationError(
+                f"{type(scheme).__name__}.authenticate would not be called for each request:"
+                f" {ours.__name__} remembers; write a subclass of Scheme that asks one, or a Layer"
             )
     return schemes
 
