@@ -51,6 +51,8 @@ if __name__ == "__main__":
     results = [Path(each) for each in sys.argv[1:] if each.endswith(".json")]
     merged: dict[str, Any] = {}
     for path in results:
-        merged |= json.loads(path.read_text("utf-8"))["testenvs"]
+        # Those that did not run there are named, too, and empty.
+        found = json.loads(path.read_text("utf-8"))["testenvs"].items()
+        merged |= {name: each for name, each in found if each.get("test")}
     without = [each for each in sys.argv[1:] if not each.endswith(".json")]
     PAGE.write_text(table({"testenvs": merged}, without), "utf-8")
