@@ -150,9 +150,7 @@ class Delivery:
         futures = dict(members)
         try:
             for request, found in await asettle(self._deliver(node, [*futures])):
-                future = futures[request]
-                if not future.done():
-                    future.set_result(found)
+                _set(futures[request], found)
         except StoreUnavailable as error:
             for future in futures.values():
                 _set(future, error)
