@@ -56,7 +56,6 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     listening, answering = listeners(plan.layers), plan.answers_errors
     leaving = enders(plan.layers)
     reading = any(layer.reads_body for layer in plan.layers)
-    seeking = b"content-length" not in plan.wants  # else it is among the headers, or not sent
     transparent = plan.transparent and not listening
     outs = senders(plan)
     app_out = outs[everyone]
@@ -150,7 +149,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         verdict: Verdict = None
         body: Body | None = None
         if reading and kind == "http":
-            body = exchange.reader = Body(lines if seeking else (), exchange.headers, receive)
+            body = exchange.reader = Body(lines, exchange.headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
         served: Send | None = None
@@ -165,9 +164,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                                 opener = opener or Opener(receive, send)
                                 exchange.opener = opener
                             elif body is None:
-                                body = exchange.reader = Body(
-                                    lines if seeking else (), exchange.headers, receive
-                                )
+                                body = exchange.reader = Body(lines, exchange.headers, receive)
                             verdict = await _judged(verdict)
                         if verdict is not None:
                             break

@@ -297,3 +297,15 @@ def test_a_plain_iterator_that_takes_too_long_is_left():
 
     with pytest.raises(asyncio.TimeoutError):
         asyncio.run(run())
+
+
+def test_a_length_counts_however_the_server_writes_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Against ASGI, whose names are in lower case: the body that came is not the one declared."""
+    monkeypatch.setattr(sys.modules[__name__], "HEADERS", [*HEADERS, (b"Content-Length", b"99")])
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    assert asyncio.run(ask(BodyValidation(SCHEMA), receive)) == (400, False)
