@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +18,6 @@ from ringwall.audit import (
     JSONLinesSink,
     OTelLogs,
     Redaction,
-    _lifetime,
-    close_on_sigterm,
     to_ecs,
     to_ocsf,
 )
@@ -281,15 +278,3 @@ class TestOTelLogs:
 class _Provider:
     def get_logger(self, *_: Any) -> None:
         return None
-
-
-def test_what_is_open_is_closed_at_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[Any] = []
-    before = signal.signal(signal.SIGTERM, lambda *_: done.append("before"))
-    try:
-        monkeypatch.setattr(_lifetime, "close_all", lambda: done.append("closed"))
-        close_on_sigterm()
-        signal.raise_signal(signal.SIGTERM)
-        assert done == ["closed", "before"]
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
@@ -30,6 +32,9 @@ class Speaking(Living, Protocol):
 _ages = itertools.count()
 _sinks: weakref.WeakValueDictionary[int, Living] = weakref.WeakValueDictionary()
 _recorders: weakref.WeakSet[Speaking] = weakref.WeakSet()
+# What is in the midst of a last word (or a first one), and the signals that wait for its end.
+_speaking: set[object] = set()
+_waiting: list[int] = []
 
 
 def watch_sink(sink: Living) -> None:
@@ -46,10 +51,30 @@ def watch_recorder(recorder: Speaking) -> None:
 
 def renew_all() -> None:
     """In a forked child: locks may be held by threads that are not there any more."""
+    _speaking.clear()
+    _waiting.clear()
     for thing in [*_recorders, *_sinks.values()]:
         thing.renew()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let `close_on_sigterm` wait. Servers signal workers that are ending already, and one that
+    found the word "stop" begun but not written would end the process without it."""
+    word = object()
+    _speaking.add(word)
+    try:
+        yield
+    finally:
+        _speaking.discard(word)
+        if not _speaking:
+            numbers = _waiting[:]
+            _waiting.clear()
+            for number in numbers:
+                signal.raise_signal(number)
+
+
+@uninterrupted()
 def close_all() -> None:
     """At exit, before the interpreter takes modules apart."""
     recorders = list(_recorders)
@@ -72,6 +97,11 @@ def close_on_sigterm() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     def handler(number: int, frame: FrameType | None) -> None:
+        # Noted before the look: the word may be that of another thread, which ends just now.
+        _waiting.append(number)
+        if _speaking:
+            return
+        _waiting.clear()
         close_all()
         signal.signal(number, before)
         signal.raise_signal(number)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .._version import __version__
-from ._lifetime import watch_recorder
+from ._lifetime import uninterrupted, watch_recorder
 from .canonical import canonical
 from .queued import QueuedSink
 from .record import VERSION, timestamp
@@ -155,6 +155,7 @@ class Recorder:
             logger.error("the end of the audit was not recorded: %s", type(error).__name__)
         self._copy(record)
 
+    @uninterrupted()
     def pause(self) -> None:
         """Say that this is the end, for now, and have everything on disk."""
         self.stop()
@@ -163,6 +164,7 @@ class Recorder:
             if commit is not None:
                 commit()
 
+    @uninterrupted()
     def close(self) -> None:
         """Say that this is the end, and close the sinks, once."""
         self.stop()
@@ -174,6 +176,7 @@ class Recorder:
         for copy in self._copies:
             copy.close()
 
+    @uninterrupted()
     def _start(self, sink: Sink) -> None:
         with self._lock:
             if not self._started:
