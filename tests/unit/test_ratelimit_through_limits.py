@@ -211,6 +211,73 @@ def test_under_asgi_the_deadline_is_for_all(memcached, monkeypatch):
     assert time.monotonic() - begin < 0.5
 
 
+class Strange:
+    """Connects at its first use, as the storage of MongoDB does, and is there once it could."""
+
+    made = 0
+    failing = True
+
+    def __init__(self, url, **options):
+        type(self).made += 1
+
+    @property
+    def storage(self):
+        if self.failing:
+            raise ZeroDivisionError
+
+    def get(self, name):
+        raise TypeError("'NoneType' object is not subscriptable")
+
+
+def test_whatever_a_driver_raises_is_no_answer(memcached, monkeypatch):
+    """A TypeError was seen where a server answers what it should not."""
+    monkeypatch.setattr(module, "storage_from_string", Strange)
+    store = LimitsStore(memcached.url)
+    for failing, made in ((True, 1), (True, 2), (False, 3)):  # not kept before it could connect
+        monkeypatch.setattr(Strange, "failing", failing)
+        with pytest.raises(StoreUnavailable):
+            settle(store.acquire([Check(limit(), "k")]))
+        assert Strange.made == made
+
+
+def test_threads_that_come_first_share_one_client_and_wait_in_time(memcached, monkeypatch):
+    at_work, go_on = threading.Event(), threading.Event()
+    made = []
+
+    class Slow:
+        @property
+        def storage(self):
+            made.append(self)
+            at_work.set()
+            go_on.wait(60)
+
+        def get(self, name):
+            return 0
+
+        def incr(self, name, life, amount):
+            return amount
+
+    monkeypatch.setattr(module, "storage_from_string", lambda url, **options: Slow())
+    store, admitted = LimitsStore(memcached.url, timeout=0.01), []
+    check = Check(limit(), "k")
+
+    def ask():
+        admitted.extend(quota.allowed for quota in settle(store.acquire([check])))
+
+    first, second = (threading.Thread(target=ask) for _ in range(2))
+    first.start()
+    at_work.wait(60)
+    with pytest.raises(StoreUnavailable):
+        settle(store.acquire([check]))
+    monkeypatch.setattr(store, "_timeout", 60.0)
+    second.start()
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    assert len(made) == 1
+    assert admitted == [True, True]
+
+
 def test_each_process_and_event_loop_has_a_storage_of_its_own(memcached, monkeypatch):
     made = []
 

@@ -153,7 +153,7 @@ def test_a_gate_salts_hashes_the_same_each_time(
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)
     if given is not None:
         monkeypatch.setenv("PYTHONHASHSEED", given)
-    monkeypatch.setattr(run, "redis_server", lambda: None)
+    monkeypatch.setattr(run, "server", lambda name: None)
     monkeypatch.setattr(run, "environment", lambda *needs: Path("python"))
     called: dict[str, str] = {}
     monkeypatch.setattr(run.subprocess, "call", lambda command, env: called.update(env) or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
@@ -21,7 +22,6 @@ from .engine import SECOND, Check, FixedWindow, Limit, Quota
 from .store import StoreUnavailable
 
 try:
-    from limits.errors import StorageError
     from limits.storage import storage_from_string
 except ImportError:
     raise MissingDependency("limits", "ratelimit", "A store in Memcached or MongoDB") from None
@@ -91,6 +91,7 @@ class LimitsStore(Configured):
         self._kind = kind
         self._breaker = Breaker(f"the rate limit store in {kind}")
         self._storages: dict[int, Any] = {}
+        self._making: dict[int, threading.Lock] = {}
         self._aio: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, Any]] = (
             WeakKeyDictionary()
         )
@@ -139,16 +140,30 @@ class LimitsStore(Configured):
     def _ask(self, call: Call[list[int]]) -> Pending[list[int]]:
         try:
             return (yield from perform(call))
-        except (StorageError, OSError, asyncio.TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  drivers raise more than they say they do
             self._breaker.failed(type(error).__name__)
             raise StoreUnavailable from None
 
     def _storage(self) -> Any:
         storage = self._storages.get(os.getpid())
-        if storage is None:
-            made = storage_from_string(self._url, **self._options)
-            storage = self._storages.setdefault(os.getpid(), made)
-        return storage
+        return self._made() if storage is None else storage
+
+    def _made(self) -> Any:
+        # `limits` connects to MongoDB when it is first used, in each thread that comes before the
+        # first of them is done: clients that nobody closes. A lock for each process: one that was
+        # forked does not wait for a thread of its parent.
+        making = self._making.setdefault(os.getpid(), threading.Lock())
+        if not making.acquire(timeout=self._timeout):
+            raise TimeoutError
+        try:
+            storage = self._storages.get(os.getpid())
+            if storage is None:
+                storage = storage_from_string(self._url, **self._options)
+                getattr(storage, "storage", None)  # makes its index, too: else it is tried again
+                self._storages[os.getpid()] = storage
+            return storage
+        finally:
+            making.release()
 
     def _astorage(self) -> Any:
         loop = asyncio.get_running_loop()
