@@ -154,9 +154,15 @@ def test_it_is_bounded_and_the_oldest_leave_first():
     assert [cache.find([check]) is not None for check in checks] == [True, False, True]
 
 
-def test_a_cached_denial_meanwhile_forgotten_is_told_as_unknown():
-    cache = DenyCache(clock=Clock(0.0))
-    assert cache._quota(Check(limit(), "k"), 0.0) == Quota(True, 0, 0, 0)
+def test_where_another_thread_has_just_forgotten_a_denial_the_store_is_asked():
+    class Forgetting(Clock):
+        def __call__(self):
+            cache.forget([check])
+            return 0.0
+
+    cache, check = DenyCache(clock=Forgetting()), Check(limit(), "k")
+    cache.note([check], [denial(SECOND)], asked=0.0)
+    assert cache.find([check]) is None
 
 
 @given(

@@ -213,4 +213,5 @@ class Recorder:
             try:
                 copy.write(record)
             except Exception:  # noqa: BLE001  a copy is a copy
-                self.uncopied += 1
+                with self._lock:
+                    self.uncopied += 1

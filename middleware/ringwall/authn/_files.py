@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,7 @@ class WatchedFile(Generic[T]):
         self._parse = parse
         self._check_every = check_every
         self._clock = clock
+        self._lock = threading.Lock()
         self._next_check = float("-inf")
         self._seen: tuple[int, ...] | None = None
         self._value: T | None = None
@@ -59,30 +61,37 @@ class WatchedFile(Generic[T]):
         Raises:
             FileUnusable: there is none.
         """
-        now = self._clock()
-        if now >= self._next_check:
-            self._next_check = now + self._check_every
-            self._look()
-        if self._value is None:
+        if self._clock() >= self._next_check:
+            # One thread looks and the others wait: two that read different versions of the file at
+            # once could leave the older one in force.
+            with self._lock:
+                now = self._clock()
+                if now >= self._next_check:
+                    self._look()
+                    self._next_check = now + self._check_every
+        value = self._value
+        if value is None:
             raise FileUnusable(self._problem)
-        return self._value
+        return value
 
     def _look(self) -> None:
+        value = None
         try:
             status = self.path.stat()
             seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
             if seen == self._seen:
+                value = self._value
                 return
-            self._value = None
             self._seen = seen
-            self._value = self._parse(self._read(status))
+            value = self._parse(self._read(status))
         except (OSError, ValueError) as error:
-            self._value = None
             # An OSError may pass; it is tried again at the next look.
             self._seen = None if isinstance(error, OSError) else self._seen
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._problem = f"{self.path}: {reason}"
             _log.error("%s", self._problem)
+        finally:
+            self._value = value  # at the end: until then the last one serves other threads
 
     def _read(self, status: os.stat_result) -> bytes:
         if not stat.S_ISREG(status.st_mode):

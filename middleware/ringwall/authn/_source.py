@@ -55,7 +55,10 @@ class KeySource:
 
     def tell(self, exchange: Exchange, issuer: str) -> None:
         """Let the audit see what happened to the keys: nobody else hears of the background."""
-        while self.events:
-            event = self.events.popleft()
+        while True:
+            try:
+                event = self.events.popleft()
+            except IndexError:  # also where another thread has told the last one just now
+                return
             outcome: Literal["allow", "error"] = "error" if event is OUTAGE else "allow"
             exchange.decisions.append(Decision("authentication", outcome, issuer, event))

@@ -43,7 +43,9 @@ class DenyCache:
             if entry is not None and cost >= entry[1]:
                 now = self._clock()
                 if now < entry[0]:
-                    return [self._quota(check, now) for check in checks]
+                    quotas = [self._quota(check, now) for check in checks]
+                    # Another thread may have forgotten it since: then nothing denies any more.
+                    return None if quotas.count(_UNKNOWN) == len(quotas) else quotas
         return None
 
     def _quota(self, check: Check, now: float) -> Quota:

@@ -167,10 +167,12 @@ class Node:
         running = asyncio.get_running_loop()
         keeper = _closing(pool)
         await keeper.__anext__()
-        for loop in list(_keepers):
-            if loop.is_closed():
+        # A list at one stroke: other threads have event loops of their own, and add them.
+        for reference in _keepers.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
                 self._aio.pop(loop, None)
-                del _keepers[loop]
+                _keepers.pop(loop, None)
         _keepers.setdefault(running, []).append(keeper)
         self._aio.setdefault(running, {})[os.getpid()] = pool
         return pool

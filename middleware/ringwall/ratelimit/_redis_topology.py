@@ -143,7 +143,7 @@ class Cluster(_Discovering):
         return [part for slot in slots.values() for part in super(Cluster, self).split(slot)]
 
     def _ask(self) -> Pending[None]:
-        for node in _distinct([*self._slots.values()][:1], self._nodes.values(), self._seeds):
+        for node in _distinct([*self._slots.values()][:1], [*self._nodes.values()], self._seeds):
             try:
                 (answer,) = yield from _ask(node, command(b"CLUSTER", b"SLOTS"))
             except StoreUnavailable:
