@@ -1,4 +1,4 @@
-"""The straight way through stacks that only judge requests and edit response heads."""
+"""The straight way through stacks that judge requests, edit response heads and hear of the end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import MethodType
 from typing import TypeAlias, cast
 
+from ._app_route import SCOPE_KEY, note_scope
 from ._asgi_request import ASGIExchange, Receive, Scope, Send, hand_over
-from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app
+from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app, forget_answered
 from ._boundary import COMMON_METHODS, UNKNOWN
-from ._exchange import KEY, ClientDisconnected
-from ._failure import fail_at
+from ._exchange import KEY, Exchange, Outcome
 from ._layer import Verdict
+from ._pending import asettle
 from ._plan import Plan, RequestHook, Step, unnamed
 
 Steps: TypeAlias = Sequence[tuple[RequestHook, int, int]]
@@ -19,16 +20,14 @@ Steps: TypeAlias = Sequence[tuple[RequestHook, int, int]]
 Begun: TypeAlias = tuple[ASGIExchange, Scope, Steps]
 General: TypeAlias = Callable[[Scope, Receive, Send, "Begun | None"], Awaitable[None]]
 
-_make_exchange = cast("Callable[[], ASGIExchange]", ASGIExchange)
+_new, _make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
 _NO_STEPS: Steps = ()
 
 
 def is_light(plan: Plan) -> bool:
     """Whether `light` can serve a stack."""
     return not (
-        plan.completes[-1]
-        or plan.wants_route
-        or plan.wants_tls
+        plan.wants_tls
         or plan.boundary.proxies is not None
         or any(layer.reads_body for layer in plan.layers)
     )
@@ -48,6 +47,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
     eager = plan.reads_headers or b"origin" in wants
     more, keeping, adding = wants != {b"host"}, plan.keeps_state, plan.adding
     transparent, answering = plan.transparent, plan.answers_errors
+    complete, routing = plan.completes[-1], plan.wants_route
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -63,7 +63,6 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         ):
             return await general(scope, receive, send, None)
         exchange = _make_exchange()
-        told_host = None
         if eager:
             headers: dict[bytes, bytes] = {}
             for name, value in lines:
@@ -72,6 +71,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             exchange.headers = headers
             told_host = headers.get(b"host")
         else:
+            told_host = None
             for name, value in lines:
                 if name == b"host":
                     if told_host is not None:
@@ -91,6 +91,8 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             exchange.state = {}
         if adding:
             exchange.additions = []
+        if complete is not None:
+            exchange.outcome = _new(Outcome)
         exchange.peer = peer = peer[0] if peer else None
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
         exchange.method = method
@@ -105,30 +107,29 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
                 hooks = known
         scope = {**scope}
         scope[KEY] = exchange
-        verdict: Verdict = None
+        left: Steps | None = None
         rest = _NO_STEPS
         try:
-            for hook, rest in hooks:  # noqa: B007  read after the loop
+            for hook, rest in hooks:
                 verdict = hook(exchange)
                 if verdict is not None:
+                    left = _judged(rest, verdict)
                     break
-        except ClientDisconnected as error:
-            exchange.outcome.error = error
-            return None
-        except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
-            verdict = fail_at(plan, rest[0][1], rest[0][2], exchange, error)
-        if verdict is not None:
-            begun = exchange, scope, (_judged(rest[0], verdict), *rest[1:])
-            return await general(scope, receive, send, begun)
-        if exchange.to_tell:
-            hand_over(exchange, scope)
+        except BaseException as error:  # noqa: BLE001  `general` knows what becomes of it
+            left = _failed(rest, error)
+        if left is not None:
+            return await general(scope, receive, send, (exchange, scope, left))
         app_send: Send | None = None
         try:
+            if exchange.to_tell:
+                hand_over(exchange, scope)
             if transparent:
                 return await app(scope, receive, send)
             exchange.send = send
             app_send = MethodType(app_out, exchange)
             await app(scope, receive, app_send)
+            if complete is not None and exchange.outcome.error is not None:
+                forget_answered(exchange.outcome)
         except ResponseReplaced:
             return None  # the app was told to stop, and did
         except BaseException as error:
@@ -136,6 +137,13 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             if answering and app_send is not None:
                 await answer_for_app(exchange, app_send, error)
             raise
+        finally:
+            if routing and SCOPE_KEY in scope:
+                note_scope(exchange, scope)
+            if complete is not None:
+                ending = complete(exchange, exchange.outcome)
+                if ending is not None:
+                    await asettle(ending)
 
     return ringwall
 
@@ -146,6 +154,21 @@ def _with_rest(steps: tuple[Step, ...]) -> tuple[tuple[RequestHook, Steps], ...]
     return tuple((step[0], plain[at:]) for at, step in enumerate(plain))
 
 
-def _judged(step: tuple[RequestHook, int, int], verdict: Verdict) -> tuple[RequestHook, int, int]:
-    """A step that was taken already."""
-    return (lambda exchange: verdict), step[1], step[2]
+def _judged(rest: Steps, verdict: Verdict) -> Steps:
+    """The steps that are left once the first of them has come to a verdict."""
+    (_, depth, completes), *others = rest
+    return [((lambda exchange: verdict), depth, completes), *others]
+
+
+def _failed(rest: Steps, error: BaseException) -> Steps:
+    """The steps that are left once the first of them has raised."""
+
+    def again(exchange: Exchange) -> Verdict:
+        nonlocal error
+        try:
+            raise error
+        finally:
+            del error  # its traceback knows the frame that knows this step
+
+    (_, depth, completes), *others = rest
+    return [(again, depth, completes), *others]

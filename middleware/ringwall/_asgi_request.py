@@ -76,6 +76,18 @@ class ASGIExchange(Exchange):
             return None
         return port or None
 
+    def facts(self) -> tuple[str, bytes, str | None, int | None]:
+        scope = self.scope
+        # Where nothing is mounted or concealed they are what the scope says.
+        if self.concealed is not None or scope.get("root_path"):
+            return super().facts()
+        try:
+            port, query = scope["client"][1], scope["query_string"]
+        except (LookupError, TypeError):
+            return super().facts()
+        version = HTTP_VERSIONS.get(scope.get("http_version") or "")
+        return scope["path"], query or b"", version, port or None
+
     @lazy
     def subprotocols(self) -> Sequence[str]:
         # Not from the header: some servers take it out of the headers.

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from ._asgi_head import Head
 from ._asgi_request import ASGIExchange, Message, Receive, Scope, Send
+from ._exchange import ClientDisconnected, Outcome
 from ._failure import FAILED, refusal_body
 from ._plan import Plan
 from ._unwind import editor
@@ -32,7 +33,7 @@ def senders(plan: Plan) -> tuple[Out, ...]:
 
 
 def _sender(plan: Plan, depth: int) -> Out:
-    unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
+    unwind, noting = plan.unwinds[depth], plan.completes[-1] is not None
     other = partial(_other, plan, depth)
     if not unwind:
         return _noting(other)
@@ -132,7 +133,7 @@ def _replace(plan: Plan, exchange: ASGIExchange, head: Head, prefix: str) -> Awa
     """Send the 500 of a layer that failed on the head; the rest of the app's is dropped."""
     send, exchange.send = exchange.send, _drop
     exchange.replaced = True
-    if plan.completes[-1]:
+    if plan.completes[-1] is not None:
         exchange.outcome.status = head.status
     return _send_response(send, head, refusal_body(exchange, FAILED), prefix)
 
@@ -206,6 +207,12 @@ async def refuse(
         prefix = "websocket.http.response"
     head = Head(response.status, list(response.headers))
     await _send_response(out, head, refusal_body(exchange, response), prefix)
+
+
+def forget_answered(outcome: Outcome) -> None:
+    """The app returned: what a stack inside it raised was answered between the two."""
+    if outcome.error.__class__ is not ClientDisconnected:
+        outcome.error = None
 
 
 async def answer_for_app(exchange: ASGIExchange, out: Send, error: BaseException) -> None:

@@ -21,8 +21,9 @@ from ._exchange import Exchange
 from ._failure import checked, report
 from ._layer import Layer, ResponseHead, Verdict
 from ._pending import Pending
-from ._plan import Complete, Edit, Plan, RequestHook, Step, Unwind
+from ._plan import Complete, Edit, Plan, RequestHook, Step, Unwind, is_contained
 from ._timing import timed_steps
+from ._unwind import in_one
 from .problem import Header, Response
 
 
@@ -160,8 +161,10 @@ def _unwind(outside: Sequence[Layer], batched: bool) -> Unwind:
     )
 
 
-def _completes(layers: Sequence[Layer]) -> tuple[Complete, ...]:
-    return tuple(layer.on_complete for layer in reversed(layers) if _is_set(layer, "on_complete"))
+def _completes(layers: Sequence[Layer]) -> Complete | None:
+    return in_one(
+        [layer.on_complete for layer in reversed(layers) if _is_set(layer, "on_complete")]
+    )
 
 
 def _set_defaults(pairs: tuple[Header, ...]) -> Edit:
@@ -182,6 +185,9 @@ def _append_additions(layer: Layer) -> Edit:
 
 
 def _tolerating(layer: Layer) -> RequestHook:
+    if is_contained(layer.on_request):
+        return layer.on_request
+
     def hook(exchange: Exchange) -> Verdict:
         try:
             verdict = layer.on_request(exchange)

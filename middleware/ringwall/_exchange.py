@@ -172,6 +172,11 @@ class Exchange:
     def peer_port(self) -> int | None:
         return None
 
+    def facts(self) -> tuple[str, bytes, str | None, int | None]:
+        """The path, mount point included, the query, the protocol version and the peer's port: what
+        is told of each request costs less in one call than each by its name."""
+        return self.root + self.path, self.query, self.protocol_version, self.peer_port
+
     @property
     def origin(self) -> bytes | str | None:
         return self.headers.get(b"origin")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from ._boundary import Boundary
 from ._exchange import Exchange
@@ -15,6 +15,20 @@ from .problem import Header
 RequestHook: TypeAlias = Callable[[Exchange], Verdict]
 Edit: TypeAlias = Callable[[Exchange, ResponseHead], None]
 Complete: TypeAlias = Callable[[Exchange, Outcome], "Pending[None] | None"]
+
+
+Hook = TypeVar("Hook", bound=Callable[..., object])
+
+
+def contained(hook: Hook) -> Hook:
+    """Mark a hook of an observer that lets no failure out, so that nothing stands around it."""
+    hook.__contained__ = True  # type: ignore[attr-defined]
+    return hook
+
+
+def is_contained(hook: Callable[..., object]) -> bool:
+    """Whether a hook is marked so."""
+    return getattr(hook, "__contained__", False)
 
 
 class Unwind(NamedTuple):
@@ -62,7 +76,8 @@ class Plan(NamedTuple):
         requests that it has found well-formed. known_steps: without that of the path, too, for
         paths that it remembers. by_path: there is such a one.
     unwinds: by depth k, what a response made at layer k passes; the last is the app's.
-    completes: by count k, the hooks of the first k layers, innermost first.
+    completes: by count k, what runs the hooks of the first k layers, innermost first; None: they
+        have none.
     adding: some layer leaves additions.
     answers_errors: an app that raises before its response starts is answered with our 500.
     chain: these layers and those of every stack that the app is wrapped in directly.
@@ -82,7 +97,7 @@ class Plan(NamedTuple):
     plain_steps: tuple[Step, ...]
     known_steps: tuple[Step, ...]
     unwinds: tuple[Unwind, ...]
-    completes: tuple[tuple[Complete, ...], ...]
+    completes: tuple[Complete | None, ...]
     answers_errors: bool
     adding: bool
 
@@ -93,4 +108,4 @@ class Plan(NamedTuple):
     @property
     def transparent(self) -> bool:
         """No layer edits responses or hears of the end."""
-        return not self.unwinds[-1] and not self.completes[-1]
+        return not self.unwinds[-1] and self.completes[-1] is None

@@ -9,7 +9,7 @@ from ._failure import fail, report
 from ._layer import ResponseHead
 from ._outcome import Outcome
 from ._pending import Pending
-from ._plan import Complete, Plan
+from ._plan import Complete, Plan, is_contained
 
 
 def editor(plan: Plan, depth: int) -> Callable[[Exchange, ResponseHead], bool]:
@@ -56,27 +56,37 @@ def withdraw(plan: Plan, depth: int, exchange: Exchange) -> None:
         exchange.additions = [one for one in exchange.additions if one.layer in outside]
 
 
-def complete(
-    hooks: Sequence[Complete], exchange: Exchange, outcome: Outcome
-) -> Pending[None] | None:
-    """Run the hooks for the end, one after the other. What needs I/O, and what comes after it, is
-    returned to be settled; it raises nothing but cancellation and the like."""
-    rest = iter(hooks)
-    for hook in rest:
+def in_one(hooks: Sequence[Complete]) -> Complete | None:
+    """The hooks for the end as one that runs them, one after the other; None: there are none.
+
+    What needs I/O, and what comes after it, it returns to be settled; it raises nothing but
+    cancellation and the like."""
+    rest: Complete | None = None
+    for hook in reversed(hooks):
+        rest = _followed(hook, rest)
+    return rest
+
+
+def _followed(hook: Complete, rest: Complete | None) -> Complete:
+    if rest is None and is_contained(hook):
+        return hook
+
+    def complete(exchange: Exchange, outcome: Outcome) -> Pending[None] | None:
         try:
             pending = hook(exchange, outcome)
+            if pending is not None:
+                return _settling(hook, pending, rest, exchange, outcome)
         except Exception as error:  # noqa: BLE001  the response is gone: only a log can tell
             report(_name(hook), error)
-            continue
-        if pending is not None:
-            return _complete_rest(hook, pending, tuple(rest), exchange, outcome)
-    return None
+        return None if rest is None else rest(exchange, outcome)
+
+    return complete
 
 
-def _complete_rest(
+def _settling(
     hook: Complete,
     pending: Pending[None],
-    hooks: Sequence[Complete],
+    rest: Complete | None,
     exchange: Exchange,
     outcome: Outcome,
 ) -> Pending[None]:
@@ -87,9 +97,9 @@ def _complete_rest(
         report(_name(hook), error)
     except BaseException as error:  # noqa: BLE001  raised below, once the others had their turn
         interrupt = error
-    rest = complete(hooks, exchange, outcome)
-    if rest is not None:
-        yield from rest
+    following = None if rest is None else rest(exchange, outcome)
+    if following is not None:
+        yield from following
     if interrupt is not None:
         raise interrupt
 

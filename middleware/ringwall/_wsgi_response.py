@@ -42,7 +42,7 @@ def starters(plan: Plan) -> tuple[Start, ...]:
 
 
 def _starter(plan: Plan, depth: int) -> Start:
-    unwind, noting = plan.unwinds[depth], bool(plan.completes[-1])
+    unwind, noting = plan.unwinds[depth], plan.completes[-1] is not None
     defaults, adding = [*native(unwind.defaults)], unwind.adding
     every, watching = unwind.looked_at is None, bool(unwind.looked_at)
     watch = Watch(native_names(unwind.looked_at or frozenset()))

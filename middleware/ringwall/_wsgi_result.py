@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from ._failure import FAILED, refusal_body
 from ._pending import settle
 from ._plan import Complete
-from ._unwind import complete
 from ._wsgi_request import WSGIExchange
 
 Answer = Callable[[WSGIExchange, Exception], "bytes | None"]
@@ -16,14 +15,14 @@ Answer = Callable[[WSGIExchange, Exception], "bytes | None"]
 def watched(
     result: Iterable[bytes],
     exchange: WSGIExchange,
-    completes: tuple[Complete, ...],
+    complete: Complete | None,
     answer: Answer | None,
 ) -> Iterable[bytes]:
     """The iterable to return, so that the end is noticed and nothing else changes.
 
     answer: gives the body to send for an app that raises before its first chunk; None: it raises.
     """
-    made = Result(result, exchange, completes, answer)
+    made = Result(result, exchange, complete, answer)
     file_wrapper = exchange.environ.get("wsgi.file_wrapper")
     if isinstance(file_wrapper, type) and isinstance(result, file_wrapper):
         # Servers send files by system call if they get back what they gave (PEP 3333).
@@ -42,7 +41,7 @@ class Result:
         self,
         result: Iterable[bytes],
         exchange: WSGIExchange,
-        completes: tuple[Complete, ...],
+        complete: Complete | None,
         answer: Answer | None = None,
         failure: Exception | None = None,
     ) -> None:
@@ -50,7 +49,7 @@ class Result:
         self._result = result
         self._close = getattr(result, "close", None)
         self._iterator: Iterator[bytes] | None = None
-        self._completes = completes
+        self._complete = complete
         self._exchange = exchange
         self._answer = answer
         self._failure = failure
@@ -111,7 +110,7 @@ class Result:
             self._exchange.outcome.error = error
             raise
         finally:
-            finish(self._completes, self._exchange)
+            finish(self._complete, self._exchange)
 
     def ride_on_close(self) -> None:
         """Notice the end through the `close` of the app's own object."""
@@ -119,15 +118,15 @@ class Result:
             self._result.close = self.close  # type: ignore[attr-defined]
         except (AttributeError, TypeError):  # an object of C without a __dict__
             self._closed = True  # it stays open for the server: the end is now
-            finish(self._completes, self._exchange)
+            finish(self._complete, self._exchange)
 
     def __del__(self) -> None:
         self.close()  # a server that drops the iterable without closing it
 
 
-def finish(hooks: tuple[Complete, ...], exchange: WSGIExchange) -> None:
+def finish(complete: Complete | None, exchange: WSGIExchange) -> None:
     """Tell the layers of the end."""
-    if hooks:
-        ending = complete(hooks, exchange, exchange.outcome)
+    if complete is not None:
+        ending = complete(exchange, exchange.outcome)
         if ending is not None:
             settle(ending)

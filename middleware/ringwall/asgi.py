@@ -21,7 +21,14 @@ from ._asgi_request import (
     hand_over,
     watch_disconnect,
 )
-from ._asgi_response import ASGIApp, ResponseReplaced, answer_for_app, refuse, senders
+from ._asgi_response import (
+    ASGIApp,
+    ResponseReplaced,
+    answer_for_app,
+    forget_answered,
+    refuse,
+    senders,
+)
 from ._boundary import COMMON_METHODS, UNKNOWN, Provenance
 from ._exchange import KEY, ClientDisconnected, Outcome
 from ._failure import checked, fail_at
@@ -31,7 +38,7 @@ from ._measuring import measured_asgi
 from ._pending import asettle
 from ._plan import Plan, unnamed
 from ._tls_of import tls_of
-from ._unwind import complete, withdraw
+from ._unwind import withdraw
 from ._websocket import Opener, choosing
 from ._websocket_messages import listen, listeners
 from .problem import Response
@@ -51,7 +58,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
     all_steps, plain_steps = unnamed(plan.steps), unnamed(plan.plain_steps)
     known_steps, by_path = unnamed(plan.known_steps), plan.by_path
     everyone = len(plan.layers)
-    completes_of, completing = plan.completes, bool(plan.completes[everyone])
+    completes_of, completing = plan.completes, plan.completes[everyone] is not None
     adding = plan.adding
     listening, answering = listeners(plan.layers), plan.answers_errors
     leaving = enders(plan.layers)
@@ -206,10 +213,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             exchange.send = send
             app_send = MethodType(app_out, exchange)
             await app(scope, receive, app_send)
-            if completing:
-                told = exchange.outcome.error
-                if told is not None and told.__class__ is not ClientDisconnected:
-                    exchange.outcome.error = None  # raised and answered between stacks inside
+            if completing and exchange.outcome.error is not None:
+                forget_answered(exchange.outcome)
         except ResponseReplaced:
             return None  # the app was told to stop, and did
         except BaseException as error:
@@ -222,8 +227,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 exchange.send = served  # what listens knows the exchange: no cycle may outlive this
             if note_route and SCOPE_KEY in scope:
                 note_scope(exchange, scope)
-            if completing and (hooks := completes_of[completes]):
-                ending = complete(hooks, exchange, exchange.outcome)
+            if completing and (complete := completes_of[completes]) is not None:
+                ending = complete(exchange, exchange.outcome)
                 if ending is not None:
                     await asettle(ending)
 

@@ -52,8 +52,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     if proxies is not None:
         derive = deriving(boundary, proxies)
     plain_paths = boundary.plain_paths
-    completes_of, all_completes = plan.completes, plan.completes[everyone]
-    completing, transparent = bool(all_completes), plan.transparent
+    completes_of, complete_all = plan.completes, plan.completes[everyone]
+    completing, transparent = complete_all is not None, plan.transparent
     adding = plan.adding
     answering = plan.answers_errors
     routing = plan.wants_route
@@ -164,7 +164,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             if answering and app_start is not None and isinstance(error, Exception):
                 answer = answer_error(app_start, False, exchange, error)
                 if answer is not None:
-                    return Result([answer], exchange, all_completes, failure=error)
+                    return Result([answer], exchange, complete_all, failure=error)
             finish(completes_of[completes], exchange)
             raise
         if verdict is not None:
@@ -175,13 +175,13 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if result.__class__ is list or result.__class__ is tuple:
             # Made already: the server may take its length and send it in one go.
             if completing:
-                finish(all_completes, exchange)
+                finish(complete_all, exchange)
             return result if not exchange.replaced else [refusal_body(exchange, FAILED)]
         if not completing and not answering and exchange.started and not exchange.replaced:
             return result
         start = cast("StartResponse", app_start)
         on_error = partial(answer_error, start, True) if answering else None
-        return watched(result, exchange, all_completes, on_error)
+        return watched(result, exchange, complete_all, on_error)
 
     ringwall.__ringwall__ = plan  # type: ignore[attr-defined]
     ringwall.app = wrapped  # type: ignore[attr-defined]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import types
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -69,6 +72,30 @@ class Judging(Layer):
         return REFUSED if self.name == "later-refuses" else None
 
 
+class Hearing(Judging):
+    """Hears of the end, too."""
+
+    wants_route = True
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.heard: list[Any] = []
+
+    def on_complete(self, exchange: Any, outcome: Any) -> Any:
+        self.heard.append(
+            (outcome.status, type(outcome.error), exchange.route, [*exchange.decisions])
+        )
+        if self.name == "raises":
+            raise RuntimeError
+        return self._end() if self.name.startswith("later") else None
+
+    def _end(self) -> Any:
+        yield Call(None, later, 1)
+        self.heard.append("later")
+        if self.name == "later-raises":
+            raise RuntimeError
+
+
 class Plain(Layer):
     name = "plain"
     keeps_state = False
@@ -90,6 +117,7 @@ class App:
         exchange = told.pop(KEY)
         self.scopes[-1] = told, [*exchange.decisions], exchange.parent is None
         scope["headers"] = ()
+        scope["path_params"], scope["path_template"] = {}, "/{of_the_app}"  # as routers do
         if self.ends == "early":
             raise KeyError
         if scope["type"] == "websocket":
@@ -186,6 +214,7 @@ NAMES = [
 
 @pytest.mark.parametrize("ends", ["well", "early", "late", "cancelled"])
 @pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("kind", [Judging, Hearing])
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("by_path", [False, True])
 @pytest.mark.parametrize("name", NAMES)
@@ -193,6 +222,7 @@ def test_it_does_what_the_general_way_does(
     name: str,
     by_path: bool,
     eager: bool,
+    kind: type[Judging],
     nested: bool,
     ends: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,16 +230,142 @@ def test_it_does_what_the_general_way_does(
     def everything(light: bool) -> Any:
         monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
         layers = [
-            *(Judging("first", eager), Judging(name, eager, stateful=eager, by_path=by_path)),
-            Judging("last", by_path=by_path),
+            *(kind("first", eager), kind(name, eager, stateful=eager, by_path=by_path)),
+            kind("last", by_path=by_path),
         ]
-        app = App(ends)
+        app, outside = App(ends), kind("outside")
         wrapped = Stack(*layers).asgi(app)
         if nested:
-            wrapped = Stack(Judging("outside")).asgi(wrapped)
-        return outcomes(wrapped), app.scopes, [layer.seen for layer in layers]
+            wrapped = Stack(outside).asgi(wrapped)
+        layers.append(outside)
+        heard = [layer.heard for layer in layers if isinstance(layer, Hearing)]
+        return outcomes(wrapped), app.scopes, [layer.seen for layer in layers], heard
 
     assert everything(light=True) == everything(light=False)
+
+
+class Interrupted(Hearing):
+    def on_request(self, exchange: Any) -> Any:
+        raise KeyboardInterrupt  # by a signal
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_those_who_saw_an_interrupted_request_hear_of_it(
+    depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def everything(light: bool) -> Any:
+        monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
+        layers = [Hearing("passes"), Hearing("passes"), Hearing("passes")]
+        layers[depth] = Interrupted("interrupted")
+        app = App("well")
+        return outcomes(Stack(*layers).asgi(app), ["usual"]), [each.heard for each in layers]
+
+    assert everything(light=True) == everything(light=False)
+    sent, heard = everything(light=True)
+    assert sent == [([], KeyboardInterrupt)] * 2
+    told = (None, KeyboardInterrupt, None)
+    assert [[each[:3] for each in each_heard] for each_heard in heard] == [
+        [told] * 2 if at <= depth else [] for at in range(3)
+    ]
+
+
+@types.coroutine
+def pause() -> Any:
+    yield
+
+
+def broken_off(app: Any, steps: int, error: type[BaseException] | None) -> Any:
+    """Drive one request by hand, and let it fail where it waits for so many steps."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await pause()
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        await pause()
+        sent.append(message)
+        await pause()
+
+    running = app(scope_of(), receive, send)
+    try:
+        for _ in range(steps):
+            running.send(None)
+        if error is None:
+            running.close()
+            return sent, "closed", False
+        running.throw(error())
+        while True:
+            running.send(None)
+    except BaseException as raised:  # noqa: BLE001  compared
+        return sent, type(raised), isinstance(raised, StopIteration)
+
+
+class Slow(Hearing):
+    async def _waits(self) -> None:
+        await pause()
+
+    def on_complete(self, exchange: Any, outcome: Any) -> Any:
+        self.heard.append((outcome.status, type(outcome.error)))
+        return self._end() if self.name.startswith("later") else None
+
+    def _end(self) -> Any:
+        yield Call(None, self._waits)
+        self.heard.append("later")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        *(("passes", error) for error in (asyncio.CancelledError, OSError, None)),
+        # It awaits, which what is closed cannot.
+        *(("later-ends", error) for error in (asyncio.CancelledError, OSError)),
+    ],
+)
+def test_they_hear_once_wherever_it_is_broken_off(
+    name: str, error: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body", "body": b"y"})
+
+    def everything(light: bool, answers: bool) -> Any:
+        monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
+        found = []
+        for steps in range(10):
+            layers = [Slow(name), Slow("passes"), Slow(name)]
+            for layer in layers:
+                layer.on_request = lambda exchange: None  # type: ignore[method-assign]
+            wrapped = Stack(*layers, answer_errors=answers).asgi(app)
+            for _ in range(2):  # the second time the host is known
+                ended = broken_off(wrapped, steps, error)
+            found.append((ended, [layer.heard for layer in layers]))
+        return found
+
+    for answers in (False, True):
+        assert everything(True, answers) == everything(False, answers)
+    for ended, heard in everything(light=True, answers=False)[1:]:
+        assert [len([each for each in one if each != "later"]) for one in heard] == [2, 2, 2], ended
+
+
+def test_a_hook_that_raises_leaves_no_cycle() -> None:
+    seen: list[Any] = []
+
+    class Raising(Plain):
+        def on_request(self, exchange: Any) -> None:
+            seen.append(weakref.ref(exchange))
+            raise RuntimeError
+
+    app = Stack(Raising()).asgi(App("well"))
+    gc.collect()
+    gc.disable()
+    try:
+        outcomes(app, ["usual"])
+        assert [reference() for reference in seen] == [None, None]
+    finally:
+        gc.enable()
 
 
 class Broken(Plain):
@@ -256,3 +412,29 @@ def test_it_is_the_way_that_is_gone() -> None:
     app = Stack(Looking()).asgi(App("well"))
     outcomes(app, ["usual", "two hosts", "odd method", "websocket"])
     assert seen == [None, b"example.com", None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "heard"), [("passes", None), ("disconnected", ClientDisconnected)]
+)
+def test_what_was_answered_between_two_stacks_is_no_failure(
+    name: str, heard: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def everything(light: bool) -> Any:
+        monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
+        outside, inside = Hearing("passes"), Hearing(name)
+        inner = Stack(inside).asgi(App("early"))
+
+        async def answering(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await inner(scope, receive, send)
+            except KeyError:
+                await send({"type": "http.response.start", "status": 404, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+
+        return outcomes(Stack(outside).asgi(answering), ["usual"]), outside.heard, inside.heard
+
+    assert everything(light=True) == everything(light=False)
+    _, outside, inside = everything(light=True)
+    assert [told[1] for told in outside] == [heard or type(None)] * 2
+    assert [told[1] for told in inside] == [heard or KeyError] * 2

@@ -665,8 +665,10 @@ class TestTrustedPeers:
         with pytest.raises(ConfigurationError, match="write True, or networks"):
             recorder.audit(trust_traceparent=given)
 
-    def test_the_response_tells_the_trace_if_asked_to(self, recorder: Recorder) -> None:
-        sent = call_asgi(recorder.audit(traceresponse=True).asgi(ASGIApp()))
+    @pytest.mark.parametrize("sink", [Lines(), None])
+    def test_the_response_tells_the_trace_if_asked_to(self, recorder: Recorder, sink: Any) -> None:
+        audit = Audit(sink, tracer_provider=recorder.provider, traceresponse=True)
+        sent = call_asgi(audit.asgi(ASGIApp()))
         context = recorder.only.context
         assert context is not None
         told = dict(sent[0]["headers"])[b"traceresponse"].decode()
@@ -682,6 +684,26 @@ class TestTrustedPeers:
 
 
 class TestMoreMeasurements:
+    @pytest.mark.parametrize("sink", [Lines(), None])
+    def test_a_duration_is_measured_with_the_clock(self, recorder: Recorder, sink: Any) -> None:
+        times = iter([10.0, 12.5])
+        audit = Audit(sink, meter_provider=recorder.meters, clock=lambda: next(times))
+        call_asgi(audit.asgi(ASGIApp()))
+        assert [point.sum for point in recorder.points] == [2.5]
+
+    def test_a_clock_that_fails_breaks_no_request(
+        self, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def failing() -> float:
+            raise OSError(SECRET)
+
+        audit = Audit(None, meter_provider=recorder.meters, clock=failing)
+        for _ in range(2):
+            assert call_asgi(audit.asgi(ASGIApp()))[0]["status"] == 200
+        assert [record.message for record in caplog.records] == [
+            "tracing failed with OSError; this is told once"
+        ]
+
     def test_decisions_are_counted_by_layer_rule_and_outcome(self, recorder: Recorder) -> None:
         app = Stack(recorder.audit(), Gate()).wsgi(WSGIApp())
         for path in ("/yes", "/no", "/yes"):

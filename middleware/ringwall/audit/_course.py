@@ -25,6 +25,8 @@ _KEPT_STATUS = frozenset(
 )
 _LONGEST_ROUTE = 512
 _LONGEST_METHOD = 32
+# Of so few attributes an SDK makes less than of a dictionary, whose type it asks for.
+_MOST_ONE_BY_ONE = 2
 _INTERNAL_ERROR_CLOSE = 1011  # RFC 6455 section 7.4.1
 
 # RFC 6455 section 7.4.1: codes that say something went wrong. 1005 says only that none was given.
@@ -47,18 +49,21 @@ class Course:
     pieces: their record; every other one is empty, and stands for what differs: `ExchangeForm` puts
         it there, in the order of the keys.
     shows_path: the template does not tell the target. name: that of their spans; None: the one
-    they began with. attributes: what spans are told at their end. error: `error.type` of the
-    conventions; a 4xx is the client's failure and none of the server's.
+    they began with. error: `error.type` of the conventions; a 4xx is the client's failure and none
+    of the server's. renames: there is one of the two. few, many: what spans are told at their end,
+    one by one or in one go.
     """
 
     pieces: list[str]
     shows_path: bool
     name: str | None
-    attributes: dict[str, Any]
     error: str | None
+    renames: bool
+    few: tuple[tuple[str, Any], ...]
+    many: dict[str, Any]
 
 
-UNTOLD = Course([], True, None, {}, None)
+UNTOLD = Course([], True, None, None, False, (), {})
 """Of an exchange that defies description."""
 
 
@@ -147,7 +152,16 @@ def _course(
     )
     first, *others = line.split("\0")
     pieces = [first, *(piece for other in others for piece in ("", other))]
-    return Course(pieces, route is None or "*" in route, name, attributes, failure)
+    few = tuple(attributes.items()) if len(attributes) <= _MOST_ONE_BY_ONE else ()
+    return Course(
+        pieces,
+        shows_path=route is None or "*" in route,
+        name=name,
+        error=failure,
+        renames=name is not None or failure is not None,
+        few=few,
+        many={} if few else attributes,
+    )
 
 
 _kept = lru_cache(maxsize=1024)(_course)

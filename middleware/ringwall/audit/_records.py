@@ -8,11 +8,17 @@ from typing import Any
 from .._exchange import Addition, Decision, Exchange, Outcome
 from ..problem import Response, problem
 from ._course import UNTOLD, course_of
-from ._spans import UNTRACED, Spans, Started
+from ._setup import Trace
+from ._spans import UNTRACED, Spans
 from .exchange import ExchangeForm
 from .recorder import Recorder
 
 _new = object.__new__  # without a call of its own
+
+# What is known of an exchange since its start: the id of the request, the time by the wall clock
+# and by the other one, and its trace. A bare tuple, for there is one for each request.
+Started = tuple[str, float, float, "Trace | None"]
+_NOT_STARTED: Started = ("", 0.0, 0.0, None)
 
 UNAVAILABLE = problem(
     503,
@@ -80,6 +86,11 @@ class Records:
             return UNAVAILABLE
         exchange.decisions.append(_ALLOW)
         return None
+
+    def begun(self, exchange: Exchange) -> tuple[str, Trace | None]:
+        """The id of the request, and its trace."""
+        started: Started = exchange.state.get(self._audit, _NOT_STARTED)
+        return started[0], started[3]
 
     def on_message(self, exchange: Exchange, message: MutableMapping[str, Any]) -> None:
         """Record a message of a websocket's client: its size, not its content."""

@@ -20,9 +20,14 @@ from .sink import DeviceSink, Sink
 
 
 class Trace(Protocol):
-    """The tracing of one exchange. silent: there is nothing to tell at its end."""
+    """The tracing of one exchange. silent: there is nothing to tell at its end. since: a place for
+    the time of its start."""
 
     silent: bool
+    since: float
+
+    @property
+    def measurements(self) -> object: ...
 
     def ids(self) -> tuple[str, str]: ...
     def response_header(self) -> bytes | None: ...

@@ -7,15 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from .._exchange import Exchange, Outcome
+from .._plan import contained
 from ._course import UNTOLD, course_of
 from ._setup import Telemetry, Trace
 
 logger: logging.Logger = logging.getLogger("ringwall.audit")
 
-# What is known of an exchange since its start: the id of the request, the time by the wall clock
-# and by the other one, and its trace. A bare tuple, for there is one for each request.
-Started = tuple[str, float, float, "Trace | None"]
-NOT_STARTED: Started = ("", 0.0, 0.0, None)
 UNTRACED: Final = ("null", "null")
 
 
@@ -33,25 +30,29 @@ class Spans:
         self._clock = clock
         self._has_failed = False
 
+    @contained
     def on_request(self, exchange: Exchange) -> None:
         """Start the span."""
         try:
             trace = self.start(exchange)
+            if trace is not None:
+                exchange.state[self._audit] = trace
+                if trace.measurements is not None:
+                    trace.since = self._clock()
         except Exception as error:  # noqa: BLE001  tracing never breaks a request
             self.failed(error)
-            return
-        if trace is not None:
-            exchange.state[self._audit] = "", 0.0, self._clock(), trace
 
+    @contained
     def on_complete(self, exchange: Exchange, outcome: Outcome) -> None:
         """End it."""
-        started: Started = exchange.state.get(self._audit, NOT_STARTED)
-        _, _, clock, trace = started
+        trace: Trace | None = exchange.state.get(self._audit)
         if trace is None:
             return
-        duration, course = self._clock() - clock, UNTOLD
+        duration, course = 0.0, UNTOLD
         try:
             if not trace.silent:
+                if trace.measurements is not None:
+                    duration = self._clock() - trace.since
                 course = course_of(exchange, outcome)
         except Exception as error:  # noqa: BLE001  an exchange that defies description
             self.failed(error)
@@ -59,6 +60,10 @@ class Spans:
             trace.end(exchange, outcome, course, duration)
         except Exception as error:  # noqa: BLE001  tracing never breaks a request
             self.failed(error)
+
+    def begun(self, exchange: Exchange) -> tuple[str, Trace | None]:
+        """The id of the request, where it has one, and its trace."""
+        return "", exchange.state.get(self._audit)
 
     def failed(self, error: Exception) -> None:
         """Tell that tracing failed, once."""

@@ -12,8 +12,6 @@ from .metrics import Measurements
 from .sizes import sizes
 
 _ERROR = Status(StatusCode.ERROR)
-# Of so few attributes an SDK makes less than of a dictionary, whose type it asks for.
-_MOST_ONE_BY_ONE = 2
 
 
 class Unrecorded:
@@ -22,16 +20,19 @@ class Unrecorded:
     context: the one that the span was made current in; before: the one before. method: as spans and
     measurements tell it. measurements: of the exchange; None: it is not measured.
 
+    since: for the use of whoever asks for its end, the time of its start.
+
     silent: there is nothing to tell at the end.
     """
 
-    __slots__ = ("before", "context", "measurements", "method", "span")
+    __slots__ = ("before", "context", "measurements", "method", "since", "span")
 
     context: Context
     before: Context
     span: Span
     method: str
     measurements: Measurements | None
+    since: float
 
     silent = True
 
@@ -76,20 +77,23 @@ class Trace(Unrecorded):
                     exchange, self.method, outcome, course.error, duration, self.context
                 )
             if span.is_recording():
-                if course.name is not None:
-                    span.update_name(course.name)
-                if course.error is not None:
-                    span.set_status(_ERROR)
-                attributes = course.attributes
-                if len(attributes) > _MOST_ONE_BY_ONE:
-                    span.set_attributes(attributes)
-                else:
-                    for name, value in attributes.items():
-                        span.set_attribute(name, value)
+                if course.renames:
+                    _rename(span, course)
+                for name, value in course.few:
+                    span.set_attribute(name, value)
+                if course.many:
+                    span.set_attributes(course.many)
                 span.end()
         finally:  # as above, without the call
             if self.context is not self.before and get_current() is self.context:
                 attach(self.before)
+
+
+def _rename(span: Span, course: Course) -> None:
+    if course.name is not None:
+        span.update_name(course.name)
+    if course.error is not None:
+        span.set_status(_ERROR)
 
 
 class SizedTrace(Trace):

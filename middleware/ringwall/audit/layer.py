@@ -14,7 +14,7 @@ from ._details import form_of
 from ._records import Records
 from ._response import response_edits
 from ._setup import NoTelemetry, header_name, open_sink, telemetry
-from ._spans import NOT_STARTED, Spans
+from ._spans import Spans
 from .configuration import configuration
 from .record import clean
 from .recorder import Recorder
@@ -90,6 +90,7 @@ class Audit(Layer):
     observes: bool = True
     tolerant = True
     reads_headers = True
+    wants_client = True
     wants_route = True
 
     def __init__(
@@ -132,8 +133,6 @@ class Audit(Layer):
             self.edits_only: frozenset[bytes] | None = (
                 None if traceresponse or body_sizes else self.adds
             )
-        # Of a span that is not recorded nobody asks the client.
-        self.wants_client: bool = sink is not None
         self.wants_sizes: bool = body_sizes
         if body_sizes:
             self.wants |= {b"content-length"}
@@ -145,7 +144,7 @@ class Audit(Layer):
         self._recorder = Recorder(opened, copies, {"fail_closed": fail_closed}, wall_clock)
         spans = Spans(self, tracing, clock)
         start: Start = spans.on_request
-        end = spans.on_complete
+        end, self._begun = spans.on_complete, spans.begun
         if opened is not None:
             form = form_of(
                 redact, policy_version, body_sizes=body_sizes, timings=self.wants_timings
@@ -153,6 +152,7 @@ class Audit(Layer):
             records = Records(self, spans, form, self._recorder, told, clock, wall_clock)
             start = records.on_request_fail_closed if fail_closed else records.on_request
             start, end = noted(start), records.on_complete
+            self._begun = records.begun
             if messages:
                 self.on_message: MessageHook = records.on_message  # type: ignore[assignment]
         # The hooks of this configuration, called without a step between.
@@ -165,7 +165,7 @@ class Audit(Layer):
         self._recorder.configure(configuration(layers, options))
 
     def on_response(self, exchange: Exchange, head: ResponseHead) -> None:
-        request_id, _, _, trace = exchange.state.get(self, NOT_STARTED)
+        request_id, trace = self._begun(exchange)
         for edit in self._edits:
             edit(request_id, trace, head)
 

@@ -85,6 +85,7 @@ class Redaction(Configured):
         self.headers: tuple[str, ...] = tuple(sorted(_header(name) for name in headers))
         self._query = frozenset(query or ())
         self._bodies = frozenset(bodies)
+        self.hides_paths: bool = bool(self._paths)
         self.tells_queries: bool = query is not None
         self.tells_bodies: bool = bool(self._bodies)
 
@@ -108,7 +109,7 @@ class Redaction(Configured):
         """The path of an exchange as it may be told: templates are those of the app's router, below
         the mount point, or of the whole path."""
         path, root = exchange.path, exchange.root
-        if self._paths:
+        if self.hides_paths:
             below = self.path(path)
             return root + below if below != path else self.path(root + path)
         return root + path if root else path

@@ -17,6 +17,9 @@ _LONGEST_VALUE = 256
 _LONGEST_METHOD = 32
 
 
+Form = Callable[[Exchange, str, str], Mapping[str, AttributeValue]]
+
+
 class StartForm:
     """What of an exchange is told at its start.
 
@@ -25,7 +28,7 @@ class StartForm:
     """
 
     def __init__(self, redaction: Redaction) -> None:
-        self._target = redaction.target
+        self._target, self._hides_paths = redaction.target, redaction.hides_paths
         self._repeated = _repeated(redaction)
         self._headers = [
             (name.encode(), f"http.request.header.{name}") for name in redaction.headers
@@ -34,16 +37,18 @@ class StartForm:
     def __call__(self, exchange: Exchange, method: str, known: str) -> dict[str, AttributeValue]:
         headers = exchange.headers
         agent = headers.get(b"user-agent")
+        path, query, version, port = exchange.facts()
         attributes = self._repeated(
             known, exchange.kind, exchange.scheme, exchange.host, exchange.client, exchange.peer,
-            exchange.protocol_version, agent and agent[: _LONGEST_VALUE + 1],
+            version, agent and agent[: _LONGEST_VALUE + 1],
         ).copy()  # fmt: skip
-        attributes["url.path"] = clean(self._target(exchange), _LONGEST_PATH)
+        if self._hides_paths:
+            path = self._target(exchange)
+        attributes["url.path"] = clean(path, _LONGEST_PATH)
         if known == "_OTHER":
             attributes["http.request.method_original"] = clean(method, _LONGEST_METHOD)
-        if exchange.query:
-            attributes["url.query"] = redact_query(exchange.query)
-        port = exchange.peer_port
+        if query:
+            attributes["url.query"] = redact_query(query)
         if port is not None and "network.peer.address" in attributes:
             attributes["network.peer.port"] = port
         for header, attribute in self._headers:
@@ -95,11 +100,11 @@ class LateAttributes(Mapping[str, AttributeValue]):
     """What is known at the start, where samplers see it. It is made up when it is looked at: most
     samplers that drop a span have not looked."""
 
-    __slots__ = ("_made", "_parts")
+    __slots__ = ("_made", "parts")
 
-    def __init__(self, form: StartForm, exchange: Exchange, method: str, known: str) -> None:
-        self._parts: tuple[StartForm, Exchange, str, str] | None = form, exchange, method, known
-        self._made: dict[str, AttributeValue] = {}
+    _made: Mapping[str, AttributeValue]
+    # The form, and what it is to be called with; who makes this sets it.
+    parts: tuple[Form, Exchange, str, str] | None
 
     def __getitem__(self, name: str) -> AttributeValue:
         return self._all()[name]
@@ -118,14 +123,14 @@ class LateAttributes(Mapping[str, AttributeValue]):
 
     def copy(self) -> dict[str, AttributeValue]:
         """Older SDKs take attributes to be a dict."""
-        return self._all().copy()
+        return dict(self._all())
 
-    def _all(self) -> dict[str, AttributeValue]:
-        parts = self._parts
+    def _all(self) -> Mapping[str, AttributeValue]:
+        parts = self.parts
         if parts is not None:
             form, exchange, method, known = parts
             self._made = form(exchange, method, known)
-            self._parts = None  # whoever keeps this keeps no exchange
+            self.parts = None  # whoever keeps this keeps no exchange
         return self._made
 
 

@@ -8,8 +8,7 @@ propagators would believe it: its spans find their parent in the current context
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -30,13 +29,14 @@ from ._providers import METERS, NOTHING, SET_UP, nothing_is_set_up
 from ._trace import SizedTrace, Trace, Unrecorded
 from .metrics import SCHEMA, Measurements
 from .redaction import Redaction
-from .span import LateAttributes, StartForm
+from .span import Form, LateAttributes, StartForm
 
 _SERVER = SpanKind.SERVER
 _ROOT = Context()
 _PROPAGATOR = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
 _CLAIMS = frozenset({b"traceparent", b"tracestate", b"baggage"})
+_READ_CLAIMS = frozenset({b"traceparent", b"baggage"})  # no `tracestate` counts by itself
 # Propagators name what they write; those of B3 read all of these.
 _B3 = frozenset({
     b"b3", b"x-b3-flags", b"x-b3-parentspanid", b"x-b3-sampled", b"x-b3-spanid", b"x-b3-traceid",
@@ -46,7 +46,6 @@ _LONGEST_BAGGAGE = 8192
 
 _new = object.__new__  # without a call of its own
 
-Attributes = Callable[[Exchange, str, str], Mapping[str, AttributeValue]]
 Network = IPv4Network | IPv6Network
 
 
@@ -88,9 +87,7 @@ class OpenTelemetry:
         self._trace: type[Trace] = SizedTrace if body_sizes else Trace
         self._recorded = False  # the last span: most likely the next one, too
         self._trusted = trusted
-        self._attributes: Attributes = StartForm(redaction)
-        self._late: Attributes = partial(LateAttributes, self._attributes)
-        self._doubts = trusted is not True
+        self._form: Form = StartForm(redaction).__call__  # quicker than the instance
         self._claims = Concealment(headers=_CLAIMS)
         self.wants: frozenset[bytes] = frozenset({b"traceparent", b"baggage", b"user-agent"})
         if trusted:
@@ -99,20 +96,19 @@ class OpenTelemetry:
     def start(self, exchange: Exchange) -> Unrecorded | None:
         """Start the span and make it current, so that the app's spans are its children. None: no
         SDK is set up, so nothing is traced or measured."""
-        headers = exchange.headers
+        claims = not _READ_CLAIMS.isdisjoint(exchange.headers)
         if self._may_be_idle and nothing_is_set_up():
-            if self._doubts and (b"traceparent" in headers or b"baggage" in headers):
+            if claims:
                 self._withhold(exchange)
             return None
         before = base = get_current()
         context, links = _ROOT, None
-        claims = b"traceparent" in headers
         if before and get_current_span(before).is_recording():
             context = before  # an audit or an instrumentation around this one
         elif claims:
             context, links = self._parent(exchange)
             base = context if context is not _ROOT else before
-        if self._doubts and (claims or b"baggage" in headers):
+        if claims:
             self._withhold(exchange)
         measurements = None if self._meters._METER_PROVIDER is None else self._measurements
         method = known = name = exchange.method
@@ -121,7 +117,12 @@ class OpenTelemetry:
         if measurements is not None:
             measurements.started(known, exchange.scheme)
         # Made now only where it is wanted, most likely: see `LateAttributes`.
-        attributes = (self._attributes if self._recorded else self._late)(exchange, method, known)
+        attributes: Mapping[str, AttributeValue]
+        if self._recorded:
+            attributes = self._form(exchange, method, known)
+        else:
+            attributes = late = _new(LateAttributes)
+            late.parts = self._form, exchange, method, known
         span = self._start_span(name, context, _SERVER, attributes, links)
         self._recorded = recorded = span.is_recording()
         current = before
@@ -134,6 +135,8 @@ class OpenTelemetry:
         return begun
 
     def _parent(self, exchange: Exchange) -> tuple[Context, list[Link] | None]:
+        if b"traceparent" not in exchange.headers:
+            return _ROOT, None  # baggage alone names no parent
         carrier = {
             name: exchange.headers.get(name.encode(), b"").decode("latin-1")
             for name in ("traceparent", "tracestate", "baggage")
