@@ -305,7 +305,7 @@ def test_a_body_that_is_as_expected_is_not_written_out_again(
     def never(*arguments: Any) -> None:
         raise AssertionError("the long way")
 
-    monkeypatch.setattr(_json, "check_names", never)
+    monkeypatch.setattr(_json, "has_all_names", never)
     assert PLAIN.knowing(ORDER, judge_of(ORDER), lambda value, body: ())(body) == json.loads(body)
 
 

@@ -27,6 +27,32 @@ _NO_SIGNS = bytes(set(range(256)) - set(b"[{,"))
 _OPENING = ord("[")
 _NOTHING_KNOWN, _ANYTHING = counts_of(True), Schema(True, "anything")
 Errors = Callable[[Any, bytes], tuple[dict[str, str], ...]]
+Parse = Callable[..., Any]  # of a body, and of its Content-Type, which says nothing here
+
+
+def _answer_panic(error: BaseException) -> None:
+    """A panic is no Exception: it would end a worker instead of being answered with 500."""
+    if type(error).__module__ == "pyo3_runtime":
+        raise RuntimeError("the schema engine failed") from None
+
+
+def _both(
+    decode: Callable[[bytes], Any], is_valid: Callable[[Any], bool]
+) -> Callable[[bytes], Any]:
+    """Decodes what is valid, and raises ValueError at all else."""
+
+    def decode_valid(body: bytes) -> Any:
+        value = decode(body)
+        try:
+            valid = is_valid(value)
+        except BaseException as error:
+            _answer_panic(error)
+            raise
+        if not valid:
+            raise ValueError
+        return value
+
+    return decode_valid
 
 
 class StrictJSON:
@@ -73,9 +99,7 @@ class StrictJSON:
         size, colons = len(body), body.count(b":")
         arrays = size - len(body.replace(b"[", b""))
         if colons + arrays >= self._max_depth or size > self._max_values:
-            opening = arrays + size - len(body.replace(b"{", b""))
-            if opening > self._max_depth or opening + body.count(b",") >= self._max_values:
-                self.check_shape(body)
+            self._check_size(body, arrays)
         try:
             value = _decode(body)
         except (msgspec.MsgspecError, ValueError):
@@ -83,20 +107,56 @@ class StrictJSON:
         try:
             valid = self._is_valid(value)
         except BaseException as error:
-            if type(error).__module__ != "pyo3_runtime":
-                raise
-            # A panic is no Exception: it would end a worker instead of being answered with 500.
-            raise RuntimeError("the schema engine failed") from None
+            _answer_panic(error)
+            raise
         # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
         # each value but the first a comma or an opening bracket: where as many of either have
         # been parsed as were written, with those in strings, no member was lost.
         if valid and self._members_if_valid(value) == colons:
             return value
-        if self._members_of(value) != colons and self._values_of(value) != _signs(body):
-            check_names(value, body, colons)
+        if self._members_of(value) != colons and not self._is_whole(value, body, colons):
+            raise Refused(DUPLICATE)
         if not valid:
             raise Refused(INVALID, self._errors(value, body))
         return value
+
+    def typed(
+        self, decode: Callable[[bytes], Any], is_valid: Callable[[Any], bool] | None = None
+    ) -> Parse:
+        """The same, where most bodies are parsed and judged by a decoder that accepts nothing but
+        what is valid. It may drop members. What it does not accept whole is judged as ever.
+
+        Parameters:
+            decode: the decoder. is_valid: what its values have to be as well.
+        """
+        max_depth, max_values, check_size = self._max_depth, self._max_values, self._check_size
+        members_of, is_whole, judge = self._members_if_valid, self._is_whole, self.__call__
+        accept = decode if is_valid is None else _both(decode, is_valid)
+
+        def parse(body: bytes, content_type: bytes = b"") -> Any:
+            size, colons = len(body), body.count(b":")
+            arrays = size - len(body.replace(b"[", b""))
+            if colons + arrays >= max_depth or size > max_values:
+                check_size(body, arrays)
+            try:
+                value = accept(body)
+            except (msgspec.MsgspecError, ValueError):
+                return judge(body)
+            if members_of(value) == colons or is_whole(value, body, colons):
+                return value
+            return judge(body)
+
+        return parse
+
+    def _is_whole(self, value: Any, body: bytes, colons: int) -> bool:
+        """Whether no member was lost, exactly."""
+        return self._values_of(value) == _signs(body) or has_all_names(value, body, colons)
+
+    def _check_size(self, body: bytes, arrays: int) -> None:
+        """Whether a body of so many opening brackets may be parsed. Raises Refused."""
+        opening = arrays + len(body) - len(body.replace(b"{", b""))
+        if opening > self._max_depth or opening + body.count(b",") >= self._max_values:
+            self.check_shape(body)
 
     def check(self, value: Any) -> None:
         """Judge a value that was not parsed here, such as a form. Raises Refused."""
@@ -145,17 +205,13 @@ def _signs(body: bytes) -> int:
     return len(body.translate(None, _NO_SIGNS))
 
 
-def check_names(value: Any, body: bytes, colons: int) -> None:
+def has_all_names(value: Any, body: bytes, colons: int) -> bool:
     """Whether no member was lost, exactly. A colon stands after a name or inside a string. What was
     parsed, written out again, has the same colons if no member was lost, and fewer if one was: ten
     times as fast as a parser with a hook.
-
-    Raises:
-        Refused: an object has a name twice.
     """
     written = _encode(value)
-    if written != body and written.count(b":") != colons + _escaped_colons(body):
-        raise Refused(DUPLICATE)
+    return written == body or written.count(b":") == colons + _escaped_colons(body)
 
 
 def _escaped_colons(body: bytes) -> int:

@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ._walk import DIALECTS, pointed_at
+from ._walk import STANDARD, pointed_at
 
 Count = Callable[[Any], int]
 
 # A schema that refers to itself has places without end, and each level is a call on the stack.
 _MOST_PLACES = 128
 _DEEPEST = 16
-_STANDARD = frozenset({"", *DIALECTS.values(), *(uri.rstrip("#") for uri in DIALECTS.values())})
 
 
 class Counts(NamedTuple):
@@ -59,7 +58,7 @@ def counts_of(schema: Any) -> Counts:
 def _places(schema: Any) -> _Place:
     """All places, those further up first."""
     root = _Place()
-    standard = not isinstance(schema, dict) or schema.get("$schema", "") in _STANDARD
+    standard = not isinstance(schema, dict) or schema.get("$schema", "") in STANDARD
     pending, left = deque([(root, schema, 0, standard)]), _MOST_PLACES
     while pending and left:
         place, current, depth, always = pending.popleft()

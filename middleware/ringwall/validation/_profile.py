@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .._errors import ConfigurationError
-from ._json import Errors, StrictJSON
+from ._json import Errors, Parse, StrictJSON
 from ._members import Counts
 from ._refusal import FORBIDDEN_NAME, INEXACT, NUL, Refused
 
@@ -106,6 +106,11 @@ class ProfiledJSON(StrictJSON):
             return errors(value, body)
 
         super()._know(counts, check_first, exact_errors)
+
+    def typed(
+        self, decode: Callable[[bytes], Any], is_valid: Callable[[Any], bool] | None = None
+    ) -> Parse:
+        return self.__call__  # a body that is valid may still be refused
 
     def __call__(self, body: bytes, content_type: bytes = b"") -> Any:
         value = StrictJSON.__call__(self, body)

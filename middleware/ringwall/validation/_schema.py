@@ -23,8 +23,8 @@ FormatCheck = Callable[[str], bool]
 Found = tuple[list[str | int], dict[str, str], str | None]
 
 # Formats of OpenAPI that say nothing about validity, and those that bound a number.
-_ANNOTATIONS = frozenset({"float", "double", "password", "binary"})
-_RANGES = {
+ANNOTATIONS = frozenset({"float", "double", "password", "binary"})
+RANGES = {
     "int32": {"minimum": -(2**31), "maximum": 2**31 - 1},
     "int64": {"minimum": -(2**63), "maximum": 2**63 - 1},
 }
@@ -33,8 +33,8 @@ _FORMATS = frozenset(
         *("date", "date-time", "duration", "time", "email", "hostname", "idn-email"),
         *("idn-hostname", "ipv4", "ipv6", "iri", "iri-reference", "uri", "uri-reference"),
         *("uri-template", "uuid", "regex", "json-pointer", "relative-json-pointer", "byte"),
-        *_ANNOTATIONS,
-        *_RANGES,
+        *ANNOTATIONS,
+        *RANGES,
     }
 )
 
@@ -222,13 +222,13 @@ def _adapt_formats(schema: JSONSchema, own: Mapping[str, FormatCheck]) -> None:
         name = part.get("format")
         if not isinstance(name, str) or name in own:
             continue
-        if name in _ANNOTATIONS:
+        if name in ANNOTATIONS:
             del part["format"]
-        elif name in _RANGES:
+        elif name in RANGES:
             del part["format"]
             both = part.setdefault("allOf", [])
             if isinstance(both, list):  # else the engine says what is wrong
-                both.append(dict(_RANGES[name]))
+                both.append(dict(RANGES[name]))
 
 
 def _teach(

@@ -12,6 +12,8 @@ DIALECTS = {
     "draft-06": "http://json-schema.org/draft-06/schema#",
     "draft-04": "http://json-schema.org/draft-04/schema#",
 }
+# What `$schema` may say where keywords mean what they mean in one of these.
+STANDARD = frozenset({"", *DIALECTS.values(), *(uri.rstrip("#") for uri in DIALECTS.values())})
 
 _ONE = (
     "additionalItems",
