@@ -209,7 +209,7 @@ class _Types:
             least, most = limited["minimum"], limited["maximum"]
             limits["ge"] = max(limits.get("ge", least), least)
             limits["le"] = min(limits.get("le", most), most)
-        return _Annotated[int, _Meta(**limits)]
+        return _limited(int, limits)
 
     def _object(self, words: dict[str, Any]) -> tuple[Any, dict[str, Any], int]:
         properties = words.pop("properties", {})
@@ -233,7 +233,7 @@ class _Types:
 def _union(parts: list[_Part], rest: dict[str, Any]) -> _Part:
     if not parts:
         return _Part(Any, frozenset(), rest, 1)
-    made = _Union[tuple(part.type for part in parts)]
+    made = parts[0].type if len(parts) == 1 else _Union[tuple(part.type for part in parts)]
     kinds = frozenset[str]().union(*(part.kinds for part in parts))
     return _Part(made, kinds, rest, sum(part.size for part in parts))
 
@@ -251,18 +251,22 @@ def _literal(words: dict[str, Any], allowed: frozenset[str]) -> _Part:
     return _Part(_Literal[tuple(values)], kinds, {}, 1)
 
 
+def _limited(kind: Any, limits: Mapping[str, float]) -> Any:
+    return _Annotated[kind, _Meta(**limits)] if limits else kind
+
+
 def _sized(kind: Any, words: dict[str, Any], least: str, most: str) -> Any:
     limits = {}
     for word, limit in ((least, "min_length"), (most, "max_length")):
         if isinstance(words.get(word), int) and words[word] <= _EXACT:  # else it may be 1.0
             limits[limit] = words.pop(word)
-    return _Annotated[kind, _Meta(**limits)]
+    return _limited(kind, limits)
 
 
 def _number(words: dict[str, Any]) -> Any:
     integers, floats = _bounds(words)
     # Of a float alone msgspec would make one of an integer.
-    return _Union[_Annotated[int, _Meta(**integers)], _Annotated[float, _Meta(**floats)]]
+    return _Union[_limited(int, integers), _limited(float, floats)]
 
 
 def _bounds(words: dict[str, Any]) -> tuple[dict[str, int], dict[str, float]]:
