@@ -138,7 +138,16 @@ def _count_object(place: _Place, values: bool, valid: bool) -> Count:
                 count += count_below(value[name])
         return count
 
-    return count_object
+    if len(below) > 1 or not (valid and place.must_be_object):
+        return count_object
+    only, count_only = below[0]
+
+    def count_valid_object(value: Any) -> int:
+        """The same of what is known to be an object, with one place below."""
+        count = len(value)
+        return count + count_only(value[only]) if only in value else count
+
+    return count_valid_object
 
 
 def _count_array(place: _Place, values: bool, valid: bool) -> Count:
