@@ -125,7 +125,7 @@ def _flat_array(value: Any) -> int:
 
 def _count_object(place: _Place, values: bool, valid: bool) -> Count:
     counts = {name: _count(below, values, valid) for name, below in place.names.items()}
-    below = tuple((name, count) for name, count in counts.items() if count is not _nothing)
+    below = [(name, count) for name, count in counts.items() if count is not _nothing]
     if not below:
         return _flat_object
 
