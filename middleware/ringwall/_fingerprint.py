@@ -94,7 +94,8 @@ def _public(text: str) -> str:
 def _arguments(made: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     try:
         _, *bound = signature(type(made).__init__).bind(made, *args, **kwargs).arguments.items()
-    except TypeError:  # the constructor will say so
+    except (TypeError, ValueError):
+        # The constructor will say so; or it is that of `object`, on a Python without docstrings.
         return {}
     return {name: _kept(name, value) for name, value in bound}
 

@@ -35,7 +35,7 @@ from ringwall.ratelimit import _redis_deadline as deadlines
 from ringwall.ratelimit import _redis_node as nodes
 from ringwall.ratelimit._redis_batch import Batcher
 from ringwall.ratelimit._redis_lua import SCRIPT
-from ringwall.ratelimit._redis_script import Request, call, replies
+from ringwall.ratelimit._redis_script import Request, bulk, call, replies
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.redis import RedisStore
 from ringwall.ratelimit.store import StoreUnavailable
@@ -286,10 +286,10 @@ def test_keys_have_a_fixed_length_and_hold_no_input(store, run, shared):
         run(store.acquire([Check(limit(), key)]))
     names = shared.client_call("KEYS", "*")
     assert len(names) == 6
-    space = store._namespace
     for name in names:
-        assert name.startswith(space + b":{")
-        assert len(name) == len(space) + 35
+        space, _, tag = name.partition(b":{")
+        assert f"<RedisStore {space.decode()} at" in repr(store)
+        assert len(tag) == 33
 
 
 def test_every_key_lapses_and_one_that_lost_its_expiry_is_repaired(store, run, shared):
@@ -551,7 +551,11 @@ def test_a_request_that_is_cancelled_takes_nobody_with_it(store):
     asyncio.run(main())
 
 
-def test_a_fault_of_ours_reaches_every_request_of_the_batch(store, monkeypatch):
+def one_request():
+    return Request(b"a", [Check(limit(), "k")], [bulk(b"k")])
+
+
+def test_a_fault_of_ours_reaches_every_request_of_the_batch():
     async def main():
         loop = asyncio.get_running_loop()
 
@@ -559,7 +563,7 @@ def test_a_fault_of_ours_reaches_every_request_of_the_batch(store, monkeypatch):
             raise LookupError("ours")
 
         batcher = Batcher(loop, broken, 1.0)
-        futures = [batcher.submit(None) for _ in range(3)]
+        futures = [batcher.submit(one_request()) for _ in range(3)]
         futures[0].cancel()
         for future in futures[1:]:
             with pytest.raises(LookupError):
@@ -996,16 +1000,16 @@ def test_a_batch_that_waits_for_its_turn_expires_unsent():
 
         sent = []
         batcher = Batcher(asyncio.get_running_loop(), deliver, 5.0)
-        for i in range(8):
-            batcher.submit(i)
+        for _ in range(8):
+            batcher.submit(one_request())
             await asyncio.sleep(0)
-        waiting = batcher.submit(8)
+        waiting = batcher.submit(one_request())
         batch = batcher._open
         batcher._expire(batch)
         assert isinstance(await waiting, StoreUnavailable)
         assert len(sent) == 8
         batcher._loop.call_soon(never.set)
-        assert isinstance(await batcher.submit(9), StoreUnavailable)
+        assert isinstance(await batcher.submit(one_request()), StoreUnavailable)
         assert len(sent) == 9
 
     asyncio.run(main())
@@ -1119,3 +1123,30 @@ def test_requests_of_many_make_one_call_of_many():
     assert data.startswith(b"*30\r\n$7\r\nEVALSHA\r\n")
     with pytest.raises(ValueError, match="not an answer"):
         replies(b"1 1 2", [Request(b"a", [check], [b"k"])])
+
+
+def test_an_answer_that_contradicts_itself_is_none(run):
+    """The state admits, the status says no."""
+    for url, keys in (("redis://unused", "k"), ("redis+cluster://unused", "kl")):
+        store = RedisStore(url, timeout=1)
+        store._delivery.topology.known = lambda slot: Answers(b"1000 0 0 0")
+        with pytest.raises(StoreUnavailable):
+            run(store.acquire([Check(limit(), key) for key in keys]))
+
+
+def test_a_request_that_left_before_a_failure_takes_no_answer_from_the_others():
+    store = RedisStore("redis://unused", timeout=1)
+    store._delivery.topology.known = lambda slot: Answers(StoreUnavailable)
+
+    async def main():
+        tasks = [
+            asyncio.ensure_future(asettle(store.acquire([Check(limit(), "k")]))) for _ in range(2)
+        ]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(main())] == [
+        asyncio.CancelledError,
+        StoreUnavailable,
+    ]

@@ -28,7 +28,7 @@ from ringwall import (
     public,
     scope,
 )
-from ringwall._fingerprint import fingerprint
+from ringwall._fingerprint import Configured, fingerprint
 from ringwall.audit import JSONLinesSink
 from ringwall.audit.verify import read_lines, verify
 from ringwall.authz import Policy, claim, owner
@@ -135,6 +135,20 @@ def test_no_secret_can_be_guessed_from_a_name() -> None:
     assert named(client_secret="one") != named(client_name="one")
     assert named(Loud()) == named(Loud())
     assert "s3cret" not in repr(named(Loud()))
+
+
+def test_a_class_without_a_constructor_has_a_name_on_a_python_without_docstrings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(of: object) -> None:
+        raise ValueError("no signature found for builtin")
+
+    class Plain(Configured):
+        pass
+
+    usual = fingerprint(Plain())
+    monkeypatch.setattr("ringwall._fingerprint.signature", missing)
+    assert fingerprint(Plain()) == usual
 
 
 def test_anything_has_a_name() -> None:

@@ -96,6 +96,23 @@ def test_wait_and_remaining_are_exact(kind, quota, window, steps, cost):
         assert limit.charge(limit.at(state, early), early, cost) is None
 
 
+@pytest.mark.parametrize("kind", ALGORITHMS)
+@given(quota=quotas, window=windows, steps=steps, keep=st.booleans())
+def test_to_judge_is_to_charge_and_to_look(kind, quota, window, steps, keep):
+    limit = kind("x", quota, window)
+    state, now = 0, 0
+    for passed, cost in steps:
+        now += passed
+        state = limit.at(state, now)
+        charged = limit.charge(state, now, cost)
+        judged = limit.judge(state, now, cost, keep)
+        if charged is not None and keep:
+            state = charged
+        remaining, wait = limit.remaining(state, now), limit.wait(state, now, cost or 1)
+        receipt = state if charged is not None and keep else 0
+        assert judged == (charged is not None, remaining, wait, receipt)
+
+
 @given(quota=quotas, window=windows, steps=steps)
 def test_gcra_admits_at_most_a_burst_and_the_rate(quota, window, steps):
     """In any stretch of time t no more than quota + t * quota / window."""

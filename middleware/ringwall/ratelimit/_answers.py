@@ -25,13 +25,8 @@ def answer(
     """
     if len(checks) == 1:
         (limit, _, cost), state = checks[0], states[0]
-        charged = limit.charge(state, now, cost)
-        allowed = charged is not None
-        receipt = 0
-        if keep and charged is not None:
-            state = receipt = charged
-        remaining, wait = limit.standing(state, now, cost or 1)
-        return [make_quota((allowed, remaining, wait, receipt))], allowed
+        judged = limit.judge(state, now, cost, keep)
+        return [make_quota(judged)], judged[0]
     # Charged one after the other, so that two checks of one key see each other.
     before = {(limit.id, key): state for (limit, key, _), state in zip(checks, states, strict=True)}
     after = dict(before)

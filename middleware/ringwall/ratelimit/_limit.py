@@ -61,6 +61,18 @@ class Limit(ABC):
         """`remaining` and `wait` at once."""
         return self.remaining(state, now), self.wait(state, now, cost)
 
+    def judge(self, state: int, now: int, cost: int, keep: bool) -> tuple[bool, int, int, int]:
+        """What a `Quota` says of a charge: the state before it is `state`, which is of now.
+
+        keep: whether it is made where it is admitted.
+        """
+        charged = self.charge(state, now, cost)
+        receipt = 0
+        if keep and charged is not None:
+            state = receipt = charged
+        remaining, wait = self.standing(state, now, cost or 1)
+        return charged is not None, remaining, wait, receipt
+
     @abstractmethod
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         """The state after giving back what is still held of an earlier charge.

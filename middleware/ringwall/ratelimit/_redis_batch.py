@@ -8,30 +8,33 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from ._redis_script import Reply, Request
+from ._redis_script import Answer, Request
 from .store import StoreUnavailable
 
-Answer: TypeAlias = Reply | StoreUnavailable
-Member: TypeAlias = tuple[Request, "asyncio.Future[Answer]"]
-Deliver: TypeAlias = Callable[[Sequence[Member]], Awaitable[None]]
+Deliver: TypeAlias = Callable[[Sequence[Request]], Awaitable[None]]
 
 # Batches on their way at a time, each on a connection of its own; more requests wait and join.
 _MOST_AT_ONCE = 8
 
 
 class _Batch:
-    __slots__ = ("members", "task", "timer")
+    __slots__ = ("requests", "task", "timer")
 
     timer: asyncio.TimerHandle
 
     def __init__(self) -> None:
-        self.members: list[Member] = []
+        self.requests: list[Request] = []
         self.task: asyncio.Task[None] | None = None
 
-    def fail(self) -> None:
-        for _, future in self.members:
+    def fail(self, error: BaseException | None = None) -> None:
+        """What has no answer gets none; or this error."""
+        for request in self.requests:
+            future = request.future
             if not future.done():
-                future.set_result(StoreUnavailable())
+                if error is None:
+                    future.set_result(StoreUnavailable())
+                else:
+                    future.set_exception(error)
 
 
 class Batcher:
@@ -39,8 +42,8 @@ class Batcher:
     client that goes away can cancel.
 
     Parameters:
-        loop: the running event loop. deliver: answers each member's future. timeout: seconds, from
-            a batch's first request to an answer for each.
+        loop: the running event loop. deliver: sets the future of each request.
+        timeout: seconds, from a batch's first request to an answer for each.
     """
 
     __slots__ = ("_deliver", "_loop", "_open", "_running", "_timeout", "pid")
@@ -61,8 +64,8 @@ class Batcher:
             batch.timer = self._loop.call_later(self._timeout, self._expire, batch)
             if self._running < _MOST_AT_ONCE:
                 self._launch(batch)
-        future: asyncio.Future[Answer] = self._loop.create_future()
-        batch.members.append((request, future))
+        request.future = future = self._loop.create_future()
+        batch.requests.append(request)
         return future
 
     def _launch(self, batch: _Batch) -> None:
@@ -73,7 +76,7 @@ class Batcher:
     async def _run(self, batch: _Batch) -> None:
         # It starts with the next tick: whoever came in this one is on board.
         self._close(batch)
-        await self._deliver(batch.members)
+        await self._deliver(batch.requests)
 
     def _close(self, batch: _Batch) -> None:
         if self._open is batch:
@@ -82,11 +85,7 @@ class Batcher:
     def _done(self, batch: _Batch, task: asyncio.Task[None]) -> None:
         batch.timer.cancel()
         self._close(batch)
-        error = None if task.cancelled() else task.exception()
-        for _, future in batch.members if error is not None else ():
-            if not future.done():
-                future.set_exception(error)  # type: ignore[arg-type]
-        batch.fail()
+        batch.fail(None if task.cancelled() else task.exception())
         self._running -= 1
         if self._open is not None and self._open.task is None:
             self._launch(self._open)

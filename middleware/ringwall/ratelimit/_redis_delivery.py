@@ -17,10 +17,10 @@ except ImportError:
     raise MissingDependency("redis", "redis", "A store in Redis or Valkey") from None
 
 from .._pending import Call, Pending, asettle, settle
-from ._redis_batch import Answer, Batcher, Member
+from ._redis_batch import Batcher
 from ._redis_deadline import deadline
 from ._redis_node import Node, NotSent
-from ._redis_script import Request, call, command, replies
+from ._redis_script import Answer, Request, call, command, replies
 from ._redis_topology import Topology
 from .store import StoreUnavailable
 
@@ -100,15 +100,23 @@ class Delivery:
 
     # Its two colours
 
-    def ask(self, requests: Sequence[Request]) -> list[Answer]:
-        """Blocking: one after the other."""
+    def ask(self, request: Request) -> Answer:
+        """Blocking."""
         outer, deadline.at = deadline.at, time.monotonic() + self._timeout
         try:
-            return [self._ask_one(request) for request in requests]
+            return self._ask(request)
         finally:
             deadline.at = outer
 
-    def _ask_one(self, request: Request) -> Answer:
+    def ask_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Blocking: one after the other, by the same deadline."""
+        outer, deadline.at = deadline.at, time.monotonic() + self._timeout
+        try:
+            return [self._ask(request) for request in requests]
+        finally:
+            deadline.at = outer
+
+    def _ask(self, request: Request) -> Answer:
         topology = self.topology
         try:
             node = topology.known(request.slot) or settle(topology.find(request.slot))
@@ -116,44 +124,47 @@ class Delivery:
         except StoreUnavailable as error:
             return error
 
-    async def aask(self, requests: Sequence[Request]) -> list[Answer]:
+    def aask(self, request: Request) -> asyncio.Future[Answer]:
         """On an event loop: in company of all that ask in the same tick."""
         loop = asyncio.get_running_loop()
         batcher = self.batchers.get(loop)
         if batcher is None or batcher.pid != os.getpid():
             batcher = self.batchers[loop] = Batcher(loop, self._adeliver, self._timeout)
-        if len(requests) == 1:
-            return [await batcher.submit(requests[0])]
-        futures = [batcher.submit(request) for request in requests]
+        return batcher.submit(request)
+
+    async def aask_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """The same for several."""
+        futures = [self.aask(request) for request in requests]
         return [await future for future in futures]
 
-    async def _adeliver(self, members: Sequence[Member]) -> None:
+    async def _adeliver(self, requests: Sequence[Request]) -> None:
         known = self.topology.known
         if not self.topology.sharded and (only := known(0)) is not None:
-            return await self._adeliver_to(only, members)
-        nodes: dict[Node, list[Member]] = {}
-        for member in members:
-            node = known(member[0].slot)
+            return await self._adeliver_to(only, requests)
+        nodes: dict[Node, list[Request]] = {}
+        for request in requests:
+            node = known(request.slot)
             if node is None:
                 try:
-                    node = await asettle(self.topology.find(member[0].slot))
+                    node = await asettle(self.topology.find(request.slot))
                 except StoreUnavailable as error:
-                    _set(member[1], error)
+                    _set(request, error)
                     continue
-            nodes.setdefault(node, []).append(member)
+            nodes.setdefault(node, []).append(request)
         if len(nodes) == 1:
             return await self._adeliver_to(*nodes.popitem())
         await asyncio.gather(*(self._adeliver_to(*group) for group in nodes.items()))
         return None
 
-    async def _adeliver_to(self, node: Node, members: Sequence[Member]) -> None:
-        futures = dict(members)
+    async def _adeliver_to(self, node: Node, requests: Sequence[Request]) -> None:
         try:
-            for request, found in await asettle(self._deliver(node, [*futures])):
-                _set(futures[request], found)
+            for request, found in await asettle(self._deliver(node, requests)):
+                future = request.future
+                if not future.done():
+                    future.set_result(found)
         except StoreUnavailable as error:
-            for future in futures.values():
-                _set(future, error)
+            for request in requests:
+                _set(request, error)
 
 
 def _code(error: ResponseError) -> tuple[str, str]:
@@ -166,6 +177,6 @@ def _code(error: ResponseError) -> tuple[str, str]:
     return code, rest
 
 
-def _set(future: asyncio.Future[Answer], found: Answer) -> None:
-    if not future.done():
-        future.set_result(found)
+def _set(request: Request, found: Answer) -> None:
+    if not request.future.done():
+        request.future.set_result(found)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ._redis_lua import SCRIPT, SHA
 from .engine import GCRA, Check, FixedWindow, Limit, SlidingWindow
+from .store import StoreUnavailable
+
+if TYPE_CHECKING:
+    import asyncio
 
 _KINDS: dict[type[Limit], bytes] = {GCRA: b"1", FixedWindow: b"2", SlidingWindow: b"3"}
 _BY_SHA = b"$7\r\nEVALSHA\r\n$40\r\n%b\r\n" % SHA
@@ -30,11 +35,17 @@ class Request:
     Parameters:
         what: a acquire, p peek, f debit, r refund, d delete.
         checks: and with them their `receipts`, of a refund.
-        keys: the hash of each check's key. places: of each check in the decision.
-        slot: the hash slot of the keys, on a cluster.
+        keys: the name of each check's key, as a bulk string.
+        places, slot: of each check in the decision, and the keys' hash slot, on a cluster.
+
+    Attributes:
+        plain: whether it is about one GCRA limit, whose state is a number of the answer.
+        future: where an event loop waits for the answer.
     """
 
-    __slots__ = ("args", "checks", "keys", "places", "slot")
+    __slots__ = ("args", "checks", "future", "keys", "places", "plain", "slot")
+
+    future: asyncio.Future[Answer]
 
     def __init__(
         self,
@@ -46,13 +57,16 @@ class Request:
         slot: int = 0,
     ) -> None:
         self.checks = checks
-        self.places = places or range(len(checks))
+        self.places = places
         self.slot = slot
-        if len(checks) == 1 and not receipts and checks[0].cost == 1:  # nearly all
-            self.keys = b"$%d\r\n%b\r\n" % (len(keys[0]), keys[0])
-            self.args = _one_unit(what, checks[0].limit)
-            return
-        self.keys = b"".join(map(bulk, keys))
+        if len(checks) == 1 and not receipts:
+            limit, _, cost = checks[0]
+            if cost == 1:  # nearly all
+                (self.keys,) = keys
+                self.args, self.plain = _one_unit(what, limit)
+                return
+        self.plain = False
+        self.keys = b"".join(keys)
         args = map(arguments, checks, receipts) if receipts else map(arguments, checks)
         self.args = b"$1\r\n%b\r\n%b%b" % (what, bulk(b"%d" % len(checks)), b"".join(args))
 
@@ -75,9 +89,9 @@ def _for_one(limit: Limit) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _one_unit(what: bytes, limit: Limit) -> bytes:
-    """All arguments of a request for one unit of one limit."""
-    return b"$1\r\n%b\r\n$1\r\n1\r\n%b" % (what, _for_one(limit))
+def _one_unit(what: bytes, limit: Limit) -> tuple[bytes, bool]:
+    """All arguments of a request for one unit of one limit, and whether that is GCRA."""
+    return b"$1\r\n%b\r\n$1\r\n1\r\n%b" % (what, _for_one(limit)), isinstance(limit, GCRA)
 
 
 def arguments(check: Check, receipt: int = 0) -> bytes:
@@ -105,30 +119,23 @@ def call(requests: Sequence[Request], *, text: bool = False) -> bytes:
     )
 
 
-class Reply:
+class Reply(NamedTuple):
     """What the script found for one request.
 
-    Attributes:
-        status: 0 denied, 1 done, 2 a key that is none of ours.
-        now: microseconds of the server's clock.
-        states: of each check before, as the engine writes them.
+    status: 0 denied, 1 done, 2 a key that is none of ours.
+    now: microseconds of the server's clock.
+    states: of each check before, as the engine writes them.
     """
 
-    __slots__ = ("now", "states", "status")
+    status: int
+    now: int
+    states: Sequence[int]
 
-    def __init__(self, request: Request, now: int, numbers: Sequence[int]) -> None:
-        self.now = now
-        self.status = numbers[0]
-        self.states: list[int] = []
-        states = self.states
-        for i, (limit, _, _) in enumerate(request.checks):
-            state, last = numbers[2 * i + 1], numbers[2 * i + 2]
-            if not isinstance(limit, GCRA):
-                index = now // limit.window
-                if isinstance(limit, SlidingWindow):
-                    index = index << 32 | last
-                state |= index << 32
-            states.append(state)
+
+Answer: TypeAlias = Reply | StoreUnavailable
+
+# Half the price of the constructor, as in `engine`.
+_make_reply: Callable[[tuple[int, int, Sequence[int]]], Reply] = partial(tuple.__new__, Reply)
 
 
 def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
@@ -141,11 +148,29 @@ def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
         now, *numbers = map(int, answer.split())
         at, found = 0, []
         for request in requests:
-            end = at + 1 + 2 * len(request.checks)
-            found.append(Reply(request, now, numbers[at:end]))
-            at = end
+            if request.plain:
+                found.append(_make_reply((numbers[at], now, (numbers[at + 1],))))
+                at += 3
+                continue
+            checks = request.checks
+            states = [
+                _state(limit, now, numbers[at + 2 * i + 1], numbers[at + 2 * i + 2])
+                for i, (limit, _, _) in enumerate(checks)
+            ]
+            found.append(_make_reply((numbers[at], now, states)))
+            at += 1 + 2 * len(checks)
     except (AttributeError, IndexError, TypeError):
         raise ValueError("not an answer of this script") from None
     if at != len(numbers):
-        raise ValueError("an answer for more than was asked")
+        raise ValueError("not an answer to what was asked")
     return found
+
+
+def _state(limit: Limit, now: int, state: int, last: int) -> int:
+    """What the script tells of a limit in two numbers, as the engine writes it."""
+    if isinstance(limit, GCRA):
+        return state
+    index = now // limit.window
+    if isinstance(limit, SlidingWindow):
+        index = index << 32 | last
+    return index << 32 | state

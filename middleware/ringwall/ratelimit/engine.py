@@ -58,6 +58,16 @@ class GCRA(Limit):
         early = cost * self.interval - free
         return free // self.interval, early if early > 0 else 0
 
+    def judge(self, state: int, now: int, cost: int, keep: bool) -> tuple[bool, int, int, int]:
+        interval, receipt = self.interval, 0
+        free, price = self.burst - state + now, cost * interval
+        allowed = price <= free
+        if keep and allowed:
+            free -= price
+            receipt = state + price
+        early = (price or interval) - free
+        return allowed, free // interval, early if early > 0 else 0, receipt
+
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         return state - min(cost * self.interval, max(0, receipt - now))
 

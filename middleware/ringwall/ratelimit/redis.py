@@ -14,9 +14,8 @@ from .._fingerprint import Configured
 from .._pending import Call, Pending
 from ._answers import answer, validate
 from ._deny_cache import DenyCache
-from ._redis_batch import Answer
 from ._redis_delivery import Delivery
-from ._redis_script import Request
+from ._redis_script import Answer, Request
 from ._redis_topology import topology
 from ._redis_url import read_client, read_url
 from .engine import Check, Quota
@@ -85,9 +84,12 @@ class RedisStore(Configured):
             raise ConfigurationError("deny_cache= takes a number of denials, 0 or above")
         where = target.path or ",".join(f"{host}:{port}" for host, port in target.servers)
         self._repr = f"<RedisStore {namespace} at {where}>"
-        self._delivery = Delivery(topology(target), float(timeout))
-        self._namespace = namespace.encode()
-        self._before = self._namespace + b":{"
+        self._delivery = delivery = Delivery(topology(target), float(timeout))
+        self._ask, self._aask = delivery.ask, delivery.aask
+        self._sharded = delivery.topology.sharded
+        # A copy of a keyed hash costs less than a new one.
+        self._hash = hashlib.blake2b(digest_size=16, key=namespace.encode())
+        self._before = b"$%d\r\n%b:{" % (len(namespace) + 2 + 32 + 1, namespace.encode())
         self._clock = clock
         self._denials = DenyCache(deny_cache, clock=clock) if deny_cache else None
 
@@ -136,22 +138,39 @@ class RedisStore(Configured):
     def _judge(self, checks: Sequence[Check], what: bytes) -> Pending[list[Quota]]:
         asked = self._clock()
         requests = self._requests(what, checks)
-        found = yield Call(self._delivery.ask, self._delivery.aask, requests)
+        if len(requests) != 1:
+            return (yield from self._judge_apart(checks, what, requests, asked))
+        reply: Answer = yield Call(self._ask, self._aask, requests[0])
+        if isinstance(reply, StoreUnavailable):
+            raise StoreUnavailable
+        status, now, states = reply
+        quotas, agreed = answer(checks, states, now, keep=status == 1 and what == b"a")
+        if agreed != status:
+            raise StoreUnavailable  # a key that is none of ours, or no answer to what was asked
+        if not agreed and self._denials is not None:
+            self._denials.note(checks, quotas, asked)
+        return quotas
+
+    def _judge_apart(
+        self, checks: Sequence[Check], what: bytes, requests: Sequence[Request], asked: float
+    ) -> Pending[list[Quota]]:
+        """The same with several calls, to several nodes of a cluster it may be."""
+        found: list[Answer] = yield Call(self._delivery.ask_all, self._delivery.aask_all, requests)
         down, admitted = False, True
         for reply in found:
             if isinstance(reply, StoreUnavailable) or reply.status > 1:
                 down, admitted = True, False
             elif not reply.status:
                 admitted = False
-        if not admitted and what == b"a" and len(requests) > 1:
+        if not admitted and what == b"a":
             yield from self._compensate(requests, found)
         if down:
             raise StoreUnavailable
         quotas = [_NOTHING] * len(checks)
         keep = admitted and what == b"a"
         for request, reply in zip(requests, found, strict=True):
-            part, agreed = answer(request.checks, reply.states, reply.now, keep=keep)
-            if agreed != reply.status:
+            part, agreed = answer(request.checks, reply.states, reply.now, keep=keep)  # type: ignore[union-attr]
+            if agreed != reply.status:  # type: ignore[union-attr]
                 raise StoreUnavailable  # not an answer to what was asked
             for place, quota in zip(request.places, part, strict=True):
                 quotas[place] = quota
@@ -175,7 +194,9 @@ class RedisStore(Configured):
         self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
     ) -> Pending[None]:
         found = yield Call(
-            self._delivery.ask, self._delivery.aask, self._requests(what, checks, receipts)
+            self._delivery.ask_all,
+            self._delivery.aask_all,
+            self._requests(what, checks, receipts),
         )
         if self._denials is not None and what != b"f":
             self._denials.forget(checks)
@@ -186,8 +207,8 @@ class RedisStore(Configured):
         self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
     ) -> list[Request]:
         """What one call can hold, apart: on a cluster each key's own, else everything."""
-        keys = [self._name(check.key) for check in checks]
-        if not self._delivery.topology.sharded:
+        keys = [self._name(key) for _, key, _ in checks]
+        if not self._sharded:
             return [Request(what, checks, keys, receipts)] if checks else []
         by_key: dict[bytes, list[int]] = {}
         for place, key in enumerate(keys):
@@ -200,12 +221,13 @@ class RedisStore(Configured):
                 [receipts[place] for place in places] if receipts else (),
                 places,
                 # The hash slot (Redis Cluster specification): CRC-16/XMODEM of what is in braces.
-                binascii.crc_hqx(key[-33:-1], 0) & 16383,
+                binascii.crc_hqx(key[-35:-3], 0) & 16383,
             )
             for key, places in by_key.items()
         ]
 
     def _name(self, key: str) -> bytes:
-        raw = key.encode("utf-8", "surrogatepass")
-        tag = hashlib.blake2b(raw, digest_size=16, key=self._namespace).hexdigest()
-        return self._before + tag.encode() + b"}"
+        """The name of a key, as a bulk string."""
+        tag = self._hash.copy()
+        tag.update(key.encode("utf-8", "surrogatepass"))
+        return b"%b%b}\r\n" % (self._before, tag.hexdigest().encode())
