@@ -38,7 +38,7 @@ def test_it_is_chained_signed_and_can_be_asked(tmp_path: Path, capsys: Any) -> N
     sink.flush()
     result = check(path)
     assert result.ok
-    assert result.proven == [(0, 6)]
+    assert result.proven == [(0, 7)]
     connection = sqlite3.connect(path)
     rows = connection.execute("SELECT status, subject FROM exchanges").fetchall()
     connection.close()
@@ -46,7 +46,7 @@ def test_it_is_chained_signed_and_can_be_asked(tmp_path: Path, capsys: Any) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     assert repr(sink) == f"<SQLiteSink {str(path)!r}>"
     assert main(["audit", "verify", str(path), "--key", KEY.public]) == 0
-    assert "proven: records 0 to 6" in capsys.readouterr().out
+    assert "proven: records 0 to 7" in capsys.readouterr().out
     with pytest.raises(ValueError, match="closed"):
         sink.write(b'{"n":1}')
 
@@ -68,14 +68,14 @@ def test_several_writers_share_a_database(tmp_path: Path) -> None:
     two.close()
     result = check(path)
     assert not result.findings
-    assert result.records == 1 + 15 + 2 + 1
+    assert result.records == 1 + 15 + 2 + 2  # signed at its beginning, and at its end
     one._abandoned[0].close()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE records SET line = replace(line, '\"n\":2', '\"n\":3') WHERE seq = 3",
+        "UPDATE records SET line = replace(line, '\"n\":1', '\"n\":3') WHERE seq = 3",
         "DELETE FROM records WHERE seq = 3",
         "UPDATE records SET line = 'junk' WHERE seq = 3",
         "UPDATE records SET line = X'00FF' WHERE seq = 3",
@@ -164,12 +164,13 @@ def test_checkpoints_come_in_time(tmp_path: Path) -> None:
     clock = Clock()
     sink = SQLiteSink(tmp_path / "audit.db", key=KEY, clock=clock)
     sink.flush()
-    sink.write(b'{"n":1}')
-    sink.flush()
-    assert check(tmp_path / "audit.db").checkpoints == 0
+    for n in range(2):
+        sink.write(b'{"n":%d}' % n)
+        sink.flush()
+        assert check(tmp_path / "audit.db").checkpoints == 1  # of its beginning
     clock.now = 60
     sink.flush()
-    assert check(tmp_path / "audit.db").checkpoints == 1
+    assert check(tmp_path / "audit.db").checkpoints == 2
     sink.close()
 
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ KEY, OTHER = SigningKey.generate(), SigningKey.generate()
 
 
 def write(path: Path, count: int = 10, key: SigningKey | None = KEY, **options: Any) -> None:
-    """Records 1 to `count`, with a checkpoint after every fourth line."""
+    """Records 1 to `count`, with a checkpoint after the first line and every fourth."""
     sink = JSONLinesSink(path, key=key, checkpoint_every=4, clock=Clock(), **options)
     for n in range(count):
         sink.write(b'{"id":"r-%d","n":%d}' % (n, n))
@@ -70,7 +71,7 @@ def test_a_log_as_it_was_written(log: Path) -> None:
     assert result.ok
     assert [*seqs(log)] == [*range(result.records)]
     assert result.proven == [(0, result.last)]
-    assert (result.checkpoints, result.unsigned, result.notes) == (3, 0, [])
+    assert (result.checkpoints, result.unsigned, result.notes) == (4, 0, [])
 
 
 def test_without_a_key_only_the_chain_is_checked(log: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_forged_line_that_fits_in_breaks_the_next_link(log: Path) -> None:
     result = check(log)
     assert result.findings[0].seq == 2
     assert "was changed" in result.findings[0].problem
-    assert result.proven == [(3, 13)]
+    assert result.proven == [(0, 1), (3, 14)]
 
 
 def test_a_chain_that_was_computed_anew_does_not_have_the_signatures(log: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_witness_takes_only_what_a_trusted_key_signed(log: Path) -> None:
     with pytest.raises(ValueError, match="no trusted key"):
         witnessed([line], [OTHER.public])
     with pytest.raises(ValueError, match="no trusted key"):
-        witnessed([log.read_bytes().splitlines()[1]], [KEY.public])
+        witnessed([log.read_bytes().splitlines()[2]], [KEY.public])
     with pytest.raises(ValueError, match="canonical"):
         witnessed([b"junk"], [KEY.public])
 
@@ -245,7 +246,7 @@ def test_a_witness_may_be_a_function_and_may_fail(
     assert "s3cret" not in caplog.text
     failing.clear()
     sink.write(b'{"n":2}')
-    assert len(told) == 2
+    assert len(told) == 3
     assert witnessed(told, [KEY.public])
     with pytest.raises(ConfigurationError, match="need key="):
         JSONLinesSink(tmp_path / "a", witness=witness)
@@ -258,8 +259,9 @@ def test_a_witness_hears_nothing_of_a_checkpoint_that_could_not_be_written(
     """Else a log whose disk was full for a moment would look rewritten for ever."""
     path, told = tmp_path / f"audit.{kind}", list[bytes]()
     make: Any = SQLiteSink if kind == "db" else JSONLinesSink
-    sink = make(path, key=KEY, checkpoint_every=3, clock=Clock(), witness=told.append)
+    sink = make(path, key=KEY, checkpoint_every=1, clock=Clock(), witness=told.append)
     sink.write(b'{"n":1}')
+    before = len(told)
 
     def full(*_: Any) -> None:
         raise sqlite3.OperationalError if kind == "db" else OSError(28, "No space left on device")
@@ -271,11 +273,11 @@ def test_a_witness_hears_nothing_of_a_checkpoint_that_could_not_be_written(
             patched.setattr(os, "write", full)
         with pytest.raises(OSError):
             sink.write(b'{"n":2}')
-    assert told == []
+    assert len(told) == before > 0
     sink.write(b'{"n":3}')
     sink.write(b'{"n":4}')
     sink.close()
-    assert len(told) == 2
+    assert len(told) == before + 2
     lines = database_lines(path) if kind == "db" else read_lines([path])
     assert verify(lines, [KEY.public], witnessed(told, [KEY.public])).ok
 
@@ -314,7 +316,7 @@ def test_a_clock_that_was_put_back_is_told(tmp_path: Path) -> None:
     sink.close()
     result = check(path)
     assert result.ok
-    assert result.notes == ["record 6: the clock was put back by 3600 seconds"]
+    assert result.notes == ["record 7: the clock was put back by 3600 seconds"]
 
 
 @pytest.mark.parametrize("time", ["", "2026", "2026-01-01T00:00:00.xZ", 7, None, "9" * 400])
@@ -347,13 +349,33 @@ def test_configurations_are_bounded() -> None:
 def test_the_end_of_a_log_that_is_not_signed_yet_is_told(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     sink = JSONLinesSink(path, key=KEY, checkpoint_every=4, clock=Clock())
-    for n in range(5):
+    for n in range(6):
         sink.write(b'{"n":%d}' % n)
     result = check(path)
     assert result.ok
-    assert result.proven == [(0, 4)]
+    assert result.proven == [(0, 6)]
     assert result.unsigned == 2
     assert result.notes[0].startswith("the last 2 records are chained but not signed")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "db"])
+def test_a_log_is_signed_from_its_beginning(tmp_path: Path, kind: str) -> None:
+    """Else one whose process is killed in its first minute proves nothing."""
+    path = tmp_path / f"audit.{kind}"
+    lines = partial(database_lines, path) if kind == "db" else partial(read_lines, [path])
+    make: Any = SQLiteSink if kind == "db" else JSONLinesSink
+    unsigned = make(path)
+    unsigned.write(b'{"n":1}')
+    unsigned.close()
+    assert not verify(lines(), [KEY.public]).ok
+    sink = make(path, key=KEY)  # it takes on what nobody has signed
+    sink.write(b'{"n":2}')
+    assert verify(lines(), [KEY.public]).proven == [(0, 3)]
+    again = make(path, key=KEY)
+    again.write(b'{"n":3}')
+    assert verify(lines(), [KEY.public]).checkpoints == 1
+    again.close()
+    sink.close()
 
 
 def test_checkpoints_are_made_in_time_by_flush(tmp_path: Path) -> None:
@@ -361,12 +383,11 @@ def test_checkpoints_are_made_in_time_by_flush(tmp_path: Path) -> None:
     sink = JSONLinesSink(tmp_path / "audit.jsonl", key=KEY, checkpoint_interval=60, clock=clock)
     sink.write(b'{"n":1}')
     sink.flush()
-    assert check(tmp_path / "audit.jsonl").checkpoints == 0
+    assert check(tmp_path / "audit.jsonl").checkpoints == 1  # of its beginning
     clock.now = 60
-    sink.flush()
-    assert check(tmp_path / "audit.jsonl").checkpoints == 1
-    sink.flush()
-    assert check(tmp_path / "audit.jsonl").checkpoints == 1
+    for _ in range(2):
+        sink.flush()
+        assert check(tmp_path / "audit.jsonl").checkpoints == 2
 
 
 @pytest.mark.parametrize(
@@ -378,7 +399,7 @@ def test_a_line_that_is_no_record_is_told_and_the_rest_is_checked(log: Path, lin
     result = check(log)
     assert result.findings[0].problem == "the record is not canonical JSON: it was changed"
     assert result.findings[0].line == 5
-    assert result.proven[-1][1] == 13
+    assert result.proven[-1][1] == 14
 
 
 def test_findings_are_bounded(tmp_path: Path) -> None:

@@ -182,7 +182,10 @@ class LogFile:
         """Write the first line of a new file, going on where the last one ended."""
         chain = (chain or self._last_chain() or Chain.new()).copy()
         segment.first = chain.tree.size
-        segment.append([chain.opened(self._wall_clock())], chain)
+        now = self._wall_clock()
+        lines = [chain.opened(now), *self._checkpoints.lines(chain, now)]
+        segment.append(lines, chain)
+        self._checkpoints.witness()
 
     def _last_chain(self) -> Chain | None:
         for path in reversed(old_segments(self._path)):
