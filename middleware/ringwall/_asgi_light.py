@@ -119,28 +119,28 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             left = _failed(rest, error)
         if left is not None:
             return await general(scope, receive, send, (exchange, scope, left))
-        app_send: Send | None = None
+        if transparent:
+            if exchange.to_tell:
+                hand_over(exchange, scope)
+            return await app(scope, receive, send)
+        exchange.send = send
         try:
             if exchange.to_tell:
                 hand_over(exchange, scope)
-            if transparent:
-                return await app(scope, receive, send)
-            exchange.send = send
-            app_send = MethodType(app_out, exchange)
-            await app(scope, receive, app_send)
+            await app(scope, receive, MethodType(app_out, exchange))
             if complete is not None and exchange.outcome.error is not None:
                 forget_answered(exchange.outcome)
         except ResponseReplaced:
             return None  # the app was told to stop, and did
         except BaseException as error:
             exchange.outcome.error = error
-            if answering and app_send is not None:
-                await answer_for_app(exchange, app_send, error)
+            if answering:
+                await answer_for_app(exchange, MethodType(app_out, exchange), error)
             raise
         finally:
-            if routing and SCOPE_KEY in scope:
-                note_scope(exchange, scope)
             if complete is not None:
+                if routing and SCOPE_KEY in scope:
+                    note_scope(exchange, scope)
                 ending = complete(exchange, exchange.outcome)
                 if ending is not None:
                     await asettle(ending)
