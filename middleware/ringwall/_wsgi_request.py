@@ -55,6 +55,20 @@ class WSGIExchange(Exchange):
         port = str(told)
         return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
 
+    def facts(self) -> tuple[str, bytes, str | None, int | None]:
+        environ = self.environ
+        # Where nothing is mounted or concealed they are what the environ says.
+        if self.concealed is not None or environ.get("SCRIPT_NAME"):
+            return super().facts()
+        path: str = environ.get("PATH_INFO") or ""
+        query: str = environ.get("QUERY_STRING") or ""
+        return (
+            path if path.isascii() else _text(path),
+            query.encode("latin-1"),
+            _PROTOCOLS.get(environ.get("SERVER_PROTOCOL") or ""),
+            self.peer_port if "REMOTE_PORT" in environ else None,
+        )
+
     @property
     def origin(self) -> str | None:
         return self.environ.get("HTTP_ORIGIN")
@@ -104,10 +118,11 @@ def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[by
     """The headers that were asked for; see `environ_keys`."""
     found: dict[bytes, bytes] = {}
     for name, key in keys:
-        value = environ.get(key)
-        # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
-        if value is not None and (value or key[:5] == "HTTP_"):
-            found[name] = value.encode("latin-1")
+        if key in environ:
+            value = environ[key]
+            # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
+            if value or (value is not None and key[:5] == "HTTP_"):
+                found[name] = value.encode("latin-1")
     return found
 
 
