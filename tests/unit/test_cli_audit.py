@@ -46,7 +46,7 @@ def test_verify_a_log_that_is_intact(log: Path, capsys: Any) -> None:
     status, out = run(capsys, "verify", log, "--key", public, "--witness", witness)
     assert status == 0
     assert "the log is intact" in out
-    assert "proven: records 0 to 7" in out
+    assert "proven: records 0 to 8" in out
 
 
 def test_verify_tells_the_first_bad_record(log: Path, capsys: Any) -> None:
@@ -54,8 +54,8 @@ def test_verify_tells_the_first_bad_record(log: Path, capsys: Any) -> None:
     log.write_bytes(log.read_bytes().replace(b'"status":403', b'"status":200'))
     status, out = run(capsys, "verify", log, "--key", f"{log.parent}/audit.key.pub")
     assert status == 1
-    assert "BAD audit.jsonl:5: record 3 was changed: the next one names another" in out
-    assert "proven: records 4 to 7" in out
+    assert "BAD audit.jsonl:6: record 4 was changed: the next one names another" in out
+    assert "proven: records 5 to 8" in out
     assert "THE LOG IS NOT INTACT" in out
 
 
@@ -95,7 +95,7 @@ def test_an_unreadable_log_is_told(log: Path, capsys: Any, monkeypatch: Any) -> 
 
 
 def test_prove_one_record_without_the_log(log: Path, capsys: Any, tmp_path: Path) -> None:
-    record = json.loads(log.read_bytes().splitlines()[3])
+    record = json.loads(log.read_bytes().splitlines()[4])
     status, out = run(capsys, "prove", record["id"], log)
     assert status == 0
     proof, public = tmp_path / "proof.json", f"{log.parent}/audit.key.pub"
@@ -124,9 +124,9 @@ def test_show_is_one_line_for_each_record(log: Path, capsys: Any) -> None:
     assert status == 0
     lines = out.splitlines()
     assert "opened log=" in lines[0]
-    assert " 200 success GET /{name} anonymous from 192.0.2.1 0.0ms " in lines[2]
-    assert " 403 denied GET /{name} " in lines[3]
-    assert "[gate: list, forbidden]" in lines[3]
+    assert " 200 success GET /{name} anonymous from 192.0.2.1 0.0ms " in lines[3]
+    assert " 403 denied GET /{name} " in lines[4]
+    assert "[gate: list, forbidden]" in lines[4]
     assert "\x1b" not in out
 
 
@@ -160,7 +160,7 @@ def test_show_is_filtered(log: Path, capsys: Any, words: list[str], count: int) 
 def test_tail_shows_the_last(log: Path, capsys: Any) -> None:
     _, out = run(capsys, "tail", log, "-n", 1, "--event", "exchange", "--json")
     (line,) = out.splitlines()
-    assert json.loads(line)["_seq"] == 5
+    assert json.loads(line)["_seq"] == 6
 
 
 def test_tail_follows_also_through_a_rotation(log: Path, capsys: Any, monkeypatch: Any) -> None:
