@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ringwall.ratelimit import GCRA, FixedWindow, Limit, SlidingWindow
@@ -109,7 +109,7 @@ def test_to_judge_is_to_charge_and_to_look(kind, quota, window, steps, keep):
         if charged is not None and keep:
             state = charged
         remaining, wait = limit.remaining(state, now), limit.wait(state, now, cost or 1)
-        receipt = state if charged is not None and keep else 0
+        receipt = limit.receipt(state, now, cost) if charged is not None and keep else 0
         assert judged == (charged is not None, remaining, wait, receipt)
 
 
@@ -196,7 +196,8 @@ def test_a_refund_at_once_undoes_a_charge(kind, quota, window, now, cost):
     limit = kind("x", quota, window)
     state = limit.at(0, now)
     after = limit.charge(state, now, min(cost, quota))
-    assert limit.refund(after, after, now, min(cost, quota)) == state
+    receipt = limit.receipt(after, now, min(cost, quota))
+    assert limit.refund(after, receipt, now, min(cost, quota)) == state
 
 
 @pytest.mark.parametrize("kind", ALGORITHMS)
@@ -214,14 +215,73 @@ def test_a_refund_gives_back_no_more_than_is_still_held(
     """With the charge refunded, the key stands no better than if it had never been made."""
     limit = kind("x", quota, window)
     cost, others = min(cost, quota), min(others, quota)
-    receipt = limit.charge(limit.at(0, first), first, cost)
+    charged = limit.charge(limit.at(0, first), first, cost)
+    receipt = limit.receipt(charged, first, cost)
     now = first + later
-    both = limit.charge(limit.at(receipt, now), now, others)
+    both = limit.charge(limit.at(charged, now), now, others)
     if both is None:
         return
     never = limit.charge(limit.at(0, now), now, others)
     refunded = limit.at(limit.refund(both, receipt, now, cost), now)
     assert limit.remaining(refunded, now) == limit.remaining(never, now)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+@given(
+    quota=quotas,
+    window=windows,
+    steps=st.lists(
+        # After so much time a charge of so many units, or a refund of the n-th that is under way.
+        st.tuples(st.integers(0, 20 * SECOND), st.integers(0, 4), st.none() | st.integers(0, 5)),
+        min_size=1,
+        max_size=40,
+    ),
+)
+@example(2, 20 * SECOND, [(0, 1, None), (0, 1, None), (0, 0, 0), (10 * SECOND, 1, None), (0, 0, 0)])
+def test_what_is_not_refunded_keeps_within_the_limit_however_charges_and_refunds_mix(
+    kind, quota, window, steps
+):
+    """A key never stands better than if what was refunded had never been charged, and of what was
+    not no stretch of time holds more than the limit."""
+    limit = kind("x", quota, window)
+    state, now = 0, 0
+    held: list[tuple[int, int]] = []  # when, and how many
+    under_way: list[tuple[tuple[int, int], int]] = []
+    for passed, cost, refunded in steps:
+        now += passed
+        state = limit.at(state, now)
+        if refunded is None:
+            after = limit.charge(state, now, cost)
+            if after is not None:
+                held.append((now, cost))
+                under_way.append((held[-1], limit.receipt(after, now, cost)))
+                state = after
+        elif refunded < len(under_way):
+            charge, receipt = under_way.pop(refunded)
+            held.remove(charge)
+            state = limit.refund(state, receipt, now, charge[1])
+        never = 0
+        for at, units in held:
+            never = limit.charge(limit.at(never, at), at, units)
+            assert never is not None
+        assert limit.remaining(state, now) <= limit.remaining(limit.at(never, now), now)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+@given(quota=quotas, window=windows, steps=steps, spent=st.integers(0, 12))
+def test_what_is_refunded_one_after_the_other_leaves_nothing_behind(
+    kind, quota, window, steps, spent
+):
+    """However long each takes. At most time that passes amid gives nothing else back."""
+    limit = kind("x", quota, window)
+    before = state = limit.charge(limit.at(0, 0), 0, min(spent, quota))
+    now = 0
+    for passed, cost in steps:
+        after = limit.charge(limit.at(state, now), now, cost)
+        if after is not None:
+            receipt, now = limit.receipt(after, now, cost), now + passed
+            state = limit.refund(limit.at(after, now), receipt, now, cost)
+        assert limit.remaining(limit.at(state, now), now) >= limit.remaining(before, 0)
 
 
 @pytest.mark.parametrize("kind", ALGORITHMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 import threading
@@ -511,3 +512,38 @@ def test_no_name_is_kept_anywhere():
     assert len(keys) == 7
     assert not any("alice" in key for key in keys)
     assert repr(layer) == "<LoginLimit login>"
+
+
+def test_right_logins_of_ones_own_that_overlap_buy_no_further_guess():
+    """Two are under way, the first ends early and the second late: by then time has given back all
+    that there was, and what is charged is a guess."""
+
+    class Streaming(Login):
+        def wsgi(self, environ, start_response):
+            return iter(super().wsgi(environ, start_response))
+
+    clock, app = Clock(), Streaming()
+    wrapped = made(clock, attempts=1000, per_client="2/minute").wsgi(app.wsgi)
+    statuses = []
+
+    def send(body):
+        environ = {
+            "REQUEST_METHOD": "POST", "PATH_INFO": "/login", "wsgi.url_scheme": "https",
+            "CONTENT_TYPE": FORM, "CONTENT_LENGTH": str(len(body)), "REMOTE_ADDR": "192.0.2.1",
+            "wsgi.input": io.BytesIO(body),
+        }  # fmt: skip
+        result = wrapped(
+            environ, lambda status, headers, exc_info=None: statuses.append(status[:3])
+        )
+        assert list(result)
+        return result
+
+    early, late = send(b"name=me&password=right"), send(b"name=me&password=right")
+    early.close()
+    clock.forward(30)
+    send(b"name=you&password=1").close()
+    late.close()
+    for guess in (b"2", b"3"):
+        getattr(send(b"name=you&password=" + guess), "close", lambda: None)()
+    assert statuses == ["200", "200", "401", "401", "429"]
+    assert app.calls == 4

@@ -43,5 +43,6 @@ def answer(
     for (limit, key, cost), allowed in zip(checks, verdicts, strict=True):
         state = final[limit.id, key]
         remaining, wait = limit.standing(state, now, cost or 1)
-        quotas.append(make_quota((allowed, remaining, wait, state if keep else 0)))
+        receipt = limit.receipt(state, now, cost) if keep else 0
+        quotas.append(make_quota((allowed, remaining, wait, receipt)))
     return quotas, admitted

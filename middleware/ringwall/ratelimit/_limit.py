@@ -69,16 +69,23 @@ class Limit(ABC):
         charged = self.charge(state, now, cost)
         receipt = 0
         if keep and charged is not None:
-            state = receipt = charged
+            state = charged
+            receipt = self.receipt(state, now, cost)
         remaining, wait = self.standing(state, now, cost or 1)
         return charged is not None, remaining, wait, receipt
 
+    def receipt(self, state: int, now: int, cost: int) -> int:
+        """What a refund of a charge needs. `state` is that right after the charge, which is made
+        now."""
+        return state
+
     @abstractmethod
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
-        """The state after giving back what is still held of an earlier charge.
+        """The state after giving back what is still held of an earlier charge, for certain.
 
-        receipt: the state right after that charge. Time that has passed has given back its share
-        already, and no refund may do so again. `state` is of now.
+        Time that has passed has given back its share already, and no refund may do so again: what
+        is not refunded never exceeds the limit, in whichever order charges are made and refunded.
+        `state` is of now.
         """
 
     @abstractmethod

@@ -64,9 +64,14 @@ class GCRA(Limit):
         allowed = price <= free
         if keep and allowed:
             free -= price
-            receipt = state + price
+            receipt = now + price
         early = (price or interval) - free
         return allowed, free // interval, early if early > 0 else 0, receipt
+
+    def receipt(self, state: int, now: int, cost: int) -> int:
+        # When time will have given the charge back at the earliest: at once it begins to, where
+        # what is ahead of it has been refunded. One number for a key cannot tell whether it was.
+        return now + cost * self.interval
 
     def refund(self, state: int, receipt: int, now: int, cost: int) -> int:
         return state - min(cost * self.interval, max(0, receipt - now))

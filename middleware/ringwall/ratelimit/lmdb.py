@@ -144,11 +144,14 @@ class LMDBStore(Configured):
                     self._put(txn, limit, name, state)
                     ahead = True
             return quotas, ahead
-        for i, (quota, (name, _, shared)) in enumerate(zip(quotas, slots, strict=True)):
-            limit, state = checks[i].limit, quota.receipt
-            self._put(txn, limit, name, state)
+        after: dict[bytes, int] = {}
+        for i, (name, _, shared) in enumerate(slots):
+            limit, _, cost = checks[i]
+            # There is room for it, so that it is paid in full.
+            after[name] = limit.debit(after.get(name, states[i]), now, cost)
+            self._put(txn, limit, name, after[name])
             if shared:
-                quotas[i] = quota._replace(receipt=0)
+                quotas[i] = quotas[i]._replace(receipt=0)
         return quotas, True
 
     def _debit(self, txn: Any, checks: Sequence[Check], _: None) -> tuple[None, bool]:

@@ -25,11 +25,13 @@ from .store import Store, StoreUnavailable
 
 
 class LoginLimit(Layer):
-    """So few wrong logins, with locks that grow; a right one costs nothing.
+    """So few wrong logins, with locks that grow; a right one costs the time it took at most.
 
     Each attempt is charged before the app sees it, so that no number of parallel guesses exceeds
     the limits, and given back where the app says that it was right. Whatever else happens (an
-    error, a client that leaves, a crash) it stays charged. Three things are counted, all or none:
+    error, a client that leaves, a crash) it stays charged. What time may have given back already is
+    not given back twice: right ones that overlap let no more wrong ones pass. Three things are
+    counted, all or none:
 
     - one account from one client: after `attempts` wrong ones it is locked for `lock`, after each
       further one for twice as long, at most for `longest`;

@@ -103,7 +103,9 @@ class MemoryStore(Configured):
             for (limit, _, cost), (states, slot, _, allowed) in zip(checks, before, strict=True):
                 state = states[slot] if slot in states else limit.at(0, now)
                 remaining, wait = limit.standing(state, now, cost or 1)
-                receipt = state if keep and slot is not OVERFLOW else 0
+                receipt = 0
+                if keep and slot is not OVERFLOW:
+                    receipt = limit.receipt(state, now, cost)
                 quotas.append(make_quota((allowed, remaining, wait, receipt)))
             return quotas
 
