@@ -6,6 +6,7 @@ import asyncio
 import io
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Iterable
+from sys import modules
 from typing import TypeAlias
 
 from ._asgi_request import Message, Receive
@@ -41,15 +42,15 @@ class Body:
     was_read: some of it, or the attempt was made: `replay` gives it to the app.
     """
 
+    was_read = False
     _begun: Awaitable[Message] | None = None
     _disconnect: Message | None = None
+    _message: Message | None = None
 
     def __init__(self, lines: Lines, headers: dict[bytes, bytes], receive: Receive) -> None:
         self._lines = lines
         self._headers = headers
         self._receive = receive
-        self._message: Message | None = None
-        self.was_read = False
 
     def at_once(self, limit: int, pace: Pace) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""
@@ -61,8 +62,8 @@ class Body:
             message = self._message
             if message is None:  # it was begun, or the client has gone
                 return None
-        elif _get_running_loop() is None:  # trio times no awaitable that has been begun
-            return None
+        elif "trio" in modules and _get_running_loop() is None:
+            return None  # trio times no awaitable that has been begun
         else:
             self.was_read = True
             found: list[Message] = []
@@ -71,14 +72,13 @@ class Body:
             if not found:
                 self._begun = Begun(steps, waits_for, found)
                 return None
-            message = found[0]
-            if message["type"] == "http.disconnect":
-                self._disconnect = message
-                raise ClientDisconnected
-            self._message = message
+            self._message = message = found[0]
         if message.get("more_body", False):
             return None
         body: bytes = message.get("body", b"")
+        if not body and message["type"] == "http.disconnect":
+            self._message, self._disconnect = None, message
+            raise ClientDisconnected
         if len(body) != declared:  # which is not above the limit
             _check_length(body, limit, declared)
         return body
