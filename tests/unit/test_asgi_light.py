@@ -388,15 +388,21 @@ def test_a_stream_that_a_failing_layer_has_replaced_is_stopped() -> None:
     assert chunks == [1, 1]
 
 
+class Naming(Plain):
+    def on_request(self, exchange: Any) -> None:
+        exchange.authenticate(None)
+
+
+@pytest.mark.parametrize("layer", [Plain(), Naming()])
 @pytest.mark.parametrize("answers", [False, True])
 @pytest.mark.parametrize("ends", ["well", "early"])
 def test_so_it_does_where_no_layer_has_anything_to_say(
-    ends: str, answers: bool, monkeypatch: pytest.MonkeyPatch
+    ends: str, answers: bool, layer: Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def everything(light: bool) -> Any:
         monkeypatch.setattr(adapter, "is_light", is_light if light else lambda plan: False)
         app = App(ends)
-        wrapped = Stack(Plain(), answer_errors=answers).asgi(app)
+        wrapped = Stack(layer, answer_errors=answers).asgi(app)
         return outcomes(wrapped), app.scopes
 
     assert everything(light=True) == everything(light=False)

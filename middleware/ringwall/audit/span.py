@@ -37,10 +37,12 @@ class StartForm:
     def __call__(self, exchange: Exchange, method: str, known: str) -> dict[str, AttributeValue]:
         headers = exchange.headers
         agent = headers.get(b"user-agent")
+        if agent and len(agent) > _LONGEST_VALUE:
+            agent = agent[: _LONGEST_VALUE + 1]  # what is longer is cut, and marked
         path, query, version, port = exchange.facts()
         attributes = self._repeated(
             known, exchange.kind, exchange.scheme, exchange.host, exchange.client, exchange.peer,
-            version, agent and agent[: _LONGEST_VALUE + 1],
+            version, agent,
         ).copy()  # fmt: skip
         if self._hides_paths:
             path = self._target(exchange)
