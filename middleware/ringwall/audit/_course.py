@@ -50,35 +50,38 @@ class Course:
         it there, in the order of the keys.
     shows_path: the template does not tell the target. name: that of their spans; None: the one
     they began with. error: `error.type` of the conventions; a 4xx is the client's failure and none
-    of the server's. renames: there is one of the two. few, many: what spans are told at their end,
-    one by one or in one go.
+    of the server's. few, many: what spans are told at their end, one by one or in one go. more:
+    there is more to tell than a few attributes.
     """
 
     pieces: list[str]
     shows_path: bool
     name: str | None
     error: str | None
-    renames: bool
     few: tuple[tuple[str, Any], ...]
     many: dict[str, Any]
+    more: bool
 
 
-UNTOLD = Course([], True, None, None, False, (), {})
+UNTOLD = Course([], True, None, None, (), {}, False)
 """Of an exchange that defies description."""
 
 
 def course_of(exchange: Exchange, outcome: Outcome) -> Course:
     """The course that an exchange took."""
-    status, method, decisions = outcome.status, exchange.method, tuple(exchange.decisions)
+    status, method = outcome.status, exchange.method
     if (
         outcome.error is None
         and outcome.close_code is None
         and status in _KEPT_STATUS
         and method in METHODS
     ):
-        return _kept(decisions, exchange.kind, method, exchange.route, exchange.scheme, status)
+        return _kept(
+            tuple(exchange.decisions), exchange.kind, method, exchange.route, exchange.scheme,
+            status,
+        )  # fmt: skip
     return _course(
-        decisions, exchange.kind, method, exchange.route, exchange.scheme, status,
+        tuple(exchange.decisions), exchange.kind, method, exchange.route, exchange.scheme, status,
         outcome.close_code, outcome.error,
     )  # fmt: skip
 
@@ -158,9 +161,9 @@ def _course(
         shows_path=route is None or "*" in route,
         name=name,
         error=failure,
-        renames=name is not None or failure is not None,
         few=few,
         many={} if few else attributes,
+        more=name is not None or failure is not None or not few,
     )
 
 

@@ -77,19 +77,19 @@ class Trace(Unrecorded):
                     exchange, self.method, outcome, course.error, duration, self.context
                 )
             if span.is_recording():
-                if course.renames:
-                    _rename(span, course)
                 for name, value in course.few:
                     span.set_attribute(name, value)
-                if course.many:
-                    span.set_attributes(course.many)
+                if course.more:
+                    _tell_more(span, course)
                 span.end()
         finally:  # as above, without the call
             if self.context is not self.before and get_current() is self.context:
                 attach(self.before)
 
 
-def _rename(span: Span, course: Course) -> None:
+def _tell_more(span: Span, course: Course) -> None:
+    if course.many:
+        span.set_attributes(course.many)
     if course.name is not None:
         span.update_name(course.name)
     if course.error is not None:
