@@ -35,6 +35,8 @@ _LEAVES = frozenset(
 )
 _DEFINITIONS = ("#/$defs/", "#/definitions/")
 _DEEPEST, _LARGEST = 32, 2_000
+# Of an object: msgspec compares each name of a body with each of these in turn.
+_MOST_NAMES = 50
 _EXACT = 2**53 - 1  # up to here a float is a bound of integers, too
 
 # Types that are made of values are none to a type checker.
@@ -221,7 +223,7 @@ class _Types:
         required = frozenset(words.pop("required", ()))
         # Nothing is valid where a schema is False: as where the object does not name it.
         parts = {name: self.of(each) for name, each in properties.items() if each is not False}
-        if others is not False or not required <= parts.keys():
+        if others is not False or not required <= parts.keys() or len(parts) > _MOST_NAMES:
             raise _NotTyped
         made = _TypedDict("made", {name: part.type for name, part in parts.items()})
         made.__required_keys__ = required  # Python 3.10 has no NotRequired
