@@ -26,6 +26,14 @@ the layers that stand on a library, in an environment of its own for each column
 tries what the machine has; versions that were not tried are not listed. Columns that are named
 after a version of redis are for what stands on Redis alone.
 
+Without the GIL (free-threaded Python 3.13.15), and on two cores at once, the tests of what threads
+share passed: limits in memory, LMDB and Redis, requests in flight, caches, and the audit's sinks.
+`tox run -e py313t,py314t` repeats them where such a Python is on `PATH`. Ringwall is Python alone
+and leaves the GIL off; these switch it on again when they are imported, unless `PYTHON_GIL=0` is
+set: greenlet 3.2.2 (SQLAlchemy under asyncio), hiredis 3.5.0, and lmdb 3.0.0. cryptography,
+msgspec, jsonschema-rs and cedarpy have no build for it, so that JSON Web Tokens, signed logs, the
+validation of bodies, and Cedar were not tried that way.
+
 """
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import redis_servers
 from parallel import together
 from ratelimit_support import Clock, exchange
 from ringwall import Audit, ConcurrencyLimit, RateLimit
+from ringwall._pending import settle
 from ringwall.audit import JSONLinesSink, QueuedSink
 from ringwall.audit._segments import segments
 from ringwall.audit.sqlite import SQLiteSink
@@ -25,6 +27,8 @@ from ringwall.ratelimit import GCRA, Check, MemoryStore
 from ringwall.ratelimit._deny_cache import DenyCache
 from ringwall.ratelimit._redis_node import Node
 from ringwall.ratelimit.engine import SECOND, Quota
+from ringwall.ratelimit.redis import RedisStore
+from ringwall.ratelimit.store import open_store
 
 THREADS = 8
 HOUR = 3600 * SECOND
@@ -74,6 +78,34 @@ def test_of_several_limits_parallel_threads_charge_all_or_none():
 
     assert sum(together(THREADS, work)) == 50
     assert store.peek([Check(wide, "k")])[0].remaining == 950
+
+
+@pytest.fixture(params=["lmdb", "redis"])
+def shared_store(request, tmp_path):
+    """A store of several processes. Not every library is there for each Python."""
+    if request.param == "lmdb":
+        pytest.importorskip("lmdb")
+        yield open_store(f"lmdb://{tmp_path}", time.monotonic)
+    else:
+        with redis_servers.server() as server:
+            store = RedisStore(server.url, timeout=10)
+            yield store
+            (pool,) = store._delivery.topology.known(0)._sync.values()
+            pool.disconnect()  # a Python without the GIL would do it later, with a warning
+
+
+def test_parallel_threads_that_share_a_store_are_admitted_exactly_up_to_the_limit(shared_store):
+    limit = GCRA("x", 100, HOUR)
+
+    def work(number):
+        admitted = 0
+        for _ in range(40):
+            answer = shared_store.acquire([Check(limit, "k")])
+            quotas = answer if isinstance(answer, list) else settle(answer)
+            admitted += quotas[0].allowed
+        return admitted
+
+    assert sum(together(THREADS, work)) == 100
 
 
 def test_parallel_refunds_give_back_all_that_was_charged_and_no_more():
