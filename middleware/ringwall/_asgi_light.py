@@ -45,14 +45,17 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
     known_clients = boundary.known_clients if plan.wants_client else None
     # The Origin is no variable of its own here, and who asks for it asks in every request.
     eager = plan.reads_headers or b"origin" in wants
-    more, keeping, adding = wants != {b"host"}, plan.keeps_state, plan.adding
+    more, adding = wants != {b"host"}, plan.adding
     transparent, answering = plan.transparent, plan.answers_errors
     complete, routing = plan.completes[-1], plan.wants_route
+    keeping = plan.keeps_state or complete is not None
 
     async def ringwall(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            lines, peer, scheme = scope["headers"], scope["client"], scope["scheme"]
             method = scope["method"]
+            lines = scope["headers"]
+            peer = scope["client"]
+            scheme = scope["scheme"]
         except KeyError:  # no HTTP request, or a server that does not tell all of it
             return await general(scope, receive, send, None)
         if (
@@ -89,10 +92,10 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         exchange.decisions = []
         if keeping:
             exchange.state = {}
+            if complete is not None:
+                exchange.outcome = _new(Outcome)
         if adding:
             exchange.additions = []
-        if complete is not None:
-            exchange.outcome = _new(Outcome)
         exchange.peer = peer = peer[0] if peer else None
         exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
         exchange.method = method
