@@ -112,9 +112,9 @@ def _additions_leave_in_one_batch(layers: Sequence[Layer]) -> bool:
     inside: set[bytes] = set()
     for layer in reversed(layers):
         # A constant header that layers further inside may write keeps its place among the hooks:
-        # before what its own layer adds, which it would yield to behind the batch.
-        kept_in_place = {name for name, _ in layer.constant_headers} & inside
-        if not dynamic.isdisjoint(layer.adds) or not kept_in_place.isdisjoint(layer.adds):
+        # before what its own layer and those outside add, which it would yield to behind the batch.
+        dynamic |= {name for name, _ in layer.constant_headers} & inside
+        if not dynamic.isdisjoint(layer.adds):
             return False
         inside |= layer.sets
         if _is_set(layer, "on_response"):

@@ -275,3 +275,25 @@ def test_a_constant_header_does_not_yield_to_what_its_own_layer_adds():
         for method, values in (("GET", [b"1", b"3"]), ("POST", [b"2", b"3"])):
             layers, request = [Outer(), Inner()], Request(method=method)
             assert run(interface, layers, SampleApp(), request).result.lines[b"x-a"] == values
+
+
+def test_nor_to_what_layers_outside_add():
+    class Adds(Layer):
+        sets = adds = frozenset({b"x-a"})
+
+        def __init__(self, value, on):
+            self._value, self._on = value, on
+
+        def on_request(self, exchange):
+            if exchange.method in self._on:
+                exchange.additions.append(Addition(self, ((b"x-a", self._value),)))
+
+    class Constant(Layer):
+        constant_headers = ((b"x-a", b"1"),)
+        sets = frozenset({b"x-a"})
+
+    for interface in ("asgi", "wsgi"):
+        for method, values in (("GET", [b"1", b"3"]), ("POST", [b"2", b"3"])):
+            layers = [Adds(b"3", ("GET", "POST")), Constant(), Adds(b"2", ("POST",))]
+            request = Request(method=method)
+            assert run(interface, layers, SampleApp(), request).result.lines[b"x-a"] == values
