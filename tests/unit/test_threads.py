@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -184,6 +185,74 @@ def test_event_loops_of_several_threads_share_a_server():
             asyncio.run(node._aio_pool())
 
     together(THREADS, work)
+
+
+# The collector may end an exchange, a body that nobody closed, in the midst of anything
+
+
+def in_time(work):
+    """Whether a thread is done: one that waits for a lock of its own never is."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(20)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("ending", ["refund", "debit"])
+def test_what_is_given_back_amid_an_operation_does_not_wait_for_it(ending):
+    class Collecting(Clock):
+        def __call__(self):
+            endings, self.endings = self.endings, []
+            for end in endings:
+                end()
+            return 1000.0
+
+    clock = Collecting()
+    clock.endings = []
+    store, limit = MemoryStore(clock=clock), GCRA("x", 9, HOUR)
+    charge, charge_both = store.lane(limit), store.lanes([limit, GCRA("y", 9, HOUR)], [0, 0])
+    held = [Check(limit, "held")]
+    quotas = store.acquire(held)
+    for work in (lambda: store.acquire(held), lambda: charge("k"), lambda: charge_both(["k"])):
+        end = {"refund": lambda: store.refund(held, quotas), "debit": lambda: store.debit(held)}
+        clock.endings = [end[ending]]
+        assert in_time(work)
+        assert not clock.endings
+
+
+def test_a_denial_that_is_forgotten_amid_a_change_does_not_wait_for_it():
+    class Collecting(str):
+        __slots__ = ()
+        __eq__ = str.__eq__
+
+        def __hash__(self):
+            if ends:
+                ends.pop()()
+            return super().__hash__()
+
+    cache, limit, ends = DenyCache(1, clock=Clock(0.0)), GCRA("x", 1, HOUR), []
+    old, new = [Check(limit, "old")], [Check(limit, Collecting("new"))]
+    cache.note(old, [Quota(False, 0, HOUR, 0)], asked=0.0)
+    ends.append(lambda: cache.forget(old))
+    assert in_time(lambda: cache.note(new, [Quota(False, 0, HOUR, 0)], asked=0.0))
+    assert not ends
+    assert cache.find(new)
+
+
+def test_a_place_that_is_given_back_amid_a_change_does_not_wait_for_it():
+    class Collecting(list):
+        def append(self, decision):
+            layer.on_complete(left, None)
+            super().append(decision)
+
+    layer = ConcurrencyLimit(2)
+    left, come = exchange(), exchange()
+    assert layer.on_request(left) is None
+    come.decisions = Collecting()
+    assert in_time(lambda: layer.on_request(come))
+    assert layer._held == {"192.0.2.1": 1}
+    layer.on_complete(come, None)
+    assert (layer._sum, layer._held) == (0, {})
 
 
 # Authentication

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 
 from .._health import tell
 
@@ -37,7 +37,7 @@ class Breaker:
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
         self._clock = clock
-        self._lock = Lock()
+        self._lock = RLock()  # the collector may end an exchange, which asks, amid a change
         self._failures = 0
         self._pause = _FIRST_PAUSE
         self._until: float | None = None  # None: closed

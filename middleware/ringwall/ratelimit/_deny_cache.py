@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from threading import Lock
+from threading import RLock
 
 from .engine import SECOND, Check, Quota
 
@@ -23,7 +23,7 @@ class DenyCache:
     def __init__(self, size: int = 10_000, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
         self._clock = clock
-        self._lock = Lock()
+        self._lock = RLock()  # the collector may end an exchange, which forgets, amid a change
         # By limit and key: until when, for which cost, and what remained.
         self._entries: dict[tuple[str, str], tuple[float, int, int]] = {}
 
@@ -65,7 +65,7 @@ class DenyCache:
                 entries = self._entries
                 entries.pop((limit.id, key), None)
                 if len(entries) >= self._size:
-                    del entries[next(iter(entries))]
+                    entries.pop(next(iter(entries)), None)
                 entries[limit.id, key] = asked + quota.wait / SECOND, cost, quota.remaining
 
     def forget(self, checks: Iterable[Check]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from threading import Lock
+from threading import RLock
 from typing import Any, TypeAlias
 
 from ._table import Table
@@ -23,7 +23,7 @@ def nanoseconds(clock: Callable[[], float]) -> Callable[[], int]:
     return lambda: int(clock() * SECOND) * 1000
 
 
-def guard_of(lock: Lock) -> AbstractContextManager[object]:
+def guard_of(lock: RLock) -> AbstractContextManager[object]:
     """`with lock` for two thirds of its price: the two methods are bound here, not each time. To
     call them instead would be cheaper, but a signal between two calls could leave it locked."""
     methods = {"__enter__": lock.acquire, "__exit__": lock.__exit__}
@@ -32,7 +32,9 @@ def guard_of(lock: Lock) -> AbstractContextManager[object]:
     return made
 
 
-def lane(limit: GCRA, table: Table, lock: Lock, clock: Callable[[], float]) -> Callable[[str], int]:
+def lane(
+    limit: GCRA, table: Table, lock: RLock, clock: Callable[[], float]
+) -> Callable[[str], int]:
     """A function that charges one unit to a key.
 
     It returns how many microseconds of the burst the key has left after the charge. Where that is
@@ -69,7 +71,7 @@ def lanes(
     limits: Sequence[GCRA],
     places: Sequence[int],
     tables: Sequence[Table],
-    lock: Lock,
+    lock: RLock,
     clock: Callable[[], float],
 ) -> Charge:
     """A function that charges one unit of each limit, or nothing.

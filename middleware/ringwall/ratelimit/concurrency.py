@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from threading import Lock
+from threading import RLock
 from typing import Any, Literal
 
 from .._errors import ConfigurationError
@@ -97,7 +97,9 @@ class ConcurrencyLimit(Layer):
             **_NO_POLICY,
         )
         # A key is held as long as something of it is in flight, and no longer.
-        self._lock = Lock()
+        # Reentrant: the collector may end an exchange (a WSGI body that nobody closed) in the midst
+        # of a change. So a change calls nothing: a call is where the collector may come.
+        self._lock = RLock()
         self._held: dict[str, int] = {}
         self._sum = 0
         lists = Lists(exempt, (), self.name, shadow=False)
@@ -113,7 +115,7 @@ class ConcurrencyLimit(Layer):
             return None
         key = self._key(exchange)
         with self._lock:
-            held = self._held.get(key, 0)
+            held = self._held[key] if key in self._held else 0  # noqa: SIM401
             if held < self._per_key and self._sum < self._total:
                 self._held[key] = held + 1
                 self._sum += 1
@@ -129,6 +131,7 @@ class ConcurrencyLimit(Layer):
             return
         with self._lock:
             self._sum -= 1
-            held = self._held.pop(key) - 1
-            if held:
-                self._held[key] = held
+            if self._held[key] == 1:
+                del self._held[key]
+            else:
+                self._held[key] -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import RLock
 
 from .._fingerprint import Configured
 from ._answers import validate
@@ -44,7 +44,9 @@ class MemoryStore(Configured):
             raise ValueError("max_keys must be from 1 to 10^8")
         self._max_keys = max_keys
         self._clock = clock
-        self._lock = Lock()
+        # Reentrant: the collector may end an exchange (a WSGI body that nobody closed) in the midst
+        # of an operation, and what that gives back or charges must not wait for its own thread.
+        self._lock = RLock()
         self._tables: dict[str, Table] = {}
 
     def __repr__(self) -> str:
