@@ -7,6 +7,7 @@ from types import MethodType
 from typing import TypeAlias, cast
 
 from ._app_route import SCOPE_KEY, note_scope
+from ._asgi_body import Body
 from ._asgi_request import ASGIExchange, Receive, Scope, Send, hand_over
 from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app, forget_answered
 from ._boundary import COMMON_METHODS, UNKNOWN
@@ -26,11 +27,7 @@ _NO_STEPS: Steps = ()
 
 def is_light(plan: Plan) -> bool:
     """Whether `light` can serve a stack."""
-    return not (
-        plan.wants_tls
-        or plan.boundary.proxies is not None
-        or any(layer.reads_body for layer in plan.layers)
-    )
+    return not (plan.wants_tls or plan.boundary.proxies is not None)
 
 
 def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
@@ -43,8 +40,9 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
     boundary, wants = plan.boundary, plan.wants
     known_hosts = boundary.known_hosts
     known_clients = boundary.known_clients if plan.wants_client else None
+    reading = any(layer.reads_body for layer in plan.layers)
     # The Origin is no variable of its own here, and who asks for it asks in every request.
-    eager = plan.reads_headers or b"origin" in wants
+    eager = plan.reads_headers or reading or b"origin" in wants
     more, adding = wants != {b"host"}, plan.adding
     transparent, answering = plan.transparent, plan.answers_errors
     complete, routing = plan.completes[-1], plan.wants_route
@@ -110,6 +108,10 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
                 hooks = known
         scope = {**scope}
         scope[KEY] = exchange
+        body: Body | None = None
+        if reading:
+            exchange.query = scope.get("query_string") or b""
+            body = exchange.reader = Body(lines, exchange.headers, receive)
         left: Steps | None = None
         rest = _NO_STEPS
         try:
@@ -122,6 +124,10 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             left = _failed(rest, error)
         if left is not None:
             return await general(scope, receive, send, (exchange, scope, left))
+        if body is not None:
+            exchange.reader = None  # no cycle may outlive this
+            if body.was_read:
+                receive = body.replay
         if transparent:
             if exchange.to_tell:
                 hand_over(exchange, scope)

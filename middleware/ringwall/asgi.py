@@ -156,7 +156,9 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
         verdict: Verdict = None
         body: Body | None = None
         if reading and kind == "http":
-            body = exchange.reader = Body(lines, exchange.headers, receive)
+            body = cast("Body | None", exchange.reader)
+            if body is None:
+                body = exchange.reader = Body(lines, exchange.headers, receive)
         opener: Opener | None = None
         app_send: Send | None = None
         served: Send | None = None

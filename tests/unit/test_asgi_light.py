@@ -40,6 +40,7 @@ class Judging(Layer):
         self.name = name
         self.by_path = by_path
         self.reads_headers = eager
+        self.reads_body = name.startswith("reads")
         self.keeps_state = stateful
         self.seen: list[Any] = []
 
@@ -51,8 +52,11 @@ class Judging(Layer):
         exchange.additions.append(Addition(self, ((b"x-added", self.name.encode()),)))
         self.seen.append(
             (exchange.method, exchange.scheme, exchange.peer, exchange.client, exchange.host,
-             dict(exchange.headers), exchange.path, exchange.kind, exchange.protocol_version)
+             dict(exchange.headers), exchange.path, exchange.kind, exchange.protocol_version,
+             exchange.query)
         )  # fmt: skip
+        if self.name.startswith("reads"):
+            self.seen.append(exchange.body_at_once(1 if self.name == "reads-little" else 100))
         if self.name == "refuses":
             return REFUSED
         if self.name == "authenticates":
@@ -123,7 +127,7 @@ class App:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
             return
-        await receive()
+        self.scopes.append(await receive())
         await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
         if self.ends == "late":
             raise KeyError
@@ -143,7 +147,8 @@ def scope_of(**changes: Any) -> dict[str, Any]:
 
 REQUESTS: dict[str, Any] = {
     "usual": {},
-    "post": {"method": "POST"},
+    "post": {"method": "POST", "query_string": b"a=1"},
+    "no query": {"query_string": ...},
     "plain http": {"scheme": "http"},
     "two hosts": {"headers": [*HEADERS, (b"host", b"example.com")]},
     "no host": {"headers": HEADERS[1:]},
@@ -175,11 +180,14 @@ REQUESTS: dict[str, Any] = {
 async def outcome(app: Any, request: dict[str, Any]) -> Any:
     """What the server gets to see."""
     sent: list[Any] = []
+    bodies = [b"body"]
 
     async def receive() -> Any:
         if request.get("type") == "websocket":
             return {"type": "websocket.connect"}
-        return {"type": "http.request", "body": b"body", "more_body": False}
+        if not bodies:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": bodies.pop(), "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -208,7 +216,7 @@ def outcomes(app: Any, requests: Iterable[str] = REQUESTS) -> list[Any]:
 
 NAMES = [
     "passes", "authenticates", "refuses", "raises", "disconnected", "later-passes", "later-refuses",
-    "later-raises", "later-reads",
+    "later-raises", "later-reads", "reads", "reads-little",
 ]  # fmt: skip
 
 
@@ -418,6 +426,28 @@ def test_it_is_the_way_that_is_gone() -> None:
     app = Stack(Looking()).asgi(App("well"))
     outcomes(app, ["usual", "two hosts", "odd method", "websocket"])
     assert seen == [None, b"example.com", None, None, None, None]
+
+
+def test_it_is_the_way_of_bodies_too_and_leaves_no_cycle() -> None:
+    seen: list[Any] = []
+
+    class Reading(Plain):
+        reads_body = True
+
+        def on_request(self, exchange: Any) -> Any:
+            seen.append(weakref.ref(exchange))
+            assert exchange.body_at_once(100) == b"body"
+            return REFUSED if len(seen) > 2 else None
+
+    app: Any = Stack(Reading()).asgi(App("well"))
+    assert is_light(app.__ringwall__)
+    gc.collect()
+    gc.disable()
+    try:
+        outcomes(app, ["usual", "usual"])
+        assert [reference() for reference in seen] == [None] * 4
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
