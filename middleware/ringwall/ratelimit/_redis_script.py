@@ -152,13 +152,13 @@ def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
                 found.append(_make_reply((numbers[at], now, (numbers[at + 1],))))
                 at += 3
                 continue
-            checks = request.checks
-            states = [
-                _state(limit, now, numbers[at + 2 * i + 1], numbers[at + 2 * i + 2])
-                for i, (limit, _, _) in enumerate(checks)
-            ]
+            end = at + 1 + 2 * len(request.checks)
+            states = numbers[at + 1 : end : 2]
+            for i, (limit, _, _) in enumerate(request.checks):
+                if not isinstance(limit, GCRA):
+                    states[i] = _in_window(limit, now, states[i], numbers[at + 2 * i + 2])
             found.append(_make_reply((numbers[at], now, states)))
-            at += 1 + 2 * len(checks)
+            at = end
     except (AttributeError, IndexError, TypeError):
         raise ValueError("not an answer of this script") from None
     if at != len(numbers):
@@ -166,11 +166,9 @@ def replies(answer: bytes, requests: Sequence[Request]) -> list[Reply]:
     return found
 
 
-def _state(limit: Limit, now: int, state: int, last: int) -> int:
-    """What the script tells of a limit in two numbers, as the engine writes it."""
-    if isinstance(limit, GCRA):
-        return state
+def _in_window(limit: Limit, now: int, count: int, last: int) -> int:
+    """What the script tells of a window in two numbers, as the engine writes it."""
     index = now // limit.window
     if isinstance(limit, SlidingWindow):
         index = index << 32 | last
-    return index << 32 | state
+    return index << 32 | count

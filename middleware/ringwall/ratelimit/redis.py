@@ -207,7 +207,12 @@ class RedisStore(Configured):
         self, what: bytes, checks: Sequence[Check], receipts: Sequence[int] = ()
     ) -> list[Request]:
         """What one call can hold, apart: on a cluster each key's own, else everything."""
-        keys = [self._name(key) for _, key, _ in checks]
+        keys: list[bytes] = []
+        last, name = None, b""
+        for _, asked, _ in checks:
+            if asked != last:  # most limits of a request are those of one key
+                last, name = asked, self._name(asked)
+            keys.append(name)
         if not self._sharded:
             return [Request(what, checks, keys, receipts)] if checks else []
         by_key: dict[bytes, list[int]] = {}
