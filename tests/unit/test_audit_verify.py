@@ -426,6 +426,33 @@ class TestFiles:
         assert result.ok
         assert result.proven == [(0, result.last)]
 
+    @pytest.mark.parametrize("strange", [False, True])
+    def test_a_writer_that_missed_whole_files_does_not_fork_the_log(
+        self, tmp_path: Path, strange: bool
+    ) -> None:
+        """It was idle, and wakes up while another one is between two files."""
+        path, clock = tmp_path / "audit.jsonl", Clock()
+        idle, busy = (JSONLinesSink(path, key=KEY, clock=clock) for _ in range(2))
+        for _ in range(3):
+            idle.write(b'{"n":1}')
+        for n in range(2):
+            busy.write(b'{"n":%d}' % n)
+            clock.now += 5
+            busy._log._leave(busy._log._enter())
+            busy._log.detach()
+            if strange:  # of another log, by its name the newest
+                write(tmp_path / "other", 1)
+                (tmp_path / "other").rename(path.with_name(f"{path.name}.{10**15:016d}"))
+                break
+        idle.write(b'{"n":9}')
+        idle.close()
+        busy.close()
+        if strange:
+            path.with_name(f"{path.name}.{10**15:016d}").unlink()
+        result = check(path)
+        assert not result.findings
+        assert result.proven == [(0, result.last)]
+
     def test_a_missing_file_is_found(self, rotated: Path) -> None:
         for missing in segments(rotated)[:-1]:
             data = missing.read_bytes()

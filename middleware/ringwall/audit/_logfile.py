@@ -10,7 +10,7 @@ from ._checkpoints import Checkpoints
 from ._keyfile import KeyFile
 from ._retention import Rotation
 from ._segment import Segment
-from ._segments import old_segments, set_aside
+from ._segments import first_of, old_segments, set_aside
 from .chain import LONGEST_LINK, Chain, Damaged
 from .keys import SigningKey
 from .record import clean
@@ -180,12 +180,23 @@ class LogFile:
 
     def _begin(self, segment: Segment, chain: Chain | None) -> None:
         """Write the first line of a new file, going on where the last one ended."""
-        chain = (chain or self._last_chain() or Chain.new()).copy()
+        chain = self._newest(chain).copy()
         segment.first = chain.tree.size
         now = self._wall_clock()
         lines = [chain.opened(now), *self._checkpoints.lines(chain, now)]
         segment.append(lines, chain)
         self._checkpoints.witness()
+
+    def _newest(self, known: Chain | None) -> Chain:
+        """Where the log stands. Other processes may have filled whole files since this one has
+        looked: going on from what it knows would fork the log."""
+        old = old_segments(self._path)
+        if known is not None and (not old or first_of(old[-1]) < known.tree.size):
+            return known
+        last = self._last_chain()
+        if known is not None and last is not None and last.log != known.log:
+            return known
+        return last or Chain.new()
 
     def _last_chain(self) -> Chain | None:
         for path in reversed(old_segments(self._path)):
