@@ -426,9 +426,9 @@ class TestFiles:
         assert result.ok
         assert result.proven == [(0, result.last)]
 
-    @pytest.mark.parametrize("strange", [False, True])
+    @pytest.mark.parametrize("strange", ["", "other", "junk"])
     def test_a_writer_that_missed_whole_files_does_not_fork_the_log(
-        self, tmp_path: Path, strange: bool
+        self, tmp_path: Path, strange: str
     ) -> None:
         """It was idle, and wakes up while another one is between two files."""
         path, clock = tmp_path / "audit.jsonl", Clock()
@@ -442,6 +442,8 @@ class TestFiles:
             busy._log.detach()
             if strange:  # of another log, by its name the newest
                 write(tmp_path / "other", 1)
+                if strange == "junk":
+                    (tmp_path / "other").write_bytes(b"junk\n")
                 (tmp_path / "other").rename(path.with_name(f"{path.name}.{10**15:016d}"))
                 break
         idle.write(b'{"n":9}')

@@ -194,8 +194,8 @@ class LogFile:
         if known is not None and (not old or first_of(old[-1]) < known.tree.size):
             return known
         last = self._last_chain()
-        if known is not None and last is not None and last.log != known.log:
-            return known
+        if known is not None and (last is None or last.log != known.log):
+            return known  # it is no file of this log, or none any more
         return last or Chain.new()
 
     def _last_chain(self) -> Chain | None:
