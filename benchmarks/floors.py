@@ -168,7 +168,7 @@ def validation_asgi(app: App, check: Callable[[bytes], Any] = body_valid) -> App
     return wrapped
 
 
-def validation_wsgi(app: App) -> App:
+def validation_wsgi(app: App, check: Callable[[bytes], Any] = body_valid) -> App:
     def wrapped(environ: Any, start_response: Any) -> Any:
         if environ["REQUEST_METHOD"] == "POST":
             if environ["CONTENT_TYPE"] != "application/json":
@@ -177,7 +177,7 @@ def validation_wsgi(app: App) -> App:
             if length > _LIMIT:
                 raise Refused
             body = environ["wsgi.input"].read(length)
-            environ["validated"] = body_valid(body)
+            environ["validated"] = check(body)
             environ["wsgi.input"] = io.BytesIO(body)
         return app(environ, start_response)
 

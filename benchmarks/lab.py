@@ -76,18 +76,19 @@ class Lab:
         credential: tuple[str, str] | None = None,
         expect: int = 200,
         extra: Sequence[tuple[bytes, bytes]] = (),
+        order: bytes = world.ORDER,
     ) -> Batch:
         """An app as a batch of one kind of request. It is probed once, so that nothing is timed
         but the answer that is meant.
 
         credential: the header that says who asks, where it is not the access token.
-        extra: further headers of the request.
+        extra: further headers of the request. order: the body of a POST.
 
         Raises:
             RuntimeError: it answers otherwise.
         """
-        headers = r.headers(method, credential, extra)
-        body = world.ORDER if method == "POST" else b""
+        headers = r.headers(method, credential, extra, order)
+        body = order if method == "POST" else b""
         if interface == "WSGI":
             return repeated(_wsgi(app, method, headers, body, expect))
         loop = self.loop if interface == "ASGI" else self._fast

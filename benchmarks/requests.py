@@ -28,6 +28,7 @@ def headers(
     method: str,
     credential: tuple[str, str] | None = None,
     more: Sequence[tuple[bytes, bytes]] = (),
+    body: bytes = world.ORDER,
 ) -> list[tuple[bytes, bytes]]:
     """Those of a request with a credential (by default an access token), and with a body where the
     method is POST."""
@@ -37,7 +38,7 @@ def headers(
     made += more
     if method == "POST":
         made.append((b"content-type", b"application/json"))
-        made.append((b"content-length", b"%d" % len(world.ORDER)))
+        made.append((b"content-length", b"%d" % len(body)))
     return made
 
 

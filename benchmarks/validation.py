@@ -17,7 +17,6 @@ from typing import Any
 from ringwall import BodyValidation
 
 from . import floors, world
-from . import requests as r
 from .floor_rules import body_typed
 from .harness import Comparison, Goal
 from .lab import Lab, Made, run
@@ -46,6 +45,8 @@ GOALS = (
     Goal("connexion over it", "connexion", "OpenAPI", 40, at_most=False),
     Goal("openapi-core over it", "openapi-core", "OpenAPI", 500, at_most=False),
 )
+LENIENT = "floor that lets a name stand twice"
+COMPACT_GOALS = (Goal("from OpenAPI, over the lenient floor", "OpenAPI", LENIENT, 1.5),)
 
 
 async def handler(body: Any = None) -> dict[str, Any]:
@@ -179,15 +180,20 @@ def _wsgi_peers() -> list[Made]:
 
 def comparisons(lab: Lab) -> Iterator[Comparison]:
     openapi = BodyValidation(openapi=DOCUMENT)
-    lenient = floors.validation_asgi(r.asgi_app, body_typed)
     for interface in INTERFACES:
         colour, bare = interface.lower(), bare_app(interface)
-        more: list[Made] = [("OpenAPI", "ringwall", getattr(openapi, colour)(bare), "bare")]
-        if interface == "ASGI":
-            more.append(("floor that lets a name stand twice", "part", lenient, "bare"))
-        more += _asgi_peers() if interface == "ASGI" else _wsgi_peers()
+        floor = getattr(floors, f"validation_{colour}")
+        ours: Made = ("OpenAPI", "ringwall", getattr(openapi, colour)(bare), "bare")
+        lenient: Made = (LENIENT, "part", floor(bare, body_typed), "bare")
+        more = [ours, lenient, *(_asgi_peers() if interface == "ASGI" else _wsgi_peers())]
         made = beside(lab, interface, "Body validation, 1 KB", ("validation",), more)
         yield replace(made, goals=GOALS)
+
+        apps: list[Made] = [("bare", "bare", bare, ""), ("floor", "floor", floor(bare), "bare")]
+        variants = lab.variants(
+            [*apps, lenient, ours], interface, "POST", order=world.COMPACT_ORDER
+        )
+        yield Comparison("Body validation, compact 1 KB", interface, variants, COMPACT_GOALS)
 
 
 if __name__ == "__main__":

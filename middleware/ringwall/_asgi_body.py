@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
 from sys import modules
-from typing import TypeAlias
+from typing import cast
 
-from ._asgi_request import Message, Receive
+from ._asgi_request import ASGIExchange, Message, Receive
 from ._body import (
+    LONGEST_LENGTH,
     UNDECLARED,
     BodyIncomplete,
     BodyTooLarge,
@@ -18,11 +19,12 @@ from ._body import (
     ClientDisconnected,
     declared_length,
 )
-from ._pace import Begun, Pace, Within, into
+from ._exchange import USUAL
+from ._lazy import lay_out
+from ._pace import PACE, Begun, Pace, Within, into
 from ._pending import Call
 
 _MOST_EMPTY_CHUNKS = 1000
-Lines: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 
 def _check_length(body: bytes, limit: int, declared: int) -> None:
@@ -32,30 +34,32 @@ def _check_length(body: bytes, limit: int, declared: int) -> None:
         raise BodyIncomplete
 
 
-class Body:
-    """Reads the request body before the app does, and gives it back: the body, or as much of it
-    as was read, in one message, and the disconnect that ended it.
+class ReadingExchange(ASGIExchange):
+    """An exchange that reads the request body before the app does, and gives it back: the body, or
+    as much of it as was read, in one message, and the disconnect that ended it.
 
-    Parameters:
-        lines: the request headers. headers: those of them that were collected, by name.
-
-    was_read: some of it, or the attempt was made: `replay` gives it to the app.
+    receive: the server's, where there is a body. was_read: some of it, or the attempt was made:
+    `replay` gives it to the app.
     """
 
+    receive: Receive | None = None
     was_read = False
     _begun: Awaitable[Message] | None = None
     _disconnect: Message | None = None
     _message: Message | None = None
 
-    def __init__(self, lines: Lines, headers: dict[bytes, bytes], receive: Receive) -> None:
-        self._lines = lines
-        self._headers = headers
-        self._receive = receive
-
-    def at_once(self, limit: int, pace: Pace) -> bytes | None:
+    def body_at_once(self, limit: int, pace: Pace = PACE) -> bytes | None:
         """One step of `receive` is all that it takes where the body has come."""
-        length = self._headers.get(b"content-length")
-        declared = self._declared() if length is None else declared_length(length)
+        if self.body is not None:
+            return super().body_at_once(limit, pace)
+        receive = self.receive
+        if receive is None:
+            return None
+        length = self.headers.get(b"content-length")
+        if length is None or not length.isdigit() or len(length) > LONGEST_LENGTH:
+            declared = self._declared()
+        else:
+            declared = int(length)
         if declared > limit:
             raise BodyTooLarge
         if self.was_read:
@@ -67,24 +71,29 @@ class Body:
         else:
             self.was_read = True
             found: list[Message] = []
-            steps = into(found, self._receive())
+            steps = into(found, receive())
             waits_for = next(steps, None)
             if not found:
                 self._begun = Begun(steps, waits_for, found)
                 return None
             self._message = message = found[0]
-        if message.get("more_body", False):
+        try:
+            body: bytes = message["body"]
+            more = message["more_body"]
+        except KeyError:  # both may be left out
+            body, more = message.get("body", b""), message.get("more_body", False)
+        if more:
             return None
-        body: bytes = message.get("body", b"")
         if not body and message["type"] == "http.disconnect":
             self._message, self._disconnect = None, message
             raise ClientDisconnected
         if len(body) != declared:  # which is not above the limit
             _check_length(body, limit, declared)
+        self.body = body
         return body
 
-    def call(self, limit: int, pace: Pace) -> Call[bytes]:
-        return Call(None, self._read, limit, pace)
+    def _waiting_for_body(self, limit: int, pace: Pace) -> Call[bytes] | None:
+        return None if self.receive is None else Call(None, self._read, limit, pace)
 
     async def _read(self, limit: int, pace: Pace) -> bytes:
         """Goes on from where `at_once` has come to."""
@@ -98,9 +107,10 @@ class Body:
         return body
 
     def _declared(self) -> int:
-        length = self._headers.get(b"content-length")
+        length = self.headers.get(b"content-length")
         if length is None:  # no layer wants it, or there is none
-            found = [value for name, value in self._lines if name.lower() == b"content-length"]
+            lines = self.scope.get("headers") or ()
+            found = [value for name, value in lines if name.lower() == b"content-length"]
             if not found:
                 return UNDECLARED
             length = b",".join(found)
@@ -142,10 +152,13 @@ class Body:
     def _start(self) -> Awaitable[Message]:
         self.was_read = True
         begun, self._begun = self._begun, None
-        return self._receive() if begun is None else begun
+        return cast("Receive", self.receive)() if begun is None else begun
 
     async def replay(self) -> Message:
         message, self._message = self._message, None
         if message is None:
             message, self._disconnect = self._disconnect, None
         return await self._start() if message is None else message
+
+
+lay_out(ReadingExchange, ["scope", "send", "told", "receive", "was_read", "_message", *USUAL])

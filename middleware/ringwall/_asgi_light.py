@@ -7,8 +7,8 @@ from types import MethodType
 from typing import TypeAlias, cast
 
 from ._app_route import SCOPE_KEY, note_scope
-from ._asgi_body import Body
-from ._asgi_request import ASGIExchange, Receive, Scope, Send, hand_over
+from ._asgi_body import ReadingExchange
+from ._asgi_request import SCHEMES, Receive, Scope, Send, hand_over
 from ._asgi_response import ASGIApp, Out, ResponseReplaced, answer_for_app, forget_answered
 from ._boundary import COMMON_METHODS, UNKNOWN
 from ._exchange import KEY, Exchange, Outcome
@@ -18,10 +18,10 @@ from ._plan import Plan, RequestHook, Step, unnamed
 
 Steps: TypeAlias = Sequence[tuple[RequestHook, int, int]]
 # An exchange that is open, with the scope for the app, and the steps that it has not passed.
-Begun: TypeAlias = tuple[ASGIExchange, Scope, Steps]
+Begun: TypeAlias = tuple[ReadingExchange, Scope, Steps]
 General: TypeAlias = Callable[[Scope, Receive, Send, "Begun | None"], Awaitable[None]]
 
-_new, _make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
+_new, _make_exchange = object.__new__, cast("Callable[[], ReadingExchange]", ReadingExchange)
 _NO_STEPS: Steps = ()
 
 
@@ -53,12 +53,12 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             method = scope["method"]
             lines = scope["headers"]
             peer = scope["client"]
-            scheme = scope["scheme"]
+            scheme = SCHEMES[scope["scheme"]]
         except KeyError:  # no HTTP request, or a server that does not tell all of it
             return await general(scope, receive, send, None)
         if (
             scope["type"] != "http"
-            or lines.__class__ is not list
+            or type(lines) is not list
             or method not in COMMON_METHODS
             or KEY in scope
         ):
@@ -78,9 +78,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
                     if told_host is not None:
                         return await general(scope, receive, send, None)
                     told_host = value
-            exchange.told_host = told_host
-            if more:
-                exchange.untold = lines[:], wants
+            exchange.told = (lines[:], wants) if more else told_host
         try:
             exchange.host = known_hosts[told_host]
         except KeyError:
@@ -88,6 +86,7 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         exchange.scope = scope
         exchange.boundary = boundary
         exchange.decisions = []
+        exchange.to_tell = False  # a default of the class costs more to read than to set
         if keeping:
             exchange.state = {}
             if complete is not None:
@@ -95,23 +94,27 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
         if adding:
             exchange.additions = []
         exchange.peer = peer = peer[0] if peer else None
-        exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
+        exchange.scheme = scheme
         exchange.method = method
         if known_clients is not None:
-            exchange.client = known_clients.get(peer) or boundary.client_at(peer)
+            try:
+                exchange.client = known_clients[peer]
+            except KeyError:
+                exchange.client = boundary.client_at(peer)
         hooks = unknown
         if by_path and not scope.get("root_path"):
+            exchange.parent = exchange.route = None
             exchange.root = ""
             exchange.path = path = scope["path"]
-            exchange.raw_path = raw_path = scope.get("raw_path")
-            if known_paths.get(path, UNKNOWN) == raw_path:
+            if known_paths.get(path, UNKNOWN) == scope.get("raw_path"):
                 hooks = known
         scope = {**scope}
         scope[KEY] = exchange
-        body: Body | None = None
         if reading:
             exchange.query = scope.get("query_string") or b""
-            body = exchange.reader = Body(lines, exchange.headers, receive)
+            exchange.receive = receive
+            exchange.body = None
+            exchange.was_read = False
         left: Steps | None = None
         rest = _NO_STEPS
         try:
@@ -124,10 +127,11 @@ def light(app: ASGIApp, plan: Plan, app_out: Out, general: General) -> ASGIApp:
             left = _failed(rest, error)
         if left is not None:
             return await general(scope, receive, send, (exchange, scope, left))
-        if body is not None:
-            exchange.reader = None  # no cycle may outlive this
-            if body.was_read:
-                receive = body.replay
+        if reading:
+            if exchange.was_read:
+                receive = exchange.replay
+            else:
+                exchange.receive = None  # from here on the body is the app's
         if transparent:
             if exchange.to_tell:
                 hand_over(exchange, scope)

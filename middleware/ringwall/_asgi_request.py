@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._exchange import HTTP_VERSIONS, USUAL, Exchange, Outcome
-from ._lazy import lay_out, lazy
+from ._exchange import HTTP_VERSIONS, Exchange, Outcome
+from ._lazy import lazy
 from .principal import ANONYMOUS
 from .problem import Header
 
@@ -14,6 +14,9 @@ Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+# What a scope says, and what it means. No other word does.
+SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 class ASGIExchange(Exchange):
@@ -27,16 +30,16 @@ class ASGIExchange(Exchange):
     # What the wrapper around the server's `send` sends with. It knows the scope as the server made
     # it, in which no exchange of ours lies.
     send: Send
-    # Until headers are asked for they lie in one of these: the Host where nothing else is wanted,
-    # or the lines as they were before the app, with what is wanted of them.
-    told_host: bytes | None = None
-    untold: tuple[Sequence[Header], frozenset[bytes]] | None = None
+    # Until headers are asked for they lie here: the Host where nothing else is wanted, or the lines
+    # as they were before the app, with what is wanted of them.
+    told: bytes | tuple[Sequence[Header], frozenset[bytes]] | None = None
 
     @lazy
     def headers(self) -> dict[bytes, bytes]:
-        if self.untold is not None:
-            return collected(*self.untold)
-        return {} if self.told_host is None else {b"host": self.told_host}
+        told = self.told
+        if told is None:
+            return {}
+        return collected(*told) if isinstance(told, tuple) else {b"host": told}
 
     @lazy
     def root(self) -> str:
@@ -92,9 +95,6 @@ class ASGIExchange(Exchange):
     def subprotocols(self) -> Sequence[str]:
         # Not from the header: some servers take it out of the headers.
         return tuple(self.scope.get("subprotocols") or ())
-
-
-lay_out(ASGIExchange, ["scope", "send", "told_host", "untold", *USUAL])
 
 
 def collected(lines: Sequence[Header], wants: frozenset[bytes]) -> dict[bytes, bytes]:

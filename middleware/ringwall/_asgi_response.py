@@ -90,6 +90,8 @@ def _appending(plan: Plan, depth: int, other: Out, noting: bool) -> Out:
     """What is appended to most responses is known; some layer may look at a few of them."""
     unwind = plan.unwinds[depth]
     defaults, adding = unwind.defaults, unwind.adding
+    if adding and not (unwind.looked_at or defaults or noting):
+        return _adding(other)
     watch = Watch(unwind.looked_at or frozenset())
     watching, unwatched = bool(unwind.looked_at), watch.unwatched
     edited = _editing(plan, depth, other, noting)
@@ -123,6 +125,33 @@ def _appending(plan: Plan, depth: int, other: Out, noting: bool) -> Out:
             exchange.outcome.status = message["status"]
         message = {**message}
         message["headers"] = headers
+        send = exchange.send
+        return send(message)
+
+    return out
+
+
+def _adding(other: Out) -> Out:
+    """What layers left with the exchange is appended, and no more."""
+
+    def out(exchange: ASGIExchange, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.start":
+            exchange.started = True
+            message = {**message}
+            additions = exchange.additions
+            try:
+                lines = message["headers"] or ()
+            except KeyError:  # apps need not send any
+                lines = ()
+            if len(additions) == 1:
+                message["headers"] = [*lines, *additions[0].lines]
+            else:
+                message["headers"] = headers = [*lines]
+                for addition in reversed(additions):
+                    headers += addition.lines
+        elif kind != "http.response.body":
+            return other(exchange, message)
         send = exchange.send
         return send(message)
 

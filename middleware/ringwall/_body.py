@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ._pace import Pace
 from ._pending import Call
 
 
@@ -24,19 +23,6 @@ class ClientDisconnected(Exception):
     """The client went away. There is nobody to answer: layers let it pass."""
 
 
-class BodyReader(Protocol):
-    """The adapter's end of the request body, in one colour."""
-
-    def at_once(self, limit: int, pace: Pace) -> bytes | None:
-        """The body, if it can be had without an event loop; None: this is a `WaitingReader`."""
-
-
-class WaitingReader(BodyReader, Protocol):
-    """One that may have to wait for the body."""
-
-    def call(self, limit: int, pace: Pace) -> Call[bytes]: ...
-
-
 class FirstMessage(Protocol):
     """The adapter's end of a websocket that is not accepted yet."""
 
@@ -44,6 +30,7 @@ class FirstMessage(Protocol):
 
 
 UNDECLARED = -1
+LONGEST_LENGTH = 18  # digits
 
 
 def declared_length(value: bytes) -> int:
@@ -52,6 +39,6 @@ def declared_length(value: bytes) -> int:
     Raises:
         BodyIncomplete: the header is malformed. `int()` would take `+5`, `1_0` and other digits.
     """
-    if not value.isdigit() or len(value) > 18:
+    if not value.isdigit() or len(value) > LONGEST_LENGTH:
         raise BodyIncomplete
     return int(value)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._body import BodyIncomplete as BodyIncomplete
-from ._body import BodyReader, FirstMessage
 from ._body import BodyTooLarge as BodyTooLarge
 from ._body import BodyTooSlow as BodyTooSlow
 from ._body import ClientDisconnected as ClientDisconnected
+from ._body import FirstMessage
 from ._conceal import without_credential, without_query
 from ._lazy import lazy
 from ._outcome import Addition as Addition
 from ._outcome import Decision as Decision
 from ._outcome import Outcome as Outcome
 from ._pace import PACE, Pace
-from ._pending import Pending
+from ._pending import Call, Pending
 
 if TYPE_CHECKING:
-    from ._body import WaitingReader
     from ._boundary import Boundary, Host
     from ._challenges import Challenges
     from ._conceal import Concealment
@@ -39,7 +38,7 @@ HTTP_VERSIONS = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.
 USUAL = (
     "boundary", "headers", "decisions", "state", "additions", "method", "scheme", "peer", "host",
     "client", "outcome", "started", "path", "raw_path", "root", "query", "principal", "identified",
-    "to_tell", "route", "params", "challenges", "concealed", "reader", "body", "parent",
+    "to_tell", "route", "params", "challenges", "parent", "body",
 )  # fmt: skip
 
 
@@ -117,7 +116,6 @@ class Exchange:
     timings: Timings | None = None
     replacement: bytes | None = None
     parent: Exchange | None = None
-    reader: BodyReader | None = None
     opener: FirstMessage | None = None
     challenges: Challenges | None = None
     concealed: Concealment | None = None
@@ -278,10 +276,7 @@ class Exchange:
         Raises: what `read_body` raises.
         """
         body = self.body
-        if body is None:
-            if self.reader is not None:
-                self.body = body = self.reader.at_once(limit, pace)
-        elif len(body) > limit:
+        if body is not None and len(body) > limit:
             raise BodyTooLarge
         return body
 
@@ -294,7 +289,11 @@ class Exchange:
         """
         body = self.body_at_once(limit, pace)
         if body is None:
-            if self.reader is None:
+            waiting = self._waiting_for_body(limit, pace)
+            if waiting is None:
                 return b""  # a websocket handshake has no body
-            self.body = body = yield cast("WaitingReader", self.reader).call(limit, pace)
+            self.body = body = yield waiting
         return body
+
+    def _waiting_for_body(self, limit: int, pace: Pace) -> Call[bytes] | None:
+        return None

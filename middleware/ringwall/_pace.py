@@ -45,7 +45,7 @@ def _into(found: list[T], awaited: Awaitable[T]) -> Generator[Any, Any, None]:
     """The steps of an awaitable, whose result comes into `found`. As the result of its last step it
     would come in an exception, which costs more than most of what is awaited."""
     steps: Any = awaited  # of a coroutine, without a wrapper
-    if awaited.__class__ is not CoroutineType:
+    if type(awaited) is not CoroutineType:
         steps = awaited.__await__()
     found.append((yield from steps))
 

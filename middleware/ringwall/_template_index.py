@@ -75,6 +75,8 @@ class TemplateIndex(Generic[T]):
     gives the entry, and None instead of parameters: whoever asks must neither pass that request nor
     judge it by a wider template.
 
+    plain: the entries of templates without parameters, by path: `find` gives no other ones there.
+
     >>> from ringwall._template import parse_template
     >>> index = TemplateIndex()
     >>> index.add(parse_template("/orders/{id:int}"), "one order")
@@ -82,13 +84,13 @@ class TemplateIndex(Generic[T]):
     (('one order', {'id': 17}), ('one order', None))
     """
 
-    __slots__ = ("_heads", "_partial", "_plain", "_root", "_texts")
+    __slots__ = ("_heads", "_partial", "_root", "_texts", "plain")
 
     def __init__(self) -> None:
         # The usual shapes are not in the tree: literals alone, and literals before one parameter.
         # Nothing can be more specific than the first; nothing but the first, and other parameters
         # in the same place, more than the second.
-        self._plain: dict[str, T] = {}
+        self.plain: dict[str, T] = {}
         self._heads: dict[str, _Last[T]] = {}
         self._root: Node[Named[T]] = Node()
         # What stands before a partial segment in the last place: the tree must look there.
@@ -116,7 +118,7 @@ class TemplateIndex(Generic[T]):
         if template.below or len(literals) < len(head):
             self._put_in_tree(template, entry)
         elif isinstance(last, str):
-            self._plain[template.text] = entry
+            self.plain[template.text] = entry
         else:
             before = "/".join(["", *literals])
             if isinstance(last, PartialSegment) and before not in self._partial:
@@ -149,7 +151,7 @@ class TemplateIndex(Generic[T]):
 
     def find(self, path: str) -> tuple[T, Params] | None:
         """The entry and the typed parameters."""
-        entry = self._plain.get(path)
+        entry = self.plain.get(path)
         if entry is not None:
             return entry, {}
         head, _, segment = path.rpartition("/")

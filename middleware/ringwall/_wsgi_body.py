@@ -5,46 +5,82 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ._body import BodyIncomplete, BodyTooLarge, BodyTooSlow, declared_length
-from ._pace import Pace
-from ._wsgi_request import Environ
+from ._body import (
+    LONGEST_LENGTH,
+    BodyIncomplete,
+    BodyTooLarge,
+    BodyTooSlow,
+    declared_length,
+)
+from ._exchange import USUAL
+from ._lazy import lay_out
+from ._pace import PACE, Pace
+from ._wsgi_request import Environ, WSGIExchange
 
 _CHUNK = 65536
 
 
-class Input:
-    """Reads the request body before the app does, and puts a copy-free one in its place."""
+class ReadingExchange(WSGIExchange):
+    """An exchange that reads the request body before the app does, and puts a copy-free one in its
+    place.
 
-    __slots__ = ("_environ", "_length")
+    readable: the app's environ, while the body may be read. It knows the exchange: no cycle may
+    outlive that.
+    """
 
-    def __init__(self, environ: Environ) -> None:
-        self._length = environ.get("CONTENT_LENGTH") or None
-        self._environ = environ
+    readable: Environ | None = None
 
-    def at_once(self, limit: int, pace: Pace) -> bytes:
-        environ, length = self._environ, self._length
-        declared = None if length is None else declared_length(length.encode("latin-1"))
-        if declared is None:
-            if not environ.get("wsgi.input_terminated"):
-                # Without a length and without an end there is no body to read (PEP 3333), and one
-                # that was announced all the same cannot be judged.
-                if environ.get("HTTP_TRANSFER_ENCODING"):
-                    raise BodyIncomplete
-                # Over HTTP/2 some servers put one here all the same: the app sees what was judged.
-                environ["wsgi.input"] = io.BytesIO()
-                return b""
-        elif declared > limit:
-            raise BodyTooLarge
-        stream = environ["wsgi.input"]
-        body = _read_up_to(stream, limit + 1 if declared is None else declared, pace)
-        if len(body) > limit:
-            environ["wsgi.input"] = io.BufferedReader(_Rejoined(body, stream))
-            raise BodyTooLarge
+    def body_at_once(self, limit: int, pace: Pace = PACE) -> bytes | None:
+        if self.body is not None:
+            return super().body_at_once(limit, pace)
+        environ = self.readable
+        if environ is None:
+            return None
+        length = environ.get("CONTENT_LENGTH")
+        if not length:
+            self.body = body = _undeclared(environ, limit, pace)
+            return body
+        try:
+            declared = int(length)
+        except ValueError:
+            raise BodyIncomplete from None
+        # `int` takes `+5`, `1_0` and other digits, too.
+        if str(declared) != length or declared < 0:
+            environ["CONTENT_LENGTH"] = str(declared_length(length.encode("latin-1")))
+        if declared > limit:
+            raise BodyIncomplete if len(length) > LONGEST_LENGTH else BodyTooLarge
+        stream, begin = environ["wsgi.input"], pace.clock()
+        body = _read(stream, declared) if declared else b""
+        if len(body) != declared:
+            body = _read_on(stream, body, declared, pace, begin)
         environ["wsgi.input"] = io.BytesIO(body)
-        if declared is not None and len(body) != declared:
+        if len(body) != declared:
             raise BodyIncomplete
-        environ["CONTENT_LENGTH"] = str(len(body))
+        self.body = body
         return body
+
+
+lay_out(ReadingExchange, ["environ", "keys", "replaced", "readable", *USUAL])
+
+
+def _undeclared(environ: Environ, limit: int, pace: Pace) -> bytes:
+    if not environ.get("wsgi.input_terminated"):
+        # Without a length and without an end there is no body to read (PEP 3333), and one that was
+        # announced all the same cannot be judged.
+        if environ.get("HTTP_TRANSFER_ENCODING"):
+            raise BodyIncomplete
+        # Over HTTP/2 some servers put one here all the same: the app sees what was judged.
+        environ["wsgi.input"] = io.BytesIO()
+        return b""
+    stream = environ["wsgi.input"]
+    begin = pace.clock()
+    body = _read_on(stream, _read(stream, limit + 1), limit + 1, pace, begin)
+    if len(body) > limit:
+        environ["wsgi.input"] = io.BufferedReader(_Rejoined(body, stream))
+        raise BodyTooLarge
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return body
 
 
 class _Rejoined(io.RawIOBase):
@@ -65,13 +101,9 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def _read_up_to(stream: Any, most: int, pace: Pace) -> bytes:
-    if most == 0:
-        return b""
-    begin = pace.clock()
-    body = _read(stream, most)
-    if not body or len(body) == most:
-        return body  # nearly always
+def _read_on(stream: Any, body: bytes, most: int, pace: Pace, begin: float) -> bytes:
+    if not body:
+        return body
     buffer = io.BytesIO()
     buffer.write(body)
     while (missing := most - buffer.tell()) > 0:
@@ -86,7 +118,7 @@ def _read_up_to(stream: Any, most: int, pace: Pace) -> bytes:
 
 def _read(stream: Any, most: int) -> bytes:
     try:
-        chunk: bytes = stream.read(min(most, _CHUNK))
+        chunk: bytes = stream.read(most if most < _CHUNK else _CHUNK)
     except OSError:
         return b""  # the client went away: what is missing makes the body incomplete
     return chunk

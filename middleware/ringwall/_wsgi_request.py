@@ -6,8 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ._exchange import HTTP_VERSIONS, USUAL, Exchange
-from ._lazy import lay_out, lazy
+from ._exchange import HTTP_VERSIONS, Exchange
+from ._lazy import lazy
 
 Environ: TypeAlias = dict[str, Any]
 ExcInfo: TypeAlias = (
@@ -111,18 +111,15 @@ class WSGIExchange(Exchange):
         return self.environ.get("REMOTE_ADDR") or None
 
 
-lay_out(WSGIExchange, ["environ", "keys", "replaced", *USUAL])
-
-
 def headers_of(environ: Environ, keys: tuple[tuple[bytes, str], ...]) -> dict[bytes, bytes]:
     """The headers that were asked for; see `environ_keys`."""
     found: dict[bytes, bytes] = {}
     for name, key in keys:
-        if key in environ:
-            value = environ[key]
-            # An empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header.
-            if value or (value is not None and key[:5] == "HTTP_"):
-                found[name] = value.encode("latin-1")
+        value = environ.get(key)
+        if value:
+            found[name] = value.encode("latin-1")
+        elif value is not None and key[:5] == "HTTP_":
+            found[name] = b""  # an empty CONTENT_TYPE or CONTENT_LENGTH stands for an absent header
     return found
 
 

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from ._app_hooks import watch_routes
 from ._app_route import SCOPE_KEY, note_scope
-from ._asgi_body import Body
+from ._asgi_body import ReadingExchange
 from ._asgi_light import Begun, is_light, light
 from ._asgi_proxied import deriving, tell
 from ._asgi_request import (
+    SCHEMES,
     ASGIExchange,
     Message,
     Receive,
@@ -45,7 +46,7 @@ from .problem import Response
 
 __all__ = ["ASGIApp", "Message", "Receive", "Scope", "Send", "build_asgi"]
 
-_new, _make_exchange = object.__new__, cast("Callable[[], ASGIExchange]", ASGIExchange)
+_new, _make_exchange = object.__new__, cast("Callable[[], ReadingExchange]", ReadingExchange)
 
 
 def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
@@ -101,7 +102,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except KeyError:  # servers need not tell them
                 lines = scope.get("headers") or ()
                 peer, scheme = scope.get("client"), scope.get("scheme")
-            if lines.__class__ is not list and lines.__class__ is not tuple:
+            if type(lines) is not list and type(lines) is not tuple:
                 lines = list(lines or ())
                 scope = {**scope, "headers": lines}
             exchange = _make_exchange()
@@ -117,7 +118,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 exchange.state = {}
             # Now: it may be a list, which apps can change.
             exchange.peer = peer = peer[0] if peer else None
-            exchange.scheme = "https" if scheme == "https" or scheme == "wss" else "http"
+            exchange.scheme = SCHEMES.get(scheme or "", "http")
             if kind == "http":
                 exchange.method = method = scope["method"]
             else:
@@ -154,11 +155,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             scope[KEY] = exchange
 
         verdict: Verdict = None
-        body: Body | None = None
         if reading and kind == "http":
-            body = cast("Body | None", exchange.reader)
-            if body is None:
-                body = exchange.reader = Body(lines, exchange.headers, receive)
+            exchange.receive = receive
         opener: Opener | None = None
         app_send: Send | None = None
         served: Send | None = None
@@ -172,8 +170,8 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                             if kind == "websocket":
                                 opener = opener or Opener(receive, send)
                                 exchange.opener = opener
-                            elif body is None:
-                                body = exchange.reader = Body(lines, exchange.headers, receive)
+                            else:
+                                exchange.receive = receive
                             verdict = await _judged(verdict)
                         if verdict is not None:
                             break
@@ -183,8 +181,6 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                if body is not None:
-                    exchange.reader = None  # no cycle may outlive this
                 if opener is not None:
                     exchange.opener = None
             if opener is not None and opener.opened:
@@ -203,8 +199,10 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                     send = choosing(send, exchange.subprotocol)
             if provenance is not None:
                 tell(provenance, exchange, scope)
-            if body is not None and body.was_read:
-                receive = body.replay
+            if exchange.was_read:
+                receive = exchange.replay
+            else:
+                exchange.receive = None  # from here on the body is the app's
             if transparent:
                 return await app(scope, receive, send)
             if completing and kind == "websocket":

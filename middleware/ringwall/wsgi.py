@@ -19,7 +19,7 @@ from ._pending import settle
 from ._plan import Plan, unnamed
 from ._tls_of import tls_of
 from ._unwind import withdraw
-from ._wsgi_body import Input
+from ._wsgi_body import ReadingExchange
 from ._wsgi_proxied import deriving, tell
 from ._wsgi_request import (
     Environ,
@@ -35,7 +35,7 @@ from .problem import Response
 
 __all__ = ["Environ", "StartResponse", "WSGIApp", "build_wsgi"]
 
-_new, _make_exchange = object.__new__, cast("Callable[[], WSGIExchange]", WSGIExchange)
+_new, _make_exchange = object.__new__, cast("Callable[[], ReadingExchange]", ReadingExchange)
 
 
 def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
@@ -67,7 +67,9 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
     app_starts = starts[everyone]
     keys = environ_keys(plan.wants)
     # Authorization alone is asked for by its own name.
-    eager = any(each.reads_headers and each.wants != {b"authorization"} for each in plan.layers)
+    eager = reading or any(
+        each.reads_headers and each.wants != {b"authorization"} for each in plan.layers
+    )
     keeping = plan.keeps_state
 
     def ringwall(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -78,6 +80,12 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         if eager:
             exchange.headers = headers_of(environ, keys)
         exchange.decisions = []
+        # What is a default of the class costs more to read than to set as well.
+        exchange.to_tell = False
+        exchange.parent = exchange.route = None
+        if reading:
+            exchange.body = None
+            exchange.query = (environ.get("QUERY_STRING") or "").encode("latin-1")
         if keeping:
             exchange.state = {}
         exchange.method = method = environ["REQUEST_METHOD"]
@@ -119,9 +127,8 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
         environ[KEY] = exchange
 
         verdict: Verdict = None
-        body: Input | None = None
         if reading:
-            body = exchange.reader = Input(environ)
+            exchange.readable = environ
         app_start: StartResponse | None = None
         depth = completes = everyone
         result: Iterable[bytes]
@@ -131,16 +138,14 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
                     verdict = hook(exchange)
                     if verdict is not None:
                         if verdict.__class__ is not Response:
-                            if body is None:
-                                body = exchange.reader = Input(environ)
+                            exchange.readable = environ
                             verdict = _judged(verdict)
                         if verdict is not None:
                             break
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
             finally:
-                if body is not None:
-                    exchange.reader = None  # it knows the exchange: no cycle may outlive it
+                exchange.readable = None
             if verdict is not None:
                 withdraw(plan, depth, exchange)
                 out = MethodType(starts[depth], (exchange, start_response))
@@ -172,7 +177,7 @@ def build_wsgi(app: WSGIApp, plan: Plan) -> WSGIApp:
             return result
         if completing:
             exchange.outcome.error = None  # raised and answered between stacks inside
-        if result.__class__ is list or result.__class__ is tuple:
+        if type(result) is list or type(result) is tuple:
             # Made already: the server may take its length and send it in one go.
             if completing:
                 finish(complete_all, exchange)

@@ -421,7 +421,7 @@ def test_it_is_the_way_that_is_gone() -> None:
 
     class Looking(Plain):
         def on_request(self, exchange: Any) -> None:
-            seen.append(exchange.told_host)  # which the general way has no use for
+            seen.append(exchange.told)  # which the general way has no use for
 
     app = Stack(Looking()).asgi(App("well"))
     outcomes(app, ["usual", "two hosts", "odd method", "websocket"])

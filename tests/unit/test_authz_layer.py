@@ -222,14 +222,13 @@ def test_a_client_that_goes_away_is_answered_by_nobody():
     """The exception passes: the adapter knows that there is nobody to answer."""
     from authz_support import exchange
 
-    class Gone:
-        def at_once(self, limit, pace):
-            raise ClientDisconnected
+    def gone(limit, pace=None):
+        raise ClientDisconnected
 
     layer = Authorization(allow("POST", "/o", owner(Orders().load, order_id=body("/id", int))))
     made = exchange("/o", "POST")
     made.headers[b"content-type"] = b"application/json"
-    made.reader = Gone()
+    made.body_at_once = gone
     with pytest.raises(ClientDisconnected):
         settle(layer.on_request(made))
     assert made.decisions == []

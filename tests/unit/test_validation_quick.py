@@ -30,6 +30,20 @@ ORDER: dict[str, Any] = {
     "$defs": {"customer": {"type": "object", "allOf": [{"properties": {"a": {"$ref": "#"}}}]}},
 }
 OBJECTS = {"type": "array", "items": {"type": "object"}}
+# Where there is nothing but what must be there, nothing is counted; unless it is not certain.
+REQUIRED = {"type": "object", "required": ["a", "b"]}
+LEAST: list[Any] = [
+    {"type": "object", "properties": {"items": {"type": "array", "items": items}}}
+    for items in (
+        REQUIRED,
+        {"type": "object", "anyOf": [REQUIRED, {}]},
+        {"type": "object", "anyOf": [{"required": ["a", "b"]}, {}]},
+        {"type": "object", "if": {"required": ["sku"]}, "then": {"required": ["a", "b"]}},
+        {"type": ["object", "null"], "required": ["a", "b"]},
+        {"required": ["a", "b"]},
+        {**REQUIRED, "properties": {"tags": {"type": "array", "items": REQUIRED}}},
+    )
+]
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 # What may be taken for "all items are objects", and is not.
 NO_OBJECTS: list[Any] = [
@@ -65,6 +79,7 @@ SCHEMAS: list[Any] = [
     {**OBJECTS, "$schema": DRAFT_7},
     {"properties": {"items": OBJECTS, "a": {"properties": {"a": OBJECTS}, "items": OBJECTS}}},
     *NO_OBJECTS,
+    *LEAST,
     {"type": "object"},
     {"type": "array", "items": ITEM},
     {"items": {"items": {"$ref": "#"}}},
@@ -239,6 +254,10 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=20,
 )
+lists_of_objects = st.fixed_dictionaries(
+    {"items": st.lists(st.dictionaries(names, st.just(1), max_size=4), max_size=4)},
+    optional={"a": st.just(1), "b": st.just([])},
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -252,11 +271,14 @@ def test_a_schema_never_counts_more_than_there_is(value: Any) -> None:
 
 
 @settings(max_examples=1000, deadline=None)
-@given(values | st.lists(values, max_size=4))
-def test_nor_does_it_of_what_is_valid(value: Any) -> None:
+@given(values | st.lists(values, max_size=4) | lists_of_objects, st.integers(0, 4))
+def test_nor_does_it_of_what_is_valid(value: Any, lost: int) -> None:
+    """As many as were written there are only where none was lost."""
+    written = members_of(value) + lost
     for is_valid, counts in JUDGES:
         if is_valid(value):
-            assert counts.members_if_valid(value) <= members_of(value)
+            found = counts.members_if_valid(value, written)
+            assert found <= written and (found < written or not lost)
 
 
 @pytest.mark.parametrize("schema", NO_OBJECTS)
@@ -264,7 +286,7 @@ def test_what_may_be_something_else_is_looked_at(schema: Any) -> None:
     """A text of four letters makes up for four lost members."""
     items = [{"a": 1}, "four", [1, 2]]
     for value in (items, {"items": items}, [items], [[items]]):
-        assert counts_of(schema).members_if_valid(value) <= members_of(value)
+        assert counts_of(schema).members_if_valid(value, 99) <= members_of(value)
 
 
 @pytest.mark.parametrize(
@@ -275,8 +297,22 @@ def test_what_may_be_something_else_is_looked_at(schema: Any) -> None:
     ],
 )
 def test_a_dialect_of_ones_own_may_have_no_types(change: Any) -> None:
-    assert counts_of(OBJECTS).members_if_valid(["four"]) == 4  # not asked: it is not valid
-    assert counts_of({**OBJECTS, **change}).members_if_valid(["four"]) == 0
+    assert counts_of(OBJECTS).members_if_valid(["four"], 4) == 4  # not asked: it is not valid
+    assert counts_of({**OBJECTS, **change}).members_if_valid(["four"], 4) == 0
+
+
+def test_what_has_what_it_must_and_no_more_is_not_counted() -> None:
+    class Uncounted(dict):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            raise AssertionError("counted")
+
+    counts = counts_of(LEAST[0])
+    whole = {"items": [Uncounted(a=1, b=2), Uncounted(a=3, b=4)]}
+    assert counts.members_if_valid(whole, 5) == 5
+    for schema, item in zip(LEAST[1:6], [{}, {}, {}, None, 1], strict=True):
+        value = {"items": [item, item]}
+        assert judge_of(schema)(value)
+        assert counts_of(schema).members_if_valid(value, 5) == 1
 
 
 def test_what_follows_its_schema_is_counted_whole() -> None:

@@ -131,11 +131,9 @@ def test_a_megabyte_is_judged_in_few_calls(name: str) -> None:
 @pytest.mark.parametrize("size", [MEGABYTE, 4 * MEGABYTE])
 def test_a_body_costs_its_limit_and_a_chunk(interface: str, chunk: int, size: int) -> None:
     """While it is read; a larger one is not read on. Small chunks are merged as they come."""
-    from ringwall._asgi_body import Body
+    from ringwall import _asgi_body, _wsgi_body
     from ringwall._body import BodyTooLarge
-    from ringwall._pace import PACE
-    from ringwall._pending import asettle, perform
-    from ringwall._wsgi_body import Input
+    from ringwall._pending import asettle
 
     given = 0
 
@@ -154,17 +152,17 @@ def test_a_body_costs_its_limit_and_a_chunk(interface: str, chunk: int, size: in
     environ = {"wsgi.input": Stream(), "wsgi.input_terminated": True}
     tracemalloc.start()
     try:
+        made: Any
         if interface == "wsgi":
-            reading = Input(environ)
-            held: Any = _or_too_large(lambda: reading.at_once(MEGABYTE, PACE), BodyTooLarge)
+            made = _wsgi_body.ReadingExchange()  # type: ignore[call-arg]
+            made.readable = environ
+            held: Any = _or_too_large(lambda: made.body_at_once(MEGABYTE), BodyTooLarge)
         else:
-            body = Body((), {}, receive)
+            made = _asgi_body.ReadingExchange()  # type: ignore[call-arg]
+            made.scope, made.headers, made.receive = {}, {}, receive
 
             def read() -> Any:
-                found = body.at_once(MEGABYTE, PACE)
-                return (
-                    drive(asettle(perform(body.call(MEGABYTE, PACE)))) if found is None else found
-                )
+                return drive(asettle(made.read_body(MEGABYTE)))
 
             held = _or_too_large(read, BodyTooLarge)
         peak = tracemalloc.get_traced_memory()[1]

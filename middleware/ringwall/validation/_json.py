@@ -36,25 +36,6 @@ def _answer_panic(error: BaseException) -> None:
         raise RuntimeError("the schema engine failed") from None
 
 
-def _both(
-    decode: Callable[[bytes], Any], is_valid: Callable[[Any], bool]
-) -> Callable[[bytes], Any]:
-    """Decodes what is valid, and raises ValueError at all else."""
-
-    def decode_valid(body: bytes) -> Any:
-        value = decode(body)
-        try:
-            valid = is_valid(value)
-        except BaseException as error:
-            _answer_panic(error)
-            raise
-        if not valid:
-            raise ValueError
-        return value
-
-    return decode_valid
-
-
 class StrictJSON:
     """Parses a JSON text.
 
@@ -112,7 +93,7 @@ class StrictJSON:
         # Parsers keep the last of two equal names. Each member has a colon of its own in the text,
         # each value but the first a comma or an opening bracket: where as many of either have
         # been parsed as were written, with those in strings, no member was lost.
-        if valid and self._members_if_valid(value) == colons:
+        if valid and self._members_if_valid(value, colons) == colons:
             return value
         if self._members_of(value) != colons and not self._is_whole(value, body, colons):
             raise Refused(DUPLICATE)
@@ -131,7 +112,6 @@ class StrictJSON:
         """
         max_depth, max_values, check_size = self._max_depth, self._max_values, self._check_size
         members_of, is_whole, judge = self._members_if_valid, self._is_whole, self.__call__
-        accept = decode if is_valid is None else _both(decode, is_valid)
 
         def parse(body: bytes, content_type: bytes = b"") -> Any:
             size, colons = len(body), body.count(b":")
@@ -139,10 +119,15 @@ class StrictJSON:
             if colons + arrays >= max_depth or size > max_values:
                 check_size(body, arrays)
             try:
-                value = accept(body)
+                value = decode(body)
+                if is_valid is not None and not is_valid(value):
+                    return judge(body)
             except (msgspec.MsgspecError, ValueError):
                 return judge(body)
-            if members_of(value) == colons or is_whole(value, body, colons):
+            except BaseException as error:
+                _answer_panic(error)
+                raise
+            if members_of(value, colons) == colons or is_whole(value, body, colons):
                 return value
             return judge(body)
 
@@ -155,7 +140,8 @@ class StrictJSON:
     def _check_size(self, body: bytes, arrays: int) -> None:
         """Whether a body of so many opening brackets may be parsed. Raises Refused."""
         opening = arrays + len(body) - len(body.replace(b"{", b""))
-        if opening > self._max_depth or opening + body.count(b",") >= self._max_values:
+        many = len(body) > self._max_values and opening + body.count(b",") >= self._max_values
+        if many or opening > self._max_depth:
             self.check_shape(body)
 
     def check(self, value: Any) -> None:

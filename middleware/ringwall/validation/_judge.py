@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._exchange import Exchange
 from ._reading import Hook, expecting_none, judging
@@ -53,18 +53,22 @@ def make_judge(
     judge_alias = {"no-body": no_body, "unknown": unknown}[on_alias]
     for operation in table.operations().values():
         operation.judge_body = _judge_of(operation, pace, decoders, require_length)
-    finders = table.finders()
+    plain, none, finders = table.plain(), dict[str, "Operation"](), table.finders()
 
     def judge(exchange: Exchange) -> Verdict:
-        find = finders.get(exchange.method)
-        found = None if find is None else find(exchange.path)
-        if found is None:
-            if table.is_exempt(exchange.path):
-                return _pass(exchange)
-            return judge_undeclared(exchange)
-        operation, params = found
-        if params is None:  # `/orders/07` reaches order 7 in many an app
-            return judge_alias(exchange)
+        operation = plain.get(exchange.method, none).get(exchange.path)
+        params: dict[str, Any] = {}
+        if operation is None:
+            find = finders.get(exchange.method)
+            found = None if find is None else find(exchange.path)
+            if found is None:
+                if table.is_exempt(exchange.path):
+                    return _pass(exchange)
+                return judge_undeclared(exchange)
+            operation, found_params = found
+            if found_params is None:  # `/orders/07` reaches order 7 in many an app
+                return judge_alias(exchange)
+            params = found_params
         parameters = operation.parameters
         if parameters is not None:
             if parameters.any or exchange.query:
@@ -79,7 +83,9 @@ def make_judge(
             else:
                 exchange.state[PARAMETERS] = parameters.empty
         if exchange.route is None:
-            exchange.found_route(operation.path, params)
+            exchange.route, exchange.params = operation.path, params
+            if exchange.parent is not None:
+                exchange.found_route(operation.path, params)
         return operation.judge_body(exchange)
 
     return judge

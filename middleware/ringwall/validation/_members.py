@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from ._walk import STANDARD, pointed_at
 
 Count = Callable[[Any], int]
+# The same, told how many there are at most: where there are as many at least, nothing is counted.
+CountUpTo = Callable[[Any, int], int]
 
 # A schema that refers to itself has places without end, and each level is a call on the stack.
 _MOST_PLACES = 128
@@ -26,17 +28,19 @@ class Counts(NamedTuple):
 
     members: Count
     values: Count
-    members_if_valid: Count
+    members_if_valid: CountUpTo
 
 
 class _Place:
     """What a schema says of one place in a value: it may be an object, with more places by name, or
-    an array, whose items are one place. must_be_object: nothing else is valid there."""
+    an array, whose items are one place. must_be_object: nothing else is valid there; least: how
+    many members it has at least, then."""
 
-    __slots__ = ("is_object", "items", "must_be_object", "names")
+    __slots__ = ("is_object", "items", "least", "must_be_object", "names")
 
     def __init__(self) -> None:
         self.is_object = self.must_be_object = False
+        self.least = 0
         self.names: dict[str, _Place] = {}
         self.items: _Place | None = None
 
@@ -52,7 +56,7 @@ def counts_of(schema: Any) -> Counts:
     """
     root = _places(schema)
     members, values = _count(root, False), _count(root, True)
-    return Counts(members, values, _count(root, False, valid=True))
+    return Counts(members, values, _count_valid(root))
 
 
 def _places(schema: Any) -> _Place:
@@ -69,7 +73,11 @@ def _places(schema: Any) -> _Place:
             # may give a keyword no meaning.
             holds = always and part is current and "$ref" not in part
             holds = holds and (part is schema or "$schema" not in part)
-            place.must_be_object |= holds and part.get("type") == "object"
+            if holds and part.get("type") == "object":
+                place.must_be_object = True
+                required = part.get("required")
+                if isinstance(required, list):
+                    place.least = max(place.least, len(set(required)))
             kinds = part.get("type")
             kinds = kinds if isinstance(kinds, list) else [kinds]
             named, items = part.get("properties"), part.get("items")
@@ -111,6 +119,31 @@ def _count(place: _Place, values: bool, valid: bool = False) -> Count:
     return lambda value: of_object(value) + of_array(value)
 
 
+def _count_valid(root: _Place) -> CountUpTo:
+    """Of a value that is valid; written out for objects that hold others in one array at most."""
+    count = _count(root, False, valid=True)
+    below = [(name, each) for name, each in root.names.items() if _count(each, False) != _nothing]
+    if not root.must_be_object or root.items is not None or len(below) > 1:
+        return lambda value, most: count(value)
+    if not below:
+        return lambda value, most: len(value)
+    ((only, place),) = below
+    items = place.items
+    if _count(place, False, valid=True) is not _count_valid_objects or items is None:
+        return lambda value, most: count(value)
+    least = items.least
+
+    def count_up_to(value: Any, most: int) -> int:
+        members = len(value)
+        found = value.get(only)
+        if type(found) is not list:
+            return members
+        # Objects that have what they must and no more need not be counted.
+        return most if members + least * len(found) == most else members + sum(map(len, found))
+
+    return count_up_to
+
+
 def _nothing(value: Any) -> int:
     return 0
 
@@ -121,6 +154,11 @@ def _flat_object(value: Any) -> int:
 
 def _flat_array(value: Any) -> int:
     return len(value) if type(value) is list else 0
+
+
+def _count_valid_objects(value: Any) -> int:
+    """Where all items are known to be objects: the length of nothing else counts."""
+    return sum(map(len, value)) if type(value) is list else 0
 
 
 def _count_object(place: _Place, values: bool, valid: bool) -> Count:
@@ -173,10 +211,6 @@ def _count_array(place: _Place, values: bool, valid: bool) -> Count:
                 count += len(item)
         return count
 
-    def count_valid_objects(value: Any) -> int:
-        """The same where all items are known to be objects: the length of nothing else counts."""
-        return sum(map(len, value)) if type(value) is list else 0
-
     if count_item is not _flat_object:
         return count_array
-    return count_valid_objects if valid and place.must_be_object else count_flat_objects
+    return _count_valid_objects if valid and place.must_be_object else count_flat_objects

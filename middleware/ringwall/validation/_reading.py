@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from .._layer import Verdict
     from .._pace import Pace
     from ._operation import Bodies, MediaType, Operation
-    from .handlers import Handler, Rewrite
-
-    Accepted = tuple[Handler, int, Rewrite | None]
-
 Hook = Callable[[Exchange], "Verdict"]
 Refuse = Callable[[Exchange, Reason], "Response | None"]
 
@@ -56,31 +52,54 @@ def judging(
     """
     refuse, refuse_for, allowed = operation.refuse, operation.refuse_for, operation.allowed
     required = bodies.required
-    usual = {} if require_length else {each: _plain(of) for each, of in bodies.usual.items()}
+    # What nearly all bodies are, and nothing is undone or written anew of them.
+    usual = {
+        name: (of.handler, of.limit)
+        for name, of in bodies.usual.items()
+        if of.rewrite is None and not require_length
+    }
     expect_none = expecting_none(refuse, allowed, pace, UNSUPPORTED_TYPE)
 
     def judge(exchange: Exchange) -> Verdict:
         headers = exchange.headers
-        content_type = headers.get(b"content-type", b"")
-        decode = None
         try:
-            accepted = usual.get(content_type)
-            if accepted is None or b"content-encoding" in headers:
-                if not required and b"content-type" not in headers:
-                    return expect_none(exchange)
-                accepted, decode = negotiate(headers, content_type)
-            handler, limit, rewrite = accepted
+            content_type = headers[b"content-type"]
+            handler, limit = usual[content_type]
+            if b"content-encoding" in headers:
+                return judge_unusual(exchange)
+        except KeyError:
+            return judge_unusual(exchange)
+        try:
             body = exchange.body_at_once(limit, pace)
             if body is None:
                 return judge_later(exchange, limit)
-            if decode is not None:
-                exchange.replacement = body = decode(body, limit)
             if body or required:
-                if rewrite is not None:
-                    written = rewrite(body)
+                exchange.state[VALIDATED] = handler(body, content_type)
+        except Refused as refused:
+            return refuse_for(exchange, refused)
+        except _UNREADABLE as error:
+            return refuse(exchange, _REASONS[type(error)])
+        exchange.decisions.append(allowed)
+        return None
+
+    def judge_unusual(exchange: Exchange) -> Verdict:
+        headers = exchange.headers
+        content_type = headers.get(b"content-type", b"")
+        if not required and b"content-type" not in headers:
+            return expect_none(exchange)
+        try:
+            accepted, decode = negotiate(headers, content_type)
+            body = exchange.body_at_once(accepted.limit, pace)
+            if body is None:
+                return judge_later(exchange, accepted.limit)
+            if decode is not None:
+                exchange.replacement = body = decode(body, accepted.limit)
+            if body or required:
+                if accepted.rewrite is not None:
+                    written = accepted.rewrite(body)
                     if written is not body:
                         exchange.replacement = body = written
-                exchange.state[VALIDATED] = handler(body, content_type)
+                exchange.state[VALIDATED] = accepted.handler(body, content_type)
         except Refused as refused:
             return refuse_for(exchange, refused)
         except _UNREADABLE as error:
@@ -90,7 +109,7 @@ def judging(
 
     def negotiate(
         headers: Mapping[bytes, bytes], content_type: bytes
-    ) -> tuple[Accepted, Decode | None]:
+    ) -> tuple[MediaType, Decode | None]:
         """Raises Refused: no such body is accepted."""
         accepted = bodies.find(content_type)
         if accepted is None:
@@ -99,10 +118,10 @@ def judging(
             raise Refused(NO_LENGTH)
         coding = headers.get(b"content-encoding", b"identity").lower()
         if coding == b"identity":
-            return _plain(accepted), None
+            return accepted, None
         if coding not in decoders:
             raise Refused(UNSUPPORTED_ENCODING)
-        return _plain(accepted), decoders[coding]
+        return accepted, decoders[coding]
 
     def judge_later(exchange: Exchange, limit: int) -> Pending[Response | None]:
         try:
@@ -112,11 +131,6 @@ def judging(
         return cast("Response | None", judge(exchange))  # the body is there now
 
     return judge
-
-
-def _plain(accepted: MediaType) -> Accepted:
-    """A tuple that is no more than that: CPython unpacks it at once."""
-    return accepted.handler, accepted.limit, accepted.rewrite
 
 
 def expecting_none(

@@ -44,6 +44,10 @@ class Table:
         """What finds an operation, as `find` does, by method."""
         return {method: index.find for method, index in self._by_method.items()}
 
+    def plain(self) -> dict[str, dict[str, Operation]]:
+        """Those without parameters in their paths, by method and path."""
+        return {method: index.plain for method, index in self._by_method.items()}
+
     def operations(self) -> dict[str, Operation]:
         """All that are declared, by method and path as they were written."""
         return {operation.rule: operation for operation in self._operations}
