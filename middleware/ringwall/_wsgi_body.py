@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 from ._body import (
@@ -50,9 +51,9 @@ class ReadingExchange(WSGIExchange):
         if declared > limit:
             raise BodyIncomplete if len(length) > LONGEST_LENGTH else BodyTooLarge
         stream, begin = environ["wsgi.input"], pace.clock()
-        body = _read(stream, declared) if declared else b""
+        body = _read(environ, stream, declared) if declared else b""
         if len(body) != declared:
-            body = _read_on(stream, body, declared, pace, begin)
+            body = _read_on(environ, stream, body, declared, pace, begin)
         environ["wsgi.input"] = io.BytesIO(body)
         if len(body) != declared:
             raise BodyIncomplete
@@ -72,53 +73,80 @@ def _undeclared(environ: Environ, limit: int, pace: Pace) -> bytes:
         # Over HTTP/2 some servers put one here all the same: the app sees what was judged.
         environ["wsgi.input"] = io.BytesIO()
         return b""
-    stream = environ["wsgi.input"]
-    begin = pace.clock()
-    body = _read_on(stream, _read(stream, limit + 1), limit + 1, pace, begin)
+    stream, begin = environ["wsgi.input"], pace.clock()
+    start = _read(environ, stream, limit + 1)
+    body = _read_on(environ, stream, start, limit + 1, pace, begin)
     if len(body) > limit:
-        environ["wsgi.input"] = io.BufferedReader(_Rejoined(body, stream))
+        environ["wsgi.input"] = _rejoined(body, stream)
         raise BodyTooLarge
+    if environ["wsgi.input"] is _LOST:  # no length would tell that something is missing
+        environ["wsgi.input"] = _rejoined(body, _LOST)
+        raise BodyIncomplete
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     return body
 
 
-class _Rejoined(io.RawIOBase):
-    """What was read, and then the rest: a layer may let a body pass that it found too large."""
+class _Lost:
+    """The rest of a body whose client went away: nobody shall take what came for all of it."""
 
-    def __init__(self, start: bytes, rest: Any) -> None:
+    def read(self, size: int) -> bytes:
+        raise OSError("the request body broke off")
+
+
+_LOST = _Lost()
+
+
+def _rejoined(start: bytes, rest: Any, most: int = sys.maxsize) -> io.BufferedReader:
+    return io.BufferedReader(_Rejoined(start, rest, most))
+
+
+class _Rejoined(io.RawIOBase):
+    """What was read, and then the rest: a layer may let a body pass that it found too large, or too
+    slow. Of the rest no more than `most` is asked for: behind it some servers wait for ever."""
+
+    def __init__(self, start: bytes, rest: Any, most: int) -> None:
         self._start = memoryview(start)
         self._rest = rest
+        self._most = most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         size = len(buffer)
-        data = self._start[:size] or self._rest.read(size)
+        data: Any = self._start[:size]
         self._start = self._start[size:]
+        if not data and self._most:
+            data = self._rest.read(min(size, self._most))
+            self._most -= len(data)
         buffer[: len(data)] = data
         return len(data)
 
 
-def _read_on(stream: Any, body: bytes, most: int, pace: Pace, begin: float) -> bytes:
+def _read_on(
+    environ: Environ, stream: Any, body: bytes, most: int, pace: Pace, begin: float
+) -> bytes:
     if not body:
         return body
     buffer = io.BytesIO()
     buffer.write(body)
     while (missing := most - buffer.tell()) > 0:
         if pace.left(begin, buffer.tell()) <= 0:
+            rest = missing if environ.get("CONTENT_LENGTH") else sys.maxsize
+            environ["wsgi.input"] = _rejoined(buffer.getvalue(), stream, rest)
             raise BodyTooSlow
-        chunk = _read(stream, missing)
+        chunk = _read(environ, stream, missing)
         if not chunk:
             break
         buffer.write(chunk)
     return buffer.getvalue()
 
 
-def _read(stream: Any, most: int) -> bytes:
+def _read(environ: Environ, stream: Any, most: int) -> bytes:
     try:
         chunk: bytes = stream.read(most if most < _CHUNK else _CHUNK)
-    except OSError:
-        return b""  # the client went away: what is missing makes the body incomplete
+    except OSError:  # the client went away: what is missing makes the body incomplete
+        environ["wsgi.input"] = _LOST
+        return b""
     return chunk

@@ -8,8 +8,15 @@ import pytest
 
 from core_support import Script, Scripted, layers_of
 from ringwall import Layer
-from ringwall._body import BodyIncomplete, BodyTooLarge, ClientDisconnected, declared_length
+from ringwall._body import (
+    BodyIncomplete,
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientDisconnected,
+    declared_length,
+)
 from ringwall._exchange import Exchange, Outcome
+from ringwall._pace import Pace
 from ringwall.testing import Request, SampleApp, drive, run
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
@@ -396,3 +403,71 @@ def test_a_layer_that_does_not_say_so_has_no_body_before_it_waits():
     layer.reads_body = False
     run("asgi", [layer], SampleApp(), Request(body=(b"ab",), headers=CHUNKED))
     assert layer.got == [None, b"ab"]
+
+
+class Breaks:
+    """Hands out what it has, then breaks off once; from then on it is at its end."""
+
+    def __init__(self, *chunks):
+        self.waiting = [*chunks, None]
+
+    def read(self, size=-1):
+        chunk = self.waiting.pop(0) if self.waiting else b""
+        if chunk is None:
+            raise ConnectionResetError
+        return chunk
+
+
+@pytest.mark.parametrize("chunks", [(), (b"{}",), (b"{}", b"\n{}")])
+def test_a_chunked_wsgi_body_that_breaks_off_is_not_taken_for_a_whole_one(chunks):
+    """Servers tell by an OSError that the last chunk never came, or was malformed: no length says
+    so (RFC 9112 section 8). Not even the app, if the layers let it pass, hears of a good end."""
+    environ = {**Request(headers=CHUNKED).environ(), "wsgi.input": Breaks(*chunks)}
+    layer, heard = Reads(100, 100), []
+
+    def app(environ, start_response):
+        with pytest.raises(OSError, match="broke off"):
+            environ["wsgi.input"].read()
+        heard.append(environ.get("CONTENT_LENGTH"))
+        start_response("200 OK", [])
+        return []
+
+    layer.wsgi(app)(environ, lambda *arguments: None)
+    assert layer.got == [BodyIncomplete] * 2
+    assert heard == [None]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_slow_wsgi_body_that_is_let_pass_reaches_the_app_whole(declared):
+    """And of the rest no more is read than was declared: some servers wait for the next byte."""
+    now, asked = 0.0, []
+
+    class Drips:
+        waiting = io.BytesIO(b"abcdef" + b"the next request" * declared)
+
+        def read(self, size=-1):
+            nonlocal now
+            now += 10.0
+            asked.append(size)
+            return self.waiting.read(min(size, 2))
+
+    class Slow(Reads):
+        def on_request(self, exchange):
+            with pytest.raises(BodyTooSlow):
+                yield from exchange.read_body(100, Pace(timeout=15, clock=lambda: now))
+
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return []
+
+    environ = {**Request(headers=CHUNKED).environ(), "wsgi.input": Drips()}
+    if declared:
+        environ |= {"CONTENT_LENGTH": "6"}
+        del environ["HTTP_TRANSFER_ENCODING"]
+    Slow().wsgi(app)(environ, lambda *arguments: None)
+    assert seen == [b"abcdef"]
+    if declared:
+        assert max(asked) == 6

@@ -77,6 +77,22 @@ def test_a_check_of_the_users_own(interface: str) -> None:
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
+def test_a_check_that_fails_is_not_asked_again(interface: str) -> None:
+    """What it fails with is its own affair, and it may answer otherwise the second time."""
+    asked: list[Any] = []
+
+    def check(order: Any) -> None:
+        asked.append(order)
+        if len(asked) == 1:
+            raise KeyError("s3cret")
+
+    layer = BodyValidation(SCHEMAS, checks={ROUTE: check}, codings=["gzip"])
+    answer = ask(layer, interface, packed(GOOD), headers=[JSON, GZIP])
+    assert answer.refused(500, "internal-error")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
 def test_shadow_reports_and_lets_pass(interface: str) -> None:
     layer = BodyValidation(SCHEMAS, shadow=[ROUTE])
     answer = ask(layer, interface, BAD)

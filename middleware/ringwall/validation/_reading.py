@@ -65,9 +65,9 @@ def judging(
         try:
             content_type = headers[b"content-type"]
             handler, limit = usual[content_type]
-            if b"content-encoding" in headers:
-                return judge_unusual(exchange)
         except KeyError:
+            return judge_unusual(exchange)
+        if b"content-encoding" in headers:
             return judge_unusual(exchange)
         try:
             body = exchange.body_at_once(limit, pace)
