@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 from threading import Thread
 from unittest.mock import patch
 
@@ -25,6 +27,7 @@ from ringwall._pending import asettle, settle
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, SlidingWindow
 from ringwall.ratelimit import _lmdb_file as file_module
 from ringwall.ratelimit import lmdb as module
+from ringwall.ratelimit._lmdb_entries import name_of
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.lmdb import LMDBStore, store_of
 from ringwall.ratelimit.store import StoreUnavailable
@@ -497,6 +500,44 @@ def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path, caplog):
         with pytest.raises(StoreUnavailable):
             store.acquire([Check(limit(), "k")])
     assert "cannot be opened (" in caplog.text
+
+
+def no_space(file, begin, size):
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+@pytest.mark.parametrize("trouble", ["rubbish", "a full disk"])
+def test_a_file_that_cannot_be_opened_leaves_nothing_open(tmp_path, monkeypatch, trouble):
+    """Each request tries again: a descriptor for each would soon stop the whole process."""
+    store = LMDBStore(tmp_path)
+    if trouble == "rubbish":
+        (tmp_path / f"counts-{file_module.boot_id()}.mdb").write_bytes(b"rubbish" * 10_000)
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", no_space)
+    opened = set()
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable):
+            store.acquire([Check(limit(), "k")])
+        opened.add(len([*Path("/dev/fd").iterdir()]))
+    assert len(opened) == 1
+    assert file_module._files == {}
+    monkeypatch.undo()
+    if trouble == "a full disk":  # and once there is room, it serves
+        assert store.acquire([Check(limit(), "k")])[0].remaining == 2
+
+
+def test_an_entry_that_is_none_of_ours_concerns_its_key_alone_and_is_swept(tmp_path):
+    store = LMDBStore(tmp_path)
+    store.acquire([Check(limit(), "other")])
+    (file,) = file_module._files.values()
+    with file._environment.begin(write=True) as txn:
+        txn.put(name_of(limit(), "k"), b"of another make")
+    with pytest.raises(StoreUnavailable):
+        store.acquire([Check(limit(), "k")])
+    assert store.acquire([Check(limit(), "other")])[0].remaining == 1
+    for i in range(20):  # new keys look at entries beside them
+        store.acquire([Check(limit(), str(i))])
+    assert store.acquire([Check(limit(), "k")])[0].remaining == 2
 
 
 def test_two_stores_of_a_process_share_the_file(tmp_path):

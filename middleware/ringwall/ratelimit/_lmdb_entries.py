@@ -40,15 +40,16 @@ def entry_of(limit: Limit, state: int) -> bytes:
 
 
 def sweep(txn: Any, now: int, probes: int) -> int:
-    """Delete those of some entries that have lapsed; returns how many. Names are hashes, so that
-    any place is a random one."""
+    """Delete those of some entries that have lapsed, or are none of ours; returns how many. Names
+    are hashes, so that any place is a random one."""
     deleted = 0
     with txn.cursor() as cursor:
         there = cursor.set_range(os.urandom(16)) or cursor.first()
         for _ in range(probes):
             if not there:
                 break
-            if _ENTRY.unpack(cursor.value())[0] <= now:
+            entry = cursor.value()
+            if len(entry) != _ENTRY.size or _ENTRY.unpack(entry)[0] <= now:
                 deleted += 1
                 there = cursor.delete() and bool(cursor.key())
             else:

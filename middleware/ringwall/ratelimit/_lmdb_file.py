@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -52,23 +54,28 @@ class SharedFile:
             if not old.name.startswith(name):
                 old.unlink(missing_ok=True)
         self.threads = Lock()
-        self._lock = os.open(Path(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._environment: Any = lmdb.open(
-            str(Path(folder, name)),
-            map_size=max_keys * _BYTES_PER_KEY + _SPARE,
-            subdir=False,
-            mode=0o600,
-            sync=False,
-            metasync=False,
-            readahead=False,
-            writemap=True,
-        )
-        # Written through the map: a full disk must fail here, not as SIGBUS in a request.
-        file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
-        finally:
-            os.close(file)
+        with ExitStack() as undo:  # each request tries again: a failure must leave nothing open
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._lock = os.open(Path(folder, "lock"), flags, 0o600)
+            undo.callback(os.close, self._lock)
+            self._environment: Any = lmdb.open(
+                str(Path(folder, name)),
+                map_size=max_keys * _BYTES_PER_KEY + _SPARE,
+                subdir=False,
+                mode=0o600,
+                sync=False,
+                metasync=False,
+                readahead=False,
+                writemap=True,
+            )
+            undo.callback(self._environment.close)
+            # Written through the map: a full disk must fail here, not as SIGBUS in a request.
+            file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
+            finally:
+                os.close(file)
+            undo.pop_all()
 
     def close(self) -> None:
         self._environment.close()
@@ -103,7 +110,7 @@ class SharedFile:
                 txn.commit()
             else:
                 txn.abort()
-        except lmdb.Error as error:
+        except (lmdb.Error, struct.error) as error:  # or an entry that is none of ours
             logger.warning("the LMDB store fails (%s)", type(error).__name__)
             raise StoreUnavailable from None
         finally:
