@@ -270,6 +270,16 @@ def test_a_reset_forgets(store, run):
     assert run(store.acquire([check]))[0].allowed
 
 
+def test_a_reset_may_name_a_key_twice_with_another_between(store, run):
+    """As two rules of one name do, of two routes."""
+    checks = [Check(limit(1), "a"), Check(limit(1), "b"), Check(limit(1), "a")]
+    for check in checks[:2]:
+        run(store.acquire([check]))
+    run(store.reset(checks))
+    for check in checks[:2]:
+        assert run(store.acquire([check]))[0].allowed
+
+
 def test_nothing_asked_is_nothing_answered(store, run):
     assert run(store.acquire([])) == []
 
@@ -510,6 +520,39 @@ def test_threads_that_meet_a_stalled_server_all_answer_in_time(down):
         for thread in threads:
             thread.join()
     assert len(spent) == 16
+
+
+def test_more_threads_than_a_pool_holds_by_itself_do_not_make_the_server_down(
+    down, caplog, monkeypatch
+):
+    """Else whoever sends enough at a time would decide that the store is down."""
+    store = RedisStore(down.url, timeout=20)
+    settle(store.acquire([Check(limit(), "k")]))
+    connection = nodes._SYNC["tcp"]
+    send, together, found = connection.send_packed_command, threading.Barrier(120), []
+
+    def held(self, *args, **kwargs):
+        together.wait(timeout=10)
+        send(self, *args, **kwargs)
+
+    def work():
+        with contextlib.suppress(threading.BrokenBarrierError):
+            found.extend(settle(store.acquire([Check(limit(), "k")])))
+
+    monkeypatch.setattr(connection, "send_packed_command", held)
+    threads = [threading.Thread(target=work) for _ in range(120)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 120
+    assert sum(quota.allowed for quota in found) == 2
+    assert "does not answer" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_a_name_that_no_host_can_have_is_unavailable(host, run):
+    fails(run, RedisStore(f"redis://{host}:6379").acquire([Check(limit(), "k")]))
 
 
 def test_tasks_that_meet_a_stalled_server_all_answer_in_time(down):

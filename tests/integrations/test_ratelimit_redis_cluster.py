@@ -233,6 +233,38 @@ def test_a_node_that_does_not_know_its_name_is_the_one_that_was_asked(host, expe
     assert topology.known(9) is found
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [5],
+        [[0, 16383]],
+        [[0, 16383, []]],
+        [[0, 16383, [b"n1", None]]],
+        [[0, 16383, [b"n1", b"x"]]],
+        [[0, 16383, [b"n1", 99999]]],
+        [[0, 16383, [5, 7001]]],
+        [[0, 16383, [b"\xff", 7001]]],
+        [[None, 16383, [b"n1", 7001]]],
+        [[0, 10**15, [b"n1", 7001]]],
+        [[-1, 5, [b"n1", 7001]]],
+        b"OK",
+        7,
+    ],
+)
+def test_an_answer_that_is_no_map_of_slots_is_passed_over(answer):
+    from ringwall.ratelimit._redis_url import read_url
+
+    topology = Cluster(read_url("redis+cluster://seed:7000"), lambda: 0.0)
+    told = Told([[0, 16383, [b"n2", 7002]]])
+    topology._nodes = {("a", 1): Told(answer), ("b", 2): told}
+    assert settle(topology.find(9)).address == ("n2", 7002)
+    topology = Cluster(read_url("redis+cluster://seed:7000"), lambda: 0.0)
+    topology._nodes = {}
+    topology._seeds = [Told(answer)]
+    with pytest.raises(StoreUnavailable):
+        settle(topology.find(9))
+
+
 def test_a_node_that_knows_of_no_slots_is_passed_over():
     from ringwall.ratelimit._redis_url import read_url
 

@@ -12,7 +12,10 @@ from ports import free_port
 from ratelimit_support import App, asgi_sender, wsgi_sender
 from redis_servers import HOST, Replicated, until
 from ringwall import RateLimit
+from ringwall._pending import settle
 from ringwall.ratelimit import GCRA, Check
+from ringwall.ratelimit._redis_topology import Sentinels
+from ringwall.ratelimit._redis_url import read_url
 from ringwall.ratelimit.engine import SECOND
 from ringwall.ratelimit.redis import RedisStore
 from ringwall.ratelimit.store import StoreUnavailable
@@ -21,6 +24,18 @@ run = store_support.run
 
 LIMIT = GCRA("x", 100, 3600 * SECOND)
 CHECK = Check(LIMIT, "k")
+
+
+class Told:
+    """A sentinel that answers what a test says."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def send(self, data, count):
+        return [self.answer]
+
+    asend = None
 
 
 @pytest.fixture
@@ -98,6 +113,20 @@ def test_without_any_sentinel_the_rule_decides_in_time():
         assert [send().status for _ in range(8)] == [503] * 8
         assert time.monotonic() - begin < 2
         assert app.calls == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, 5, b"OK", [], [b"h"], [b"h", b"x"], [b"h", None], [5, b"7"], [b"h", b"70000"]],
+)
+def test_an_answer_that_names_no_primary_is_passed_over(answer):
+    topology = Sentinels(read_url("redis+sentinel://a:1,b:2/shop"), lambda: 0.0)
+    topology._sentinels = [Told(answer), Told([b"n1", b"7001"])]
+    assert settle(topology.find(0)).address == ("n1", 7001)
+    topology = Sentinels(read_url("redis+sentinel://a:1/shop"), lambda: 0.0)
+    topology._sentinels = [Told(answer)]
+    with pytest.raises(StoreUnavailable):
+        settle(topology.find(0))
 
 
 def test_a_service_that_no_sentinel_knows_is_unavailable(replicated, run):

@@ -165,7 +165,7 @@ local function any(what, n)
       i = i + 1
     until i > n or KEYS[k + i] ~= key
     if what == 'd' then
-      redis.call('HDEL', key, unpack(fields))
+      if fields[1] then redis.call('HDEL', key, unpack(fields)) end
     elseif new[1] then
       local raws = redis.pcall('HMGET', key, unpack(fields))
       if raws.err then

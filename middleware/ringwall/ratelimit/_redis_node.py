@@ -30,6 +30,10 @@ _ALWAYS |= (
     else {"lib_name": None, "lib_version": None}
 )
 
+# As many as threads ask at a time. A hundred, the default of some releases of redis-py, would make
+# a flood look like a server that is down.
+_NO_MOST = 1 << 31
+
 
 class NotSent(StoreUnavailable):
     """The question never reached the server: it charged nobody, and may be put again."""
@@ -90,7 +94,7 @@ class Node:
             pool = self._sync.setdefault(os.getpid(), self._sync_pool())
         try:
             connection: Any = pool.get_connection()
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, UnicodeError) as error:  # a name that no host can have
             self.breaker.failed(type(error).__name__)
             raise NotSent from None
         answered = False
@@ -124,7 +128,7 @@ class Node:
         connection: Any
         try:
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-        except (RedisError, OSError, asyncio.CancelledError) as error:
+        except (RedisError, OSError, UnicodeError, asyncio.CancelledError) as error:
             self.breaker.failed(type(error).__name__)
             if isinstance(error, asyncio.CancelledError):
                 raise
@@ -153,7 +157,10 @@ class Node:
 
     def _sync_pool(self) -> sync.ConnectionPool:
         return sync.ConnectionPool(
-            connection_class=_SYNC[self._kind], retry=Retry(NoBackoff(), 0), **self._options
+            connection_class=_SYNC[self._kind],
+            retry=Retry(NoBackoff(), 0),
+            max_connections=_NO_MOST,
+            **self._options,
         )
 
     async def _aio_pool(self) -> aio.ConnectionPool:

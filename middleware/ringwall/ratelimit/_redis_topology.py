@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .._pending import Call, Pending, perform
@@ -17,6 +18,9 @@ from .store import StoreUnavailable
 _ASK_AGAIN = 0.1
 # Requests in one call: the script holds the server for about as many times 5 microseconds.
 _MOST_IN_A_CALL = 64
+_SLOTS = 1 << 14
+# What reading an answer raises that is none.
+_SENSELESS = ValueError, TypeError, IndexError
 
 
 class Topology(ABC):
@@ -69,6 +73,8 @@ class _Discovering(Topology):
     def _node(self, address: tuple[str, int]) -> Node:
         node = self._nodes.get(address)
         if node is None:
+            if not 0 < address[1] < 65536:
+                raise ValueError("no such port")
             fresh = Node(address, self._target.tls, self._target.options)
             node = self._nodes.setdefault(address, fresh)
         return node
@@ -107,8 +113,9 @@ class Sentinels(_Discovering):
                 (answer,) = yield from _ask(sentinel, self._question)
             except StoreUnavailable:
                 continue
-            if isinstance(answer, list) and len(answer) == 2:
-                self._primary = self._node((_text(answer[0]), int(answer[1])))
+            with suppress(*_SENSELESS):
+                host, port = answer
+                self._primary = self._node((_text(host), int(port)))
                 # The one that answers is asked first from now on.
                 rest = [node for node in self._sentinels if node is not sentinel]
                 self._sentinels = [sentinel, *rest]
@@ -148,9 +155,10 @@ class Cluster(_Discovering):
                 (answer,) = yield from _ask(node, command(b"CLUSTER", b"SLOTS"))
             except StoreUnavailable:
                 continue
-            if isinstance(answer, list) and answer:
-                self._slots = self._read(answer, str(node.address[0]))
-                return
+            with suppress(*_SENSELESS):
+                if answer:
+                    self._slots = self._read(answer, str(node.address[0]))
+                    return
 
     def _read(self, answer: list[Any], asked: str) -> dict[int, Node]:
         slots: dict[int, Node] = {}
@@ -158,8 +166,9 @@ class Cluster(_Discovering):
             # A node that does not know its own name means the one that was asked.
             host = _text(primary[0] or b"") or asked
             node = self._node((asked if host == "?" else host, int(primary[1])))
-            for slot in range(int(first), int(last) + 1):
-                slots[slot] = node
+            if not 0 <= int(first) <= int(last) < _SLOTS:
+                raise ValueError("no such slots")
+            slots.update(dict.fromkeys(range(int(first), int(last) + 1), node))
         return slots
 
 
@@ -167,8 +176,10 @@ def _ask(node: Node, question: bytes) -> Pending[list[Any]]:
     return perform(Call(node.send, node.asend, question, 1))
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _text(value: Any) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError("no text")
+    return value.decode()
 
 
 def _distinct(*groups: Iterable[Node]) -> list[Node]:
