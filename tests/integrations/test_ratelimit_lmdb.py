@@ -469,10 +469,11 @@ def test_a_file_that_is_full_is_unavailable_and_charges_nobody(tmp_path, caplog)
         txn.put(b"x" * 16, b"y" * (64 << 20))
         return None, True
 
-    assert file.enter()
-    with pytest.raises(StoreUnavailable):
-        file.run(full, ())
-    assert "MapFullError" in caplog.text
+    for _ in range(3):
+        assert file.enter()
+        with pytest.raises(StoreUnavailable):
+            file.run(full, ())
+    assert caplog.text.count("MapFullError") == 1  # a flood does not fill the log
     assert store.acquire([check])[0].remaining == 1
 
 
@@ -499,7 +500,7 @@ def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path, caplog):
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             store.acquire([Check(limit(), "k")])
-    assert "cannot be opened (" in caplog.text
+    assert caplog.text.count("cannot be opened (") == 1
 
 
 def no_space(file, begin, size):

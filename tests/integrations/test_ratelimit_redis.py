@@ -706,8 +706,9 @@ def test_a_server_out_of_memory_charges_nobody(down, run, caplog):
     run(store.acquire([check]))
     down.client_call("CONFIG", "SET", "maxmemory", 1)
     checks = [check, Check(limit(3), "other")]
-    fails(run, store.acquire(checks))
-    assert "OOM" in caplog.text
+    for _ in range(3):
+        fails(run, store.acquire(checks))
+    assert caplog.text.count("OOM") == 1  # a flood does not fill the log
     assert not run(store.acquire([Check(limit(3), "k", 4)]))[0].allowed  # a denial writes nothing
     down.client_call("CONFIG", "SET", "maxmemory", 0)
     assert run(store.peek([check]))[0].remaining == 2

@@ -258,3 +258,24 @@ def test_top_counts_a_bounded_number_of_names(monkeypatch, capsys):
     often = [record("192.0.2.1", "client")] * 5
     text = "\n".join([*often, *(record(f"198.51.100.{i}", "client") for i in range(50))])
     assert top(monkeypatch, capsys, text)[0] == ["5", "client", "192.0.2.1", "-"]
+
+
+def test_top_prints_names_that_the_terminal_cannot_show(monkeypatch):
+    hostile = record("192.0.2.9", "client", "\N{SNOWMAN}\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 9000)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(hostile.encode())))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["limits", "top", "-"]) == 0
+    sys.stdout.flush()
+    assert written.getvalue().split() == [b"1", b"client", b"192.0.2.9", b"??" + b"x" * 254]
+
+
+def test_a_header_is_asked_for_as_it_was_typed(run):
+    send = wsgi_sender(sys.modules["shop"].stack, App())
+    send(x_device="\N{SNOWMAN}".encode().decode("latin-1"))
+    shown = run(
+        "show", "header:x-device=\N{SNOWMAN}", "--stack", "shop:stack", "--issuer", "https://i"
+    )
+    assert lines(shown[1].out) == {"x-device": (8, 9)}
+    unknown = run("show", "header:\N{SNOWMAN}=x", "--stack", "shop:stack")
+    assert unknown[0] == 2

@@ -418,6 +418,13 @@ def test_a_store_that_is_down_takes_no_debt_and_harms_nobody(sender, down):
     assert app.calls == 1
 
 
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("units", [-1, 2.5, True, None, "1"])
+def test_a_charge_that_is_no_number_of_units_is_an_error_and_not_free(sender, units):
+    layer = RateLimit("2/minute", charge=lambda exchange, head: units, clock=Clock())
+    assert sender(layer, App())().status == 500
+
+
 def test_what_charges_afterwards_costs_something_before():
     with pytest.raises(ConfigurationError, match="never refused"):
         RateLimit("1/minute", cost=0, charge="header:x-cost")

@@ -18,6 +18,7 @@ from ringwall import RateLimit
 from ringwall._errors import ConfigurationError
 from ringwall.ratelimit import GCRA, Check, FixedWindow, MemoryStore, Quota, SlidingWindow, Store
 from ringwall.ratelimit._breaker import Breaker
+from ringwall.ratelimit._complaint import Complaint
 from ringwall.ratelimit._deny_cache import DenyCache
 from ringwall.ratelimit._redis_node import Node
 from ringwall.ratelimit._redis_url import read_client, read_url
@@ -121,12 +122,35 @@ def test_a_denial_is_remembered_until_its_time_and_for_no_smaller_cost():
     cache.note([check], [denial(5 * SECOND, 1)], asked=0.0)
     clock.forward(1)
     assert cache.find([check]) == [denial(4 * SECOND + 1, 1)]
-    assert cache.find([check._replace(cost=3)]) is not None
+    # Another unit takes 20 seconds more: whoever comes back then does not come too early.
+    assert cache.find([check._replace(cost=3)]) == [denial(24 * SECOND + 1, 1)]
     assert cache.find([check._replace(cost=1)]) is None
     assert cache.find([Check(limit(), "other", 2)]) is None
     assert cache.find([Check(limit(name="y"), "k", 2)]) is None
     clock.forward(4)
     assert cache.find([check]) is None
+
+
+@pytest.mark.parametrize("kind", [FixedWindow, SlidingWindow])
+def test_how_long_another_cost_waits_in_windows_the_store_is_asked(kind):
+    cache = DenyCache(clock=Clock(0.0))
+    check = Check(kind("x", 3, 60 * SECOND), "k", 2)
+    cache.note([check], [denial(5 * SECOND)], asked=0.0)
+    assert cache.find([check]) == [denial(5 * SECOND + 1)]
+    assert cache.find([check._replace(cost=3)]) is None
+
+
+def test_a_complaint_is_made_once_a_minute(caplog):
+    clock = Clock(0.0)
+    complain = Complaint("the store fails (%s)", clock)
+    for _ in range(3):
+        complain("OOM")
+    clock.forward(59)
+    complain("MISCONF")
+    assert caplog.messages == ["the store fails (OOM)"]
+    clock.forward(1)
+    complain("MISCONF")
+    assert caplog.messages[1:] == ["the store fails (MISCONF)"]
 
 
 def test_of_several_checks_one_remembered_denial_denies_all():

@@ -178,8 +178,13 @@ def _count(lines: Iterable[bytes]) -> Counter[tuple[str, str, str]]:
 
 
 def _text(value: object) -> str:
-    """Nothing that could steer a terminal, whoever wrote the file."""
-    return "-" if value is None else "".join(c if c.isprintable() else "?" for c in str(value))
+    """Nothing that could steer a terminal, fill it, or that it cannot show, whoever wrote the
+    file."""
+    if value is None:
+        return "-"
+    text = "".join(c if c.isprintable() else "?" for c in str(value)[:_LONGEST_KEY])
+    encoding = sys.stdout.encoding
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _layers(target: str) -> list[Any]:

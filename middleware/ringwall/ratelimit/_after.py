@@ -8,6 +8,7 @@ from contextlib import suppress
 from .._exchange import Exchange, Outcome
 from .._layer import ResponseHead
 from .._pending import Pending
+from ._answers import validate
 from ._bundle import Admitted
 from ._costs import CompiledCharge
 from .engine import Check
@@ -34,7 +35,9 @@ class After:
         due: list[Check] = []
         for begin, end, charge in spans:
             units = charge.of(exchange, head)
-            due += [check._replace(cost=units) for check in admitted.checks[begin:end] if units]
+            due += [check._replace(cost=units) for check in admitted.checks[begin:end]]
+        validate(due)  # now, while the answer can still be an error: else it would go uncharged
+        due = [check for check in due if check.cost]
         if due:
             exchange.state[self] = due
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 
-from .engine import SECOND, Check, Quota
+from .engine import GCRA, SECOND, Check, Limit, Quota
 
 
 class DenyCache:
@@ -40,7 +40,7 @@ class DenyCache:
             return None
         for limit, key, cost in checks:
             entry = entries.get((limit.id, key))
-            if entry is not None and cost >= entry[1]:
+            if entry is not None and _tells(limit, entry[1], cost):
                 now = self._clock()
                 if now < entry[0]:
                     quotas = [self._quota(check, now) for check in checks]
@@ -51,9 +51,12 @@ class DenyCache:
     def _quota(self, check: Check, now: float) -> Quota:
         limit, key, cost = check
         entry = self._entries.get((limit.id, key))
-        if entry is None or cost < entry[1] or now >= entry[0]:
+        if entry is None or not _tells(limit, entry[1], cost) or now >= entry[0]:
             return _UNKNOWN
-        return Quota(False, entry[2], int((entry[0] - now) * SECOND) + 1, 0)
+        wait = int((entry[0] - now) * SECOND) + 1
+        if isinstance(limit, GCRA):
+            wait += (cost - entry[1]) * limit.interval
+        return Quota(False, entry[2], wait, 0)
 
     def note(self, checks: Sequence[Check], quotas: Sequence[Quota], asked: float) -> None:
         """Remember what of this answer is a denial. `asked`: when the store was asked, so that
@@ -73,6 +76,11 @@ class DenyCache:
         with self._lock:
             for limit, key, _ in checks:
                 self._entries.pop((limit.id, key), None)
+
+
+def _tells(limit: Limit, denied: int, cost: int) -> bool:
+    """Whether the denial of one cost tells of this one, and for how long."""
+    return cost == denied or (cost > denied and isinstance(limit, GCRA))
 
 
 _UNKNOWN = Quota(True, 0, 0, 0)

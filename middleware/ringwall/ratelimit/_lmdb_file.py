@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import struct
 from collections.abc import Callable
@@ -20,9 +19,8 @@ try:
 except ImportError:
     raise MissingDependency("lmdb", "lmdb", "A store in LMDB (on POSIX systems)") from None
 
+from ._complaint import Complaint
 from .store import StoreUnavailable
-
-logger = logging.getLogger("ringwall")
 
 T = TypeVar("T")
 
@@ -54,6 +52,7 @@ class SharedFile:
             if not old.name.startswith(name):
                 old.unlink(missing_ok=True)
         self.threads = Lock()
+        self._failed = Complaint("the LMDB store fails (%s)")
         with ExitStack() as undo:  # each request tries again: a failure must leave nothing open
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             self._lock = os.open(Path(folder, "lock"), flags, 0o600)
@@ -111,7 +110,7 @@ class SharedFile:
             else:
                 txn.abort()
         except (lmdb.Error, struct.error) as error:  # or an entry that is none of ours
-            logger.warning("the LMDB store fails (%s)", type(error).__name__)
+            self._failed(type(error).__name__)
             raise StoreUnavailable from None
         finally:
             fcntl.lockf(self._lock, fcntl.LOCK_UN)
@@ -121,6 +120,7 @@ class SharedFile:
 
 # LMDB forbids to open a file twice in a process, and to use what a fork inherited.
 _files: dict[str, SharedFile] = {}
+_complaints: dict[str, Complaint] = {}
 _opening = Lock()
 
 
@@ -133,7 +133,8 @@ def open_file(folder: str, max_keys: int) -> SharedFile:
                 try:
                     file = _files[folder] = SharedFile(folder, max_keys)
                 except (OSError, lmdb.Error) as error:
-                    logger.warning("the LMDB store cannot be opened (%s)", type(error).__name__)
+                    complaint = Complaint("the LMDB store cannot be opened (%s)")
+                    _complaints.setdefault(folder, complaint)(type(error).__name__)
                     raise StoreUnavailable from None
     return file
 

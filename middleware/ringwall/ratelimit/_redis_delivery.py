@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Sequence
@@ -17,14 +16,13 @@ except ImportError:
     raise MissingDependency("redis", "redis", "A store in Redis or Valkey") from None
 
 from .._pending import Call, Pending, asettle, settle
+from ._complaint import Complaint
 from ._redis_batch import Batcher
 from ._redis_deadline import deadline
 from ._redis_node import Node, NotSent
 from ._redis_script import Answer, Request, call, command, replies
 from ._redis_topology import Topology
 from .store import StoreUnavailable
-
-logger = logging.getLogger("ringwall")
 
 _ASKING = command(b"ASKING")
 _CODES = {
@@ -46,6 +44,7 @@ class Delivery:
     def __init__(self, topology: Topology, timeout: float) -> None:
         self.topology = topology
         self._timeout = timeout
+        self._refused = Complaint("the rate limit store refuses (%s)")
         self.batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = WeakKeyDictionary()
 
     # Once for both colours
@@ -89,7 +88,7 @@ class Delivery:
             node = self.topology.redirected(slot, node, address, keep=code == "MOVED")
             asking = _ASKING if code == "ASK" else b""
         elif code != "NOSCRIPT":
-            logger.warning("the rate limit store refuses (%s)", code)
+            self._refused(code)
             raise StoreUnavailable
         count = 2 if asking else 1
         answers = yield Call(node.send, node.asend, asking + call(part, text=True), count)

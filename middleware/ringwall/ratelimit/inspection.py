@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -56,7 +57,8 @@ class Subject:
             if kind == "claim":
                 principal["claims"][name] = of
             elif kind == "header":
-                self.headers[name.encode("latin-1")] = of.encode("latin-1")
+                # As it was typed, which is how a client sends it.
+                self.headers[os.fsencode(name)] = os.fsencode(of)
             elif kind == "principal":
                 principal["subject"] = value
             elif kind == "credential":
