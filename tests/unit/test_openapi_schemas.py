@@ -201,6 +201,34 @@ def test_a_read_only_property_by_reference() -> None:
     assert passes(layer_of({"$ref": "#/components/schemas/Self"}, schemas=schemas), {"x": 1})
 
 
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        {"allOf": [{"$ref": "#/components/schemas/Told"}]},
+        {"allOf": [{"$ref": "#/components/schemas/Role"}, {"readOnly": True}]},
+        {"anyOf": [{"$ref": "#/components/schemas/Told"}, {"enum": [None]}]},
+        {"oneOf": [{"maxLength": 3}, {"$ref": "#/components/schemas/Told", "minLength": 4}]},
+        {"$ref": "#/components/schemas/Wrapped"},
+    ],
+)
+def test_a_property_is_read_only_where_a_part_of_its_schema_says_so(
+    version: str, role: Any
+) -> None:
+    """Generators wrap a reference in `allOf` to put something beside it."""
+    schemas = {
+        "Role": {"type": "string"},
+        "Told": {"type": "string", "readOnly": True},
+        "Wrapped": {"allOf": [{"allOf": [{"$ref": "#/components/schemas/Told"}]}]},
+        "Loop": {"anyOf": [{"$ref": "#/components/schemas/Loop"}, {"type": "string"}]},
+    }
+    properties = {"role": role, "other": {"$ref": "#/components/schemas/Loop"}}
+    schema = {"type": "object", "properties": properties, "required": ["role"]}
+    layer = layer_of(schema, version=version, schemas=schemas)
+    assert passes(layer, {"other": "x"})
+    assert not passes(layer, {"role": "admin"})
+
+
 def test_what_is_forbidden_in_a_test_is_not_allowed_by_it() -> None:
     """`not: {required: [id]}` with `id` taken out would refuse everything."""
     layer = layer_of(

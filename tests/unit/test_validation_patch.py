@@ -24,6 +24,9 @@ RESOURCE: dict[str, Any] = {
         "a/b": {"type": "integer"},
         "m~n": {"type": "integer"},
         "locked": {"readOnly": True, "properties": {"by": {"type": "string"}}},
+        "login": {"writeOnly": True, "properties": {"pin": {"type": "string"}}},
+        "marks": {"additionalProperties": {"type": "string", "readOnly": True}},
+        "log": {"type": "array", "items": {"type": "string", "readOnly": True}},
         "labels": {"additionalProperties": {"type": "string"}},
         "open": {"additionalProperties": True},
         "elsewhere": {"$ref": "urn:x"},
@@ -66,6 +69,9 @@ def send(operations: Any, interface: str = "asgi", layer: BodyValidation = LAYER
         {"op": "add", "path": "/either/x", "value": 1},
         {"op": "add", "path": "/either/y", "value": None},
         {"op": "add", "path": "/password", "value": "x"},
+        {"op": "add", "path": "/login/pin", "value": "x"},
+        {"op": "remove", "path": "/login/pin"},
+        {"op": "add", "path": "/log", "value": []},
         {"op": "replace", "path": "", "value": {"name": "x"}},
         {"op": "replace", "path": NAME, "value": "x", "comment": "ignored, as RFC 6902 says"},
     ],
@@ -101,6 +107,12 @@ def test_an_operation_within_the_resource_passes(interface: str, operation: dict
         ({"op": "remove", "path": ""}, "required"),
         ({"op": "test", "path": "/password", "value": "a guess"}, "write-only"),
         ({"op": "copy", "from": "/password", "path": NICK}, "write-only"),
+        ({"op": "test", "path": "/login/pin", "value": "a guess"}, "write-only"),
+        ({"op": "copy", "from": "/login/pin", "path": "/login/pin"}, "write-only"),
+        ({"op": "replace", "path": "/marks/role", "value": "admin"}, "read-only"),
+        ({"op": "replace", "path": "/marks", "value": {"role": "admin"}}, "schema"),
+        ({"op": "add", "path": "/log/-", "value": "mine"}, "read-only"),
+        ({"op": "replace", "path": "/log", "value": ["mine"]}, "schema"),
         ({"op": "copy", "from": NICK, "path": "/tags/-"}, "schema"),
         ({"op": "replace", "path": NAME, "value": "x" * 11}, "schema"),
         ({"op": "replace", "path": NAME, "value": None}, "schema"),
@@ -125,6 +137,33 @@ def test_an_operation_that_leaves_it_is_refused(interface: str, operation: Any, 
     assert error["code"] == code
     assert error["pointer"].startswith("#/1")
     assert b"is_admin" not in answer.body
+
+
+def test_what_is_hidden_moves_only_where_it_is_hidden() -> None:
+    """Where a schema refers to itself, the same one applies inside of it and outside."""
+    node = {
+        "properties": {
+            "name": {"type": "string"},
+            "shown": {"$ref": "#/$defs/node"},
+            "hidden": {"$ref": "#/$defs/node", "writeOnly": True},
+        }
+    }
+    schema = {"type": "object", "properties": {"node": {"$ref": "#/$defs/node"}}}
+    layer = BodyValidation(
+        {"PATCH /v1/orders": {**schema, "$defs": {"node": node}}}, media_types=[PATCH[1]]
+    )
+    for op, source, target, passes in (
+        ("move", "/node/shown/name", "/node/name", True),
+        ("move", "/node/hidden/name", "/node/hidden/shown/name", True),
+        ("move", "/node/name", "/node/hidden/name", True),
+        ("move", "/node/hidden/name", "/node/name", False),
+        ("move", "/node/hidden/shown/name", "/node/shown/name", False),
+        ("copy", "/node/hidden/name", "/node/name", False),
+    ):
+        answer = send([{"op": op, "from": source, "path": target}], layer=layer)
+        assert answer.called is passes, (op, source, target)
+        if not passes:
+            assert answer.problem["errors"][0]["code"] == "write-only"
 
 
 def test_a_reference_that_leads_nowhere_is_told_at_once() -> None:

@@ -14,6 +14,7 @@ from .handlers._content import Content
 
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9}|-)\Z")  # RFC 6901 section 4, RFC 6902 section 4.1
 _MOST_STEPS = 64
+_OTHERS = ("additionalProperties", "items")  # of names and indexes that are not told apart
 
 
 class Unresolved(Exception):
@@ -25,8 +26,8 @@ class Unresolved(Exception):
 
 
 class _Place:
-    """Where a pointer leads: the schemas that apply there, whether what holds it needs it, whether
-    it, or what holds it, is only to be read, and whether it is only to be written.
+    """Where a pointer leads: the schemas that apply there, whether what holds it needs it, and
+    whether it, or what holds it, is only to be read, or only to be written.
 
     steps: where each name or index leads from here, once it was asked for. So a step costs no more
     than a look into a table, however many a body takes. Bounded by the schema: names that it does
@@ -44,11 +45,12 @@ class _Place:
         parts: list[dict[str, Any]],
         required: bool,
         read_only: bool,
+        write_only: bool,
     ) -> None:
         self.schemas = schemas
         self.required = required
         self.read_only = read_only or any(part.get("readOnly") is True for part in parts)
-        self.write_only = any(part.get("writeOnly") is True for part in parts)
+        self.write_only = write_only or any(part.get("writeOnly") is True for part in parts)
         self.holds_read_only: bool | None = None  # found out once it is asked for
         self.steps: dict[str | None, _Place | None] = {}
         self.named: set[str] = set()
@@ -79,7 +81,7 @@ class Resource:
         # Both are bounded by the schema: the keys are made of the places in it, not of pointers.
         self._compiled: dict[tuple[object, ...], Schema] = {}
         self._places: dict[tuple[object, ...], _Place] = {}
-        self._root = self._place((content.schema,), True, False)
+        self._root = self._place((content.schema,), True, False, False)
 
     def may_test(self, pointer: str, value: Any) -> None:
         """`test` tells what a hidden property is, one guess after the other."""
@@ -105,8 +107,11 @@ class Resource:
             raise Unresolved("path", "read-only", "Would write what may not be written.")
 
     def may_move(self, source: str, target: str) -> None:
-        """The same, but within one array values may change places with all that they hold."""
+        """The same, but within one array values may change places with all that they hold. What is
+        hidden stays so."""
         there = self._same(source, target)
+        if not there.write_only:
+            self.may_read(source, "from")
         above, _, _ = target.rpartition("/")
         reorders = above == source.rpartition("/")[0] and self._is_array(above)
         if not reorders and self._holds_read_only(there):
@@ -174,15 +179,16 @@ class Resource:
         made = copy.deepcopy(schema)
         for part in subschemas(made):
             properties = part.get("properties", {})
-            hidden = {
-                name
-                for name, each in properties.items()
-                if any(one.get(keyword) is True for one in self._parts(each))
-            }
+            hidden = {name for name, each in properties.items() if self._says(each, keyword)}
             properties.update(dict.fromkeys(hidden, False))
+            others = [word for word in _OTHERS if self._says(part.get(word), keyword)]
+            part.update(dict.fromkeys(others, False))
             if hidden and "required" in part:
                 part["required"] = [name for name in part["required"] if name not in hidden]
         return made
+
+    def _says(self, schema: Any, keyword: str) -> bool:
+        return any(part.get(keyword) is True for part in self._parts(schema))
 
     def _find(self, pointer: str, member: str) -> _Place:
         place = self._root
@@ -205,15 +211,18 @@ class Resource:
             by_id = {id(schema): schema for schemas, _ in steps for schema in schemas}
             found = tuple(by_id.values())
             required = any(required for _, required in steps)
-            further = self._place(found, required, place.read_only) if found else None
-            place.steps[key] = further
+            place.steps[key] = (
+                self._place(found, required, place.read_only, place.write_only) if found else None
+            )
         return place.steps[key]
 
-    def _place(self, schemas: tuple[JSONSchema, ...], required: bool, read_only: bool) -> _Place:
-        key = (*map(id, schemas), required, read_only)
+    def _place(
+        self, schemas: tuple[JSONSchema, ...], required: bool, read_only: bool, write_only: bool
+    ) -> _Place:
+        key = (*map(id, schemas), required, read_only, write_only)
         if key not in self._places:
             parts = [part for schema in schemas for part in self._parts(schema)]
-            self._places[key] = _Place(schemas, parts, required, read_only)
+            self._places[key] = _Place(schemas, parts, required, read_only, write_only)
         return self._places[key]
 
     def _schemas_at(self, schema: JSONSchema, name: str) -> tuple[tuple[JSONSchema, ...], bool]:

@@ -78,9 +78,17 @@ class Properties:
         if not isinstance(schema, dict) or (at, scope) in seen:
             return False
         seen |= {(at, scope)}
-        if schema.get(self._keyword) is True and not (self._document.is_30 and "$ref" in schema):
+        if any(self._is_hidden(*target, seen) for target in self._targets(schema, at, scope)):
             return True
-        return any(self._is_hidden(*target, seen) for target in self._targets(schema, at, scope))
+        if self._document.is_30 and "$ref" in schema:
+            return False
+        # One alternative that says so is enough: readers may differ in which one a value means.
+        return schema.get(self._keyword) is True or any(
+            self._is_hidden(part, child(at, keyword, index), scope, seen)
+            for keyword in IN_PLACE
+            if isinstance(schema.get(keyword), list)
+            for index, part in enumerate(schema[keyword])
+        )
 
     def _targets(
         self, schema: dict[str, Any], at: str, scope: Scope
