@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from audit_support import Lines
@@ -112,7 +112,16 @@ def test_silence(names, request):
     assert not any(secret in line for secret in secrets for line in sink.lines)
 
 
+LARGE = Request(
+    "POST",
+    b"/v1/orders",
+    ((b"host", b"api.example.com"), (b"content-type", b"application/json")),
+    body=(b"x" * 5000,),
+)
+
+
 @settings(deadline=None, max_examples=100)
+@example(names=["body"], request=LARGE)  # the answer ends the connection
 @given(names=real.stacks, request=real.requests(websocket=st.booleans(), denial=st.booleans()))
 def test_the_asgi_validator_is_content_on_both_sides_of_each(names, request):
     app = validate_asgi(SampleApp().asgi)

@@ -297,6 +297,8 @@ SOCKET = Request(websocket=True).scope()
 LIFESPAN = {"type": "lifespan", "asgi": {"version": "3.0"}}
 OPEN = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.response.body", "body": b""}
+CLOSES = {"headers": [(b"connection", b"close")]}
+CLOSING = {**OPEN, **CLOSES}
 MORE = {**BODY, "more_body": True}
 TRAILERS = {"type": "http.response.trailers", "headers": []}
 PUSH = {"type": "http.response.push", "path": "/"}
@@ -342,6 +344,7 @@ def play(scope, *messages):
     ("scope", "messages"),
     [
         (HTTP, (ASKED, OPEN, BODY)),
+        (HTTP, (ASKED, CLOSING, BODY)),
         (HTTP, ({**ASKED, "more_body": True}, ASKED, OPEN, MORE, BODY)),
         (HTTP, (GONE,)),
         (HTTP, (DEBUG, PUSH, OPEN, PUSH, BODY)),
@@ -379,7 +382,10 @@ def test_the_validator_is_content_with_what_the_specification_allows(scope, mess
         (HTTP, ({**OPEN, "headers": [(b"a", b"b\r\nc: d")]}, BODY), "splits the message"),
         (HTTP, ({**OPEN, "headers": [b"ab"]}, BODY), "no pair"),
         (HTTP, ({**OPEN, "headers": {b"a": b"b"}}, BODY), "headers"),
-        (HTTP, ({**OPEN, "headers": [(b"connection", b"close")]}, BODY), "hop-by-hop"),
+        (HTTP, ({**OPEN, "headers": [(b"connection", b"upgrade")]}, BODY), "hop-by-hop"),
+        (HTTP, ({**OPEN, "headers": [(b"keep-alive", b"close")]}, BODY), "hop-by-hop"),
+        ({**HTTP, "http_version": "2"}, (CLOSING, BODY), "hop-by-hop"),
+        (SOCKET, (CONNECT, {**ACCEPT, **CLOSES}), "hop-by-hop"),
         (HTTP, ({**OPEN, "trailers": 1}, BODY), "trailers is 1"),
         (HTTP, (OPEN, {**BODY, "body": "text"}), "body is 'text'"),
         (HTTP, (OPEN, {**BODY, "more_body": None}), "more_body is None"),

@@ -71,7 +71,7 @@ def _typed(given: Any, name: str, kinds: Any, complaint: str) -> None:
         _require(isinstance(given[name], kinds), f"{complaint}: {name} is {given[name]!r:.60}")
 
 
-def _headers(lines: Any, where: str, *, sent: bool) -> None:
+def _headers(lines: Any, where: str, *, sent: bool, may_close: bool = False) -> None:
     if not isinstance(lines, Iterable) or isinstance(lines, (bytes, str, dict)):
         raise ASGIViolation(where)
     for line in lines:
@@ -81,7 +81,8 @@ def _headers(lines: Any, where: str, *, sent: bool) -> None:
         _require(name and not set(name) - _TOKEN, f"{where}: name {name!r} is no lower-case token")
         _require(not set(value) & {0, 10, 13}, f"{where}: value of {name!r} splits the message")
         if sent:
-            _require(name not in _HOP_BY_HOP, f"{where}: hop-by-hop header {name!r}")
+            closes = may_close and (name, value) == (b"connection", b"close")
+            _require(closes or name not in _HOP_BY_HOP, f"{where}: hop-by-hop header {name!r}")
 
 
 class _Check:
@@ -121,10 +122,13 @@ def _check_request(scope: Scope) -> None:
 
 
 class _Response:
-    """The order of the messages of one response; `prefix` tells whose."""
+    """The order of the messages of one response; `prefix` tells whose. may_close: over HTTP/1 it
+    may ask to end the connection, which servers do; HTTP/2 has no such header (RFC 9113 section
+    8.2.2)."""
 
-    def __init__(self, prefix: str, method: str | None) -> None:
+    def __init__(self, prefix: str, method: str | None, may_close: bool = False) -> None:
         self.prefix = prefix
+        self.may_close = may_close
         self.state = "before"
         self.trailers = False
 
@@ -134,7 +138,8 @@ class _Response:
             _require(state == "before", f"{kind} after the response has begun")
             status = message.get("status")
             _require(isinstance(status, int) and 200 <= status <= 599, f"status is {status!r}")
-            _headers(message.get("headers", ()), f"{kind}: headers", sent=True)
+            lines = message.get("headers", ())
+            _headers(lines, f"{kind}: headers", sent=True, may_close=self.may_close)
             _typed(message, "trailers", bool, kind)
             self.trailers = message.get("trailers", False)
             self.state = "started"
@@ -168,7 +173,8 @@ class _HTTP(_Check):
         method = scope.get("method")
         _require(isinstance(method, str) and method, f"scope: method is {method!r}")
         _require(scope.get("scheme", "http") in ("http", "https"), "scope: scheme")
-        self._response = _Response("http.response", method)
+        may_close = scope.get("http_version", "")[:1] == "1"
+        self._response = _Response("http.response", method, may_close)
         self._body_ended = self._gone = False
 
     def received(self, message: Message) -> None:
