@@ -21,6 +21,7 @@ ACCOUNT = {
         "id": {"type": "integer", "readOnly": True},
         "name": {"type": "string"},
         "password": {"type": "string", "writeOnly": True},
+        "pin": {"allOf": [{"$ref": "#/components/schemas/Secret"}]},
         "friends": {"type": "array", "items": {"$ref": "#/components/schemas/Account"}},
     },
     "required": ["id", "name", "password"],
@@ -33,7 +34,10 @@ def content(schema: Any, *types: str) -> dict[str, Any]:
 
 
 DOCUMENT = document(
-    components={"schemas": {"Account": ACCOUNT}, "responses": {"E": content({"type": "object"})}},
+    components={
+        "schemas": {"Account": ACCOUNT, "Secret": {"writeOnly": True}},
+        "responses": {"E": content({"type": "object"})},
+    },
     paths={
         "/x": {
             "get": {
@@ -134,6 +138,7 @@ EXPOSED = {
     "id": 1,
     "name": "a",
     "password": "hunter2",
+    "pin": "hunter2",
     "hash": "hunter2",
     "friends": [{"id": 2, "name": "b", "password": "hunter2", "ssn": "hunter2"}],
 }

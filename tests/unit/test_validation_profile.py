@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from openapi_support import layer_of, parameter
+from openapi_support import document, layer_of, operation, parameter
 from ringwall import BodyValidation, ConfigurationError
 from ringwall.validation._profile import NamePatterns, ProfiledJSON
 from validation_support import JSON, ask
@@ -121,6 +121,63 @@ def test_escapes_hide_no_name(interface: str) -> None:
 @pytest.mark.parametrize("name", ["proto", "Constructor", "a$", "class", "__a", "_"])
 def test_other_names_pass(interface: str, name: str) -> None:
     assert ask(LAYER, interface, json.dumps({name: "$where"}).encode()).called
+
+
+@interfaces
+@pytest.mark.parametrize("name", ["__proto__", "$where", "a.b", "~1.", "x~0__"])
+@pytest.mark.parametrize("path", ["/{}", "/a/{}", "/{}/0/b"])
+def test_a_name_may_stand_in_the_pointer_of_a_patch(interface: str, name: str, path: str) -> None:
+    pointer = path.format(name)
+    for change in (
+        {"op": "add", "path": pointer, "value": 1},
+        {"op": "copy", "from": pointer, "path": "/a"},
+        {"op": "move", "from": "/a", "path": pointer},
+    ):
+        body = json.dumps([change]).encode()
+        assert ask(LAYER, interface, body, headers=[PATCH]).refused(400, "forbidden-name")
+        assert ask(PLAIN, interface, body, headers=[PATCH]).seen == body
+    fine = b'[{"op": "add", "path": "/a/-", "value": "$where"}]'
+    assert ask(LAYER, interface, fine, headers=[PATCH]).called
+
+
+@interfaces
+def test_a_nul_in_a_text(interface: str) -> None:
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    posted = operation(requestBody={"content": content})
+    given = document(paths={"/v1/orders": {"post": posted}})
+    kind = ("content-type", "text/plain")
+    layer = BodyValidation(openapi=given, nul="refuse")
+    assert ask(layer, interface, b"a\0b", headers=[kind]).refused(400, "nul-character")
+    assert ask(layer, interface, b"ab", headers=[kind]).seen == b"ab"
+    layer = BodyValidation(openapi=given)
+    assert ask(layer, interface, b"a\0b", headers=[kind]).seen == b"a\0b"
+
+
+@interfaces
+@pytest.mark.parametrize("location", ["header", "cookie", "path"])
+def test_parameters_outside_of_the_query(interface: str, location: str) -> None:
+    path = "/x/{n}" if location == "path" else "/x"
+    given = [parameter({"type": "integer"}, "n", location)]
+
+    def sent(number: int) -> Any:
+        lines = {"header": [("n", str(number))], "cookie": [("cookie", f"n={number}")]}
+        at = path.replace("{n}", str(number))
+        return ask(layer, interface, path=at, headers=lines.get(location, []))
+
+    layer = layer_of(parameters=given, path=path, ijson_numbers=True)
+    assert sent(2**53).refused(400, "inexact-number")
+    assert sent(2**53 - 1).called
+    layer = layer_of(parameters=given, path=path)
+    assert sent(2**53).called
+
+
+@interfaces
+def test_names_in_a_header(interface: str) -> None:
+    given = [parameter({"type": "object"}, "filter", "header", explode=True)]
+    layer = layer_of(parameters=given, forbidden_names=["$*", "header"])
+    answer = ask(layer, interface, path="/x", headers=[("filter", "$ne=1")])
+    assert answer.refused(400, "forbidden-name")
+    assert ask(layer, interface, path="/x", headers=[("filter", "ne=1")]).called
 
 
 @interfaces

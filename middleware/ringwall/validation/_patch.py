@@ -13,8 +13,16 @@ from ._walk import subschemas
 from .handlers._content import Content
 
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9}|-)\Z")  # RFC 6901 section 4, RFC 6902 section 4.1
-_MOST_STEPS = 64
 _OTHERS = ("additionalProperties", "items")  # of names and indexes that are not told apart
+
+
+def names_in(pointer: str) -> list[str]:
+    """What a JSON Pointer consists of.
+
+    >>> names_in("/a~1b/0")
+    ['a/b', '0']
+    """
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
 
 
 class Unresolved(Exception):
@@ -192,11 +200,8 @@ class Resource:
 
     def _find(self, pointer: str, member: str) -> _Place:
         place = self._root
-        tokens = pointer.split("/")[1:]
-        if len(tokens) > _MOST_STEPS:
-            raise Unresolved(member, "path", "Leads deeper than a value may be.")
-        for token in tokens:
-            further = self._step(place, token.replace("~1", "/").replace("~0", "~"))
+        for name in names_in(pointer):
+            further = self._step(place, name)
             if further is None:
                 raise Unresolved(member, "path", "Leads to what the schema does not declare.")
             place = further

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._explain import MOST_ERRORS
+from .._json import StrictJSON
 from .._options import Options
-from .._patch import Resource, Unresolved
+from .._patch import Resource, Unresolved, names_in
 from .._refusal import INVALID, Refused
 from ._content import Content, Handler
 from ._json import json_handler
@@ -19,6 +20,8 @@ _MEMBERS = {
     "move": ("path", "from"),
     "copy": ("path", "from"),
 }
+
+_MOST_STEPS = 64
 
 
 def patch_handler(content: Content, options: Options) -> Handler:
@@ -40,7 +43,7 @@ def patch_handler(content: Content, options: Options) -> Handler:
             raise Refused(INVALID, (_error("#", "type", "Must be an array of operations."),))
         errors: list[dict[str, str]] = []
         for number, operation in enumerate(operations):
-            error = _check(operation, resource)
+            error = _check(operation, resource, options.parse)
             if error is not None:
                 member, code, detail = error
                 errors.append(_error(f"#/{number}{member}", code, detail))
@@ -53,7 +56,9 @@ def patch_handler(content: Content, options: Options) -> Handler:
     return judge
 
 
-def _check(operation: Any, resource: Resource | None) -> tuple[str, str, str] | None:
+def _check(
+    operation: Any, resource: Resource | None, parser: StrictJSON
+) -> tuple[str, str, str] | None:
     """What is wrong with one operation: where, a code, and in words."""
     kind = operation.get("op") if isinstance(operation, dict) else None
     needed = _MEMBERS.get(kind) if isinstance(kind, str) else None
@@ -65,7 +70,9 @@ def _check(operation: Any, resource: Resource | None) -> tuple[str, str, str] | 
     try:
         for member in ("from", "path"):
             if member in needed:
-                _check_pointer(operation[member])
+                _check_pointer(operation[member], member)
+                # What stands in a pointer is the name of a property as much as one in a value.
+                parser.check(dict.fromkeys(names_in(operation[member])))
         if resource is not None:
             _check_within(kind, operation, resource)
     except Unresolved as wrong:
@@ -79,9 +86,11 @@ class _NoPointer(Exception):
     """It is no JSON Pointer."""
 
 
-def _check_pointer(pointer: Any) -> None:
+def _check_pointer(pointer: Any, member: str) -> None:
     if not isinstance(pointer, str) or (pointer and pointer[0] != "/"):
         raise _NoPointer
+    if pointer.count("/") > _MOST_STEPS:
+        raise Unresolved(member, "path", "Leads deeper than a value may be.")
     # After a tilde stands 0 or 1, and nothing else.
     if "~" in pointer.replace("~0", "").replace("~1", ""):
         raise _NoPointer

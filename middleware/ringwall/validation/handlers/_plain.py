@@ -23,6 +23,7 @@ def text_handler(content: Content, options: Options) -> Handler:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
             raise Refused(NOT_TEXT) from None
+        options.parse.check(text)
         if not schema.is_valid(text):
             found = schema.found(text, values=1, size=len(body))
             raise Refused(INVALID, tuple(entry for _, entry, _ in found or ()))

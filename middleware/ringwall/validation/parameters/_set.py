@@ -107,6 +107,8 @@ class ParameterSet:
             wrong: list[tuple[str, str]] = []
             found.cookie.update(self._cookies.read(headers[b"cookie"], wrong))
             errors += [_error("cookie", name, code) for name, code in wrong]
+        for values in found:
+            self._check(values)
         value = {
             "path": found.path,
             "query": found.query,
@@ -127,7 +129,6 @@ class ParameterSet:
             raise Refused(TOO_MANY_PARAMETERS)
         wrong: list[tuple[str, str]] = []
         found.query.update(self._query.read(query, wrong))
-        self._check(found.query)
         errors += [_error("query", name, code) for name, code in wrong]
 
     def _explain(self, value: dict[str, Any], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
