@@ -775,7 +775,7 @@ def test_a_script_error_that_stays_is_unavailable(run):
 
 
 @pytest.mark.parametrize("code", ["MOVED 1 h:1", "ASK 1 h:1", "CLUSTERDOWN x", "TRYAGAIN"])
-def test_redirections_of_a_server_that_stands_alone_are_unavailable(run, code):
+def test_redirections_of_a_server_that_stands_alone_are_unavailable(run, code, caplog):
     class Node:
         address = ("h", 1)
 
@@ -789,6 +789,15 @@ def test_redirections_of_a_server_that_stands_alone_are_unavailable(run, code):
     store._delivery.topology._node = Node()
     with pytest.raises(StoreUnavailable):
         run(store.acquire([Check(limit(), "k")]))
+    assert f"refuses ({code.split()[0]})" in caplog.text
+
+
+def test_a_user_who_may_not_load_the_script_is_told(down, run, caplog):
+    """EVALSHA is allowed and EVAL is not: nothing works, and the log says why."""
+    down.client_call("ACL", "SETUSER", "u", "on", ">p", "~*", "+evalsha")
+    store = RedisStore(down.url.replace("//", "//u:p@"), timeout=5)
+    fails(run, store.acquire([Check(limit(), "k")]))
+    assert "refuses (NoPermissionError)" in caplog.text
 
 
 # Credentials

@@ -44,7 +44,7 @@ class Delivery:
     def __init__(self, topology: Topology, timeout: float) -> None:
         self.topology = topology
         self._timeout = timeout
-        self._refused = Complaint("the rate limit store refuses (%s)")
+        self._complain = Complaint("the rate limit store refuses (%s)")
         self.batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = WeakKeyDictionary()
 
     # Once for both colours
@@ -69,7 +69,7 @@ class Delivery:
             try:
                 if isinstance(reply, ResponseError):
                     if retry:
-                        raise StoreUnavailable
+                        raise self._refusal(_code(reply)[0])
                     reply = yield from self._heal(node, part, reply)
                 found += zip(part, replies(reply, part), strict=True)
             except (StoreUnavailable, ValueError):
@@ -85,17 +85,24 @@ class Delivery:
             node = yield from self.topology.find(slot)
         elif code in ("MOVED", "ASK"):
             address = rest.split(" ")[-1]
-            node = self.topology.redirected(slot, node, address, keep=code == "MOVED")
+            there = self.topology.redirected(slot, node, address, keep=code == "MOVED")
+            if there is None:  # a cluster, but the URL does not say so
+                raise self._refusal(code)
+            node = there
             asking = _ASKING if code == "ASK" else b""
         elif code != "NOSCRIPT":
-            self._refused(code)
-            raise StoreUnavailable
+            raise self._refusal(code)
         count = 2 if asking else 1
         answers = yield Call(node.send, node.asend, asking + call(part, text=True), count)
         if isinstance(answers[-1], ResponseError):
-            raise StoreUnavailable
+            raise self._refusal(_code(answers[-1])[0])
         answer: bytes = answers[-1]
         return answer
+
+    def _refusal(self, code: str) -> StoreUnavailable:
+        """What to raise where a server refuses for good; the log is told why."""
+        self._complain(code)
+        return StoreUnavailable()
 
     # Its two colours
 
@@ -168,12 +175,11 @@ class Delivery:
 
 def _code(error: ResponseError) -> tuple[str, str]:
     """The code of an error reply and the rest. redis-py makes classes of some, and cuts theirs."""
-    text = str(error)
-    code = _CODES.get(type(error).__name__)
-    if code is not None:
-        return code, text
+    text, kind = str(error), type(error)
+    if kind is not ResponseError:
+        return _CODES.get(kind.__name__, kind.__name__), text
     code, _, rest = text.partition(" ")
-    return code, rest
+    return code if code.isupper() else "ERR", rest
 
 
 def _set(request: Request, found: Answer) -> None:

@@ -40,9 +40,10 @@ class Topology(ABC):
             StoreUnavailable: nobody knows.
         """
 
-    def redirected(self, slot: int, by: Node, address: str, keep: bool) -> Node:
-        """The server that a redirection names. keep: it is the slot's server from now on."""
-        raise StoreUnavailable
+    def redirected(self, slot: int, by: Node, address: str, keep: bool) -> Node | None:
+        """The server that a redirection names; None where none is followed. keep: it is the slot's
+        server from now on."""
+        return None
 
     def split(self, requests: Sequence[Request]) -> list[Sequence[Request]]:
         """The requests of one server, by those that one call can hold."""
