@@ -527,6 +527,11 @@ def test_a_file_that_cannot_be_opened_leaves_nothing_open(tmp_path, monkeypatch,
         assert store.acquire([Check(limit(), "k")])[0].remaining == 2
 
 
+def test_a_system_that_cannot_reserve_room_counts_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    assert LMDBStore(tmp_path).acquire([Check(limit(), "k")])[0].remaining == 2
+
+
 def test_an_entry_that_is_none_of_ours_concerns_its_key_alone_and_is_swept(tmp_path):
     store = LMDBStore(tmp_path)
     store.acquire([Check(limit(), "other")])

@@ -69,11 +69,12 @@ class SharedFile:
             )
             undo.callback(self._environment.close)
             # Written through the map: a full disk must fail here, not as SIGBUS in a request.
-            file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
-            try:
-                os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
-            finally:
-                os.close(file)
+            if hasattr(os, "posix_fallocate"):  # all but macOS
+                file = os.open(Path(folder, name), os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    os.posix_fallocate(file, 0, max_keys * _BYTES_PER_KEY + _SPARE)
+                finally:
+                    os.close(file)
             undo.pop_all()
 
     def close(self) -> None:
