@@ -172,6 +172,16 @@ def test_parameters_outside_of_the_query(interface: str, location: str) -> None:
 
 
 @interfaces
+def test_names_that_the_document_gives_are_no_names_of_a_request(interface: str) -> None:
+    """`$filter` is OData's, and `__Host-` makes a cookie safe (RFC 6265bis section 4.1.3)."""
+    text = {"type": "string"}
+    given = [parameter(text, "$filter"), parameter(text, "__Host-id", "cookie")]
+    layer = layer_of(parameters=given, forbidden_names=["$*", "__*"])
+    cookie = [("cookie", "__Host-id=1")]
+    assert ask(layer, interface, path="/x", headers=cookie, query="$filter=a").called
+
+
+@interfaces
 def test_names_in_a_header(interface: str) -> None:
     given = [parameter({"type": "object"}, "filter", "header", explode=True)]
     layer = layer_of(parameters=given, forbidden_names=["$*", "header"])

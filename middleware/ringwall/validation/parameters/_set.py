@@ -108,7 +108,7 @@ class ParameterSet:
             found.cookie.update(self._cookies.read(headers[b"cookie"], wrong))
             errors += [_error("cookie", name, code) for name, code in wrong]
         for values in found:
-            self._check(values)
+            self._check([*values.values()])  # their names are the document's own
         value = {
             "path": found.path,
             "query": found.query,
