@@ -527,6 +527,16 @@ def test_a_file_that_cannot_be_opened_leaves_nothing_open(tmp_path, monkeypatch,
         assert store.acquire([Check(limit(), "k")])[0].remaining == 2
 
 
+def test_two_stores_of_a_process_hold_as_many_keys_as_the_first_made_room_for(tmp_path):
+    """The later one fills its file no further: a flood must not make it unavailable."""
+    LMDBStore(tmp_path, max_keys=10).acquire([Check(limit(), "k")])
+    store = LMDBStore(tmp_path, max_keys=100_000)
+    for i in range(30):
+        store.acquire([Check(limit(), str(i))])
+    (file,) = file_module._files.values()
+    assert file._environment.stat()["entries"] == 11  # and the shared bucket
+
+
 def test_a_system_that_cannot_reserve_room_counts_all_the_same(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate")
     assert LMDBStore(tmp_path).acquire([Check(limit(), "k")])[0].remaining == 2

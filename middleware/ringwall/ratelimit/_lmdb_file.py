@@ -52,6 +52,7 @@ class SharedFile:
             if not old.name.startswith(name):
                 old.unlink(missing_ok=True)
         self.threads = Lock()
+        self.max_keys: int = max_keys
         self._failed = Complaint("the LMDB store fails (%s)")
         with ExitStack() as undo:  # each request tries again: a failure must leave nothing open
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC

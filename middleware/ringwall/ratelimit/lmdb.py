@@ -205,6 +205,8 @@ class LMDBStore(Configured):
 
     def _run(self, work: Callable[..., tuple[T, bool]], *args: Any) -> T | Pending[T]:
         file = open_file(self._folder, self._max_keys)
+        if file.max_keys < self._max_keys:  # another store of this process has opened it for fewer
+            self._max_keys = file.max_keys
         if file.enter():
             return file.run(work, args)
         return perform(Call(self._wait, self._await, file, work, args))
