@@ -93,7 +93,10 @@ class ReadingExchange(ASGIExchange):
         return body
 
     def _waiting_for_body(self, limit: int, pace: Pace) -> Call[bytes] | None:
-        return None if self.receive is None else Call(None, self._read, limit, pace)
+        # Once there is somewhere to send the app's response, the rest of the body is the app's.
+        if self.receive is None or hasattr(self, "send"):
+            return None
+        return Call(None, self._read, limit, pace)
 
     async def _read(self, limit: int, pace: Pace) -> bytes:
         """Goes on from where `at_once` has come to."""

@@ -177,6 +177,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                             break
             except ClientDisconnected as error:
                 exchange.outcome.error = error
+                exchange.receive = None
                 return None
             except Exception as error:  # noqa: BLE001  a bug in a layer is a refusal
                 verdict = fail_at(plan, depth, completes, exchange, error)
@@ -189,6 +190,7 @@ def build_asgi(app: ASGIApp, plan: Plan) -> ASGIApp:
                 forbid_response(scope)
             if verdict is not None:
                 withdraw(plan, depth, exchange)
+                exchange.receive = None  # nobody reads the body of what was refused
                 exchange.send = send
                 out = MethodType(outs[depth], exchange)
                 return await refuse(exchange, cast("Response", verdict), scope, receive, out)

@@ -17,6 +17,7 @@ from ringwall._body import (
 )
 from ringwall._exchange import Exchange, Outcome
 from ringwall._pace import Pace
+from ringwall.problem import problem
 from ringwall.testing import Request, SampleApp, drive, run
 
 INTERFACES = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
@@ -471,3 +472,59 @@ def test_a_slow_wsgi_body_that_is_let_pass_reaches_the_app_whole(declared):
     assert seen == [b"abcdef"]
     if declared:
         assert max(asked) == 6
+
+
+class ReadsLate(Layer):
+    """Reads with a limit, or not at all, lets the request pass or refuses it, and reads again once
+    the response has left."""
+
+    reads_body = True
+
+    def __init__(self, limit, refuses):
+        self.limit = limit
+        self.refuses = refuses
+        self.got = []
+
+    def on_request(self, exchange):
+        if self.limit is not None:
+            try:
+                yield from exchange.read_body(self.limit)
+            except (BodyTooLarge, ClientDisconnected) as error:
+                self.got.append(type(error))
+                if isinstance(error, ClientDisconnected) and self.refuses:
+                    raise
+        return problem(403, "No.") if self.refuses else None
+
+    def on_complete(self, exchange, outcome):
+        self.got.append(exchange.body_at_once(100))
+        return self.read_again(exchange)
+
+    def read_again(self, exchange):
+        self.got.append((yield from exchange.read_body(100)))
+
+
+@INTERFACES
+@pytest.mark.parametrize("limit", [None, 3, 100])
+@pytest.mark.parametrize("refuses", [True, False])
+def test_nobody_reads_on_once_the_response_has_left(interface, limit, refuses):
+    """A server would have such a layer wait for the client, and hold the request open."""
+    layer, app = ReadsLate(limit, refuses), SampleApp()
+    request = Request(body=(b"ab", b"cd", b"ef"), headers=CHUNKED)
+    run(interface, [layer], app, request)
+    assert (
+        layer.got
+        == {
+            None: [None, b""],
+            3: [BodyTooLarge, None, b""],
+            100: [b"abcdef", b"abcdef"],
+        }[limit]
+    )
+    assert [seen.body for seen in app.seen] == ([] if refuses else [b"abcdef"])
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_nobody_waits_for_a_client_that_has_gone(refuses):
+    layer = ReadsLate(100, refuses)
+    request = Request(body=(b"ab",), headers=CHUNKED, cut=True)
+    run("asgi", [layer], SampleApp(), request)
+    assert layer.got == [ClientDisconnected, None, b""]
