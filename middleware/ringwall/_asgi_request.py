@@ -37,9 +37,9 @@ class ASGIExchange(Exchange):
     @lazy
     def headers(self) -> dict[bytes, bytes]:
         told = self.told
-        if told is None:
-            return {}
-        return collected(*told) if isinstance(told, tuple) else {b"host": told}
+        if isinstance(told, tuple):
+            return collected(*told)
+        return {} if told is None else {b"host": told}
 
     @lazy
     def root(self) -> str:

@@ -15,8 +15,10 @@ from ringwall._body import (
     ClientDisconnected,
     declared_length,
 )
+from ringwall._boundary import Boundary
 from ringwall._exchange import Exchange, Outcome
 from ringwall._pace import Pace
+from ringwall._pending import settle
 from ringwall.problem import problem
 from ringwall.testing import Request, SampleApp, drive, run
 
@@ -399,11 +401,17 @@ def test_a_client_that_has_gone_is_told_of_at_once():
     assert layer.got == [ClientDisconnected, None]
 
 
-def test_a_layer_that_does_not_say_so_has_no_body_before_it_waits():
+@INTERFACES
+def test_a_layer_that_does_not_say_so_has_no_body_before_it_waits(interface):
     layer = AtOnce(100, then_waits=True)
     layer.reads_body = False
-    run("asgi", [layer], SampleApp(), Request(body=(b"ab",), headers=CHUNKED))
+    run(interface, [layer], SampleApp(), Request(body=(b"ab",), headers=CHUNKED))
     assert layer.got == [None, b"ab"]
+
+
+def test_an_exchange_that_no_server_made_has_no_body():
+    made = Exchange("wsgi", "GET", "http", "", "/", b"/", b"", {}, None, Boundary())
+    assert settle(made.read_body(1)) == b""
 
 
 class Breaks:

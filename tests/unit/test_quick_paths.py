@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ringwall import Exchange, Layer, Stack
+from ringwall import Exchange, Layer, RateLimit, Stack
 from ringwall._boundary import Boundary
 from ringwall._boundary.address import canonical_address
 from ringwall._exchange import KEY
@@ -269,6 +269,30 @@ def test_mappings_of_any_kind_are_copied_and_left_as_they_were(kind: Any) -> Non
     assert sent == [{**start, "headers": [*LINES]}]
     assert [dict(start), dict(scope)] == before
     assert given[0].keys() == {*scope, KEY}
+
+
+@pytest.mark.parametrize("headers", [{}, {"headers": None}, {"headers": ((b"x-own", b"1"),)}])
+def test_what_layers_add_does_not_need_headers_of_the_app(headers: Any) -> None:
+    start = {"type": "http.response.start", "status": 204, **headers}
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = Request().scope()
+    for layers in (
+        [RateLimit("5/minute")],
+        [RateLimit("5/minute"), RateLimit("9/hour", policy="hour")],
+    ):
+        wrapped = Stack(*layers).asgi(app)
+        asyncio.run(wrapped(scope, None, send))  # type: ignore[arg-type]
+        own = list(headers.get("headers") or ())
+        names = [b"ratelimit-policy", b"ratelimit"] * len(layers)
+        assert [name for name, _ in sent[-1]["headers"]] == [*dict(own), *names]
+    assert start == {"type": "http.response.start", "status": 204, **headers}
 
 
 class Headers(Layer):

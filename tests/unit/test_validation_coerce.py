@@ -207,3 +207,12 @@ def test_a_text_alone(interface: str) -> None:
 def test_an_optional_body_may_be_missing(interface: str) -> None:
     layer = layer_of({"type": "integer"}, coerce=True, required=False)
     assert ask(layer, interface, b"", path="/x", headers=[]).called
+
+
+@interfaces
+def test_so_it_may_where_the_header_says_otherwise(interface: str) -> None:
+    layer = layer_of({"type": "integer"}, coerce=True, required=False)
+    kind = [("content-type", 'application/json; charset="utf-8"')]
+    answer = ask(layer, interface, b"", path="/x", headers=kind)
+    assert answer.called
+    assert answer.seen == b""
