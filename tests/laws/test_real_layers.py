@@ -44,7 +44,16 @@ def test_fusion_with_websockets(names, request):
     check_fusion(lambda: real.layers(names), SampleApp(), request, "asgi")
 
 
+LARGE = Request(
+    "POST",
+    b"/v1/orders",
+    ((b"host", b"api.example.com"), (b"content-type", b"application/json")),
+    body=(b"x" * 5000,),
+)
+
+
 @settings(deadline=None, max_examples=200)
+@example(names=["body"], request=LARGE)  # the answer ends the connection
 @given(names=real.stacks, request=real.requests())
 def test_interface(names, request):
     check_interface(lambda: real.layers(names), SampleApp(), request)
@@ -110,14 +119,6 @@ def test_silence(names, request):
     secrets = [secret for secret in secrets if len(secret) > 3]
     check_silence(lambda: real.layers(names, sink), SampleApp(), request, secrets)
     assert not any(secret in line for secret in secrets for line in sink.lines)
-
-
-LARGE = Request(
-    "POST",
-    b"/v1/orders",
-    ((b"host", b"api.example.com"), (b"content-type", b"application/json")),
-    body=(b"x" * 5000,),
-)
 
 
 @settings(deadline=None, max_examples=100)

@@ -195,7 +195,12 @@ def _visible(done: Run, request: Request) -> dict[str, Any]:
     return {
         "decisions": done.decisions,
         "status": done.result.status,
-        "headers": done.result.lines,
+        # An ASGI app may ask for the end of the connection; WSGI leaves it to the server (PEP 3333).
+        "headers": {
+            name: values
+            for name, values in done.result.lines.items()
+            if (name, values) != (b"connection", [b"close"])
+        },
         # No server sends the body of a HEAD response on, and apps need not care.
         "body": b"" if request.method == "HEAD" else done.result.body,
         "error": _error(done.result.error),
