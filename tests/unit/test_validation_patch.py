@@ -164,6 +164,12 @@ def test_what_is_hidden_moves_only_where_it_is_hidden() -> None:
         assert answer.called is passes, (op, source, target)
         if not passes:
             assert answer.problem["errors"][0]["code"] == "write-only"
+    into_itself = {"op": "move", "from": "/node/shown", "path": "/node/shown/shown"}
+    answer = send([into_itself], layer=layer)
+    assert not answer.called
+    assert answer.problem["errors"][0]["code"] == "path"
+    beside = {"op": "move", "from": "/node/shown", "path": "/node/shown2"}
+    assert send([beside], layer=layer).problem["errors"][0]["detail"] != "Leads into what is moved."
 
 
 def test_a_reference_that_leads_nowhere_is_told_at_once() -> None:

@@ -195,7 +195,7 @@ def _visible(done: Run, request: Request) -> dict[str, Any]:
     return {
         "decisions": done.decisions,
         "status": done.result.status,
-        # An ASGI app may ask for the end of the connection; WSGI leaves it to the server (PEP 3333).
+        # ASGI apps may ask for the end of a connection; WSGI leaves it to servers (PEP 3333).
         "headers": {
             name: values
             for name, values in done.result.lines.items()

@@ -116,7 +116,9 @@ class Resource:
 
     def may_move(self, source: str, target: str) -> None:
         """The same, but within one array values may change places with all that they hold. What is
-        hidden stays so."""
+        hidden stays so. Nothing can go into itself (RFC 6902 section 4.4)."""
+        if target.startswith(f"{source}/"):
+            raise Unresolved("path", "path", "Leads into what is moved.")
         there = self._same(source, target)
         if not there.write_only:
             self.may_read(source, "from")
