@@ -99,7 +99,7 @@ class ReadingExchange(ASGIExchange):
         return Call(None, self._read, limit, pace)
 
     async def _read(self, limit: int, pace: Pace) -> bytes:
-        """Goes on from where `at_once` has come to."""
+        """Goes on from where `body_at_once` has come to."""
         begin = pace.clock()
         if self._message is None:
             self._message = await self._next(pace.left(begin, 0))
